@@ -1,0 +1,317 @@
+"""The administration API, read only: one key, a fixed list of paths, paging, patience, one error.
+
+The key travels in one header to one host, over HTTPS or loopback, and never along a redirect.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+from urllib.parse import quote, urlsplit
+
+import requests
+from requests.auth import AuthBase
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_before_delay
+
+log = logging.getLogger(__name__)
+
+OPENAI_URL = "https://api.openai.com/v1"
+WHERE_KEYS_COME_FROM = (
+    "An Organization Owner creates one, permission Read only, at "
+    "https://platform.openai.com/settings/organization/admin-keys."
+)
+PATHS = frozenset(
+    {
+        "/organization/costs",
+        "/organization/projects",
+        "/organization/projects/{project_id}/api_keys",
+        "/organization/users",
+    }
+)
+"""All that the client can read. It knows no verb but GET."""
+
+TIMEOUT_SECONDS = (10, 120)
+MAX_WAIT_SECONDS = 300.0
+LARGEST_LISTING = 100
+_SECONDS = re.compile(r"\d+(\.\d+)?")
+
+Params = Mapping[str, str | int | tuple[str, ...]]
+
+
+class Buckets(Protocol):
+    """What a decoded page of buckets must tell, to get to the next one."""
+
+    @property
+    def buckets(self) -> Sequence[Any]: ...
+    @property
+    def has_more(self) -> bool: ...
+    @property
+    def next_page(self) -> str | None: ...
+
+
+class Objects(Protocol):
+    """What a decoded page of a listing must tell, to get to the next one."""
+
+    @property
+    def objects(self) -> Sequence[dict[str, Any]]: ...
+    @property
+    def has_more(self) -> bool: ...
+    @property
+    def last_id(self) -> str | None: ...
+
+
+B = TypeVar("B", bound=Buckets)
+T = TypeVar("T")
+
+
+class OpenAICostsError(Exception):
+    """What went wrong, in OpenAI's own words where it said something, and what to do.
+
+    `status`, `code` and `param` are the API's, where it answered. `is_wrong_use` tells a setting
+    or argument that must change from a request that failed.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        code: str | None = None,
+        param: str | None = None,
+        retry_after: float | None = None,
+        is_wrong_use: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.param = param
+        self.retry_after = retry_after
+        self.is_wrong_use = is_wrong_use
+
+    @property
+    def is_missing_permission(self) -> bool:
+        """OpenAI says so with 401 and with 403: the text tells, not the status."""
+        return "insufficient permissions" in str(self).lower()
+
+    @property
+    def is_passing(self) -> bool:
+        """Worth another try. OpenAI's outages have shown as 404 on paths that exist."""
+        if self.status == 404:
+            return self.code != "not_found"
+        return self.status == 429 or (self.status or 0) >= 500 or self.code == "no_answer"
+
+
+class Client:
+    """One organization's administration API.
+
+    `admin_key` must be an admin key; `base_url` ends in the version, as OpenAI's own tools expect
+    it. Raises OpenAICostsError (wrong use) for a key or address that cannot be right, before
+    anything is sent.
+    """
+
+    organization: str | None = None
+    """What the replies call the organization, in their header."""
+
+    def __init__(
+        self,
+        admin_key: str,
+        base_url: str = OPENAI_URL,
+        max_wait_seconds: float = MAX_WAIT_SECONDS,
+    ) -> None:
+        self._key = _checked_key(admin_key)
+        self._base_url, is_loopback = _checked_url(base_url)
+        self._max_wait_seconds = max_wait_seconds
+        self._session = requests.Session()
+        self._session.headers["User-Agent"] = "openai-costs-source"
+        # An `auth` of its own keeps requests from taking another credential out of ~/.netrc.
+        self._session.auth = _Bearer(self._key)
+        if is_loopback:
+            self._session.trust_env = False
+
+    def pages(self, path: str, params: Params, decode: Callable[[bytes], B]) -> Iterator[B]:
+        """Each page of buckets once, decoded; `decode` raises ValueError on what is no page."""
+        token: str | None = None
+        seen: set[str] = set()
+        while True:
+            asked = {**params, "page": token} if token else params
+            page = self._decoded(path, asked, decode)
+            yield page
+            token = page.next_page
+            # A token can be handed out for ever past the last bucket.
+            if not page.has_more or not page.buckets:
+                return
+            if not token:
+                raise self._error(path, "announced more pages but named none")
+            if token in seen:
+                raise self._error(path, "named the same next page twice")
+            seen.add(token)
+
+    def listing(
+        self, path: str, decode: Callable[[bytes], Objects], **ids: str
+    ) -> Iterator[dict[str, Any]]:
+        """Each object of a listing; `ids` fill the path's braces."""
+        after: str | None = None
+        seen: set[str] = set()
+        while True:
+            params: dict[str, str | int | tuple[str, ...]] = {"limit": LARGEST_LISTING}
+            if path == "/organization/projects":
+                params["include_archived"] = "true"
+            if after:
+                params["after"] = after
+            page = self._decoded(path, params, decode, ids)
+            yield from page.objects
+            if not page.has_more:
+                return
+            after = page.last_id
+            if not after or after in seen:
+                raise self._error(path, "announced more objects but did not say after which")
+            seen.add(after)
+
+    def _decoded(
+        self,
+        path: str,
+        params: Params,
+        decode: Callable[[bytes], T],
+        ids: Mapping[str, str] | None = None,
+    ) -> T:
+        reply = self._get(path, params, ids or {})
+        try:
+            return decode(reply.content)
+        except ValueError as error:
+            kind = reply.headers.get("Content-Type", "no content type")
+            raise self._error(
+                path,
+                f"gave a reply that cannot be used ({kind}): {error}. "
+                "If a proxy stands between, let it pass this host through",
+            ) from None
+
+    def _get(self, path: str, params: Params, ids: Mapping[str, str]) -> requests.Response:
+        """One reply, with patience; raises OpenAICostsError when that is used up."""
+        if path not in PATHS:
+            raise OpenAICostsError(f"This client does not read {path}.", is_wrong_use=True)
+        url = self._base_url + path.format_map({k: quote(v, safe="") for k, v in ids.items()})
+        patiently = Retrying(
+            retry=retry_if_exception(
+                lambda error: isinstance(error, OpenAICostsError) and error.is_passing
+            ),
+            wait=_wait,
+            stop=stop_before_delay(self._max_wait_seconds),
+            before_sleep=_tell_waiting,
+            sleep=time.sleep,
+            reraise=True,
+        )
+        return patiently(self._get_once, path, url, params)
+
+    def _get_once(self, path: str, url: str, params: Params) -> requests.Response:
+        try:
+            reply = self._session.get(
+                url, params=params, timeout=TIMEOUT_SECONDS, allow_redirects=False
+            )
+        except requests.exceptions.SSLError as error:
+            raise self._error(
+                path, f"has no certificate that this machine trusts: {error}"
+            ) from None
+        except requests.RequestException as error:
+            host = urlsplit(url).netloc
+            raise self._error(
+                path, f"did not answer at {host} ({type(error).__name__})", code="no_answer"
+            ) from None
+        if organization := reply.headers.get("openai-organization"):
+            self.organization = organization
+        if reply.is_redirect:
+            raise self._error(
+                path,
+                "redirects elsewhere, where the key is not sent: set base_url to the real address",
+            )
+        if reply.status_code != 200:
+            raise self._refusal(path, reply)
+        return reply
+
+    def _refusal(self, path: str, reply: requests.Response) -> OpenAICostsError:
+        try:
+            error = reply.json()["error"]
+            message, code, param = error["message"], error.get("code"), error.get("param")
+        except (ValueError, KeyError, TypeError, AttributeError):
+            message, code, param = reply.reason or "no reason given", None, None
+        said = f"refused with {reply.status_code}: {str(message).strip()}"
+        retry_after = _SECONDS.fullmatch(reply.headers.get("Retry-After", "").strip())
+        return self._error(
+            path,
+            said.rstrip(".") + _remedy(reply.status_code, code, said),
+            status=reply.status_code,
+            code=code,
+            param=param,
+            retry_after=float(retry_after[0]) if retry_after else None,
+        )
+
+    def _error(self, path: str, said: str, **facts: Any) -> OpenAICostsError:
+        # A server may quote the key back.
+        sentence = f"OpenAI's {path} {said}.".replace(self._key, "[the key]")
+        return OpenAICostsError(sentence, **facts)
+
+
+class _Bearer(AuthBase):
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._key}"
+        return request
+
+
+def _checked_key(key: str) -> str:
+    key = key.strip()
+    if not key.startswith("sk-admin-") or not key.isascii() or not key.isprintable() or " " in key:
+        raise OpenAICostsError(
+            f"The key is no admin key: those start with sk-admin-. {WHERE_KEYS_COME_FROM}",
+            is_wrong_use=True,
+        )
+    return key
+
+
+def _checked_url(url: str) -> tuple[str, bool]:
+    """The address without a trailing slash, and whether it is on this machine."""
+    parts = urlsplit(url.strip())
+    host = parts.hostname or ""
+    is_loopback = host in ("localhost", "::1") or re.fullmatch(r"127(\.\d+){3}", host) is not None
+    if (
+        not host
+        or parts.username
+        or not (parts.scheme == "https" or (parts.scheme == "http" and is_loopback))
+    ):
+        raise OpenAICostsError(
+            f"The base URL must be https:// and name a host (http:// only for this machine), "
+            f"such as {OPENAI_URL}.",
+            is_wrong_use=True,
+        )
+    path = parts.path.rstrip("/") or "/v1"
+    return f"{parts.scheme}://{parts.netloc}{path}", is_loopback
+
+
+def _remedy(status: int, code: str | None, said: str) -> str:
+    if "insufficient permissions" in said.lower():
+        return (
+            ". The key needs the Usage API scope and Organization administration set to read; an "
+            "Organization Owner creates such an admin key"
+        )
+    if code == "invalid_api_key" or status == 401:
+        return ". Create a new admin key, or correct OPENAI_ADMIN_KEY"
+    if status == 429 or status >= 500 or (status == 404 and code != "not_found"):
+        return ". Try again later: nothing was lost"
+    return ""
+
+
+def _wait(state: RetryCallState) -> float:
+    """Seconds: what the API asked for, else 1, 2, 4 … up to a minute."""
+    error = state.outcome.exception() if state.outcome else None
+    asked = getattr(error, "retry_after", None)
+    return float(asked) if asked is not None else float(min(2 ** (state.attempt_number - 1), 60))
+
+
+def _tell_waiting(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    seconds = state.next_action.sleep if state.next_action else 0
+    log.warning("%s Waiting %.0f s before asking again.", error, seconds)

@@ -1,0 +1,389 @@
+"""The simulated organization behind OpenAI's administration API, on 127.0.0.1.
+
+    with DemoApi(Organization(today)) as api:
+        get(f"{api.base_url}/organization/costs", start_time=…)
+
+It answers and refuses as the live API was seen to. Amounts keep every digit: a reply is built from
+JSON texts and no number passes through a float.
+"""
+
+import base64
+import hashlib
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any, Self
+from urllib.parse import parse_qs, urlsplit
+
+from .demo import EXACT, Charge, Organization, midnight, noise
+
+DEMO_ADMIN_KEY = "sk-admin-demo-heliotrope-labs"
+KEY_FLOOR = 1764979200
+
+_DIMENSIONS = ("project_id", "user_id", "api_key_id", "line_item", "api_source")
+_FILTERS = {"project_ids": "project_id", "api_key_ids": "api_key_id", "line_items": "line_item"}
+_LATEST = midnight(date.max)
+_BAD_TOKEN = "The page token is invalid, have you modified the query parameters?"
+_NO_SCOPE = (
+    "You have insufficient permissions for this operation. Missing scopes: {}. Check that you have "
+    "the correct role in your organization, and if you're using a restricted API key, that it has "
+    "the necessary scopes."
+)
+_WRONG_KEY = (
+    "Incorrect API key provided: {}***{}. "
+    "You can find your API key at https://platform.openai.com/account/api-keys."
+)
+
+
+_Sent = Mapping[str, list[str]]
+
+
+class Refusal(Exception):
+    """An answer other than 200, with the body that OpenAI gives it."""
+
+    def __init__(
+        self, status: int, message: str, param: str | None = None, code: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        kind = "server_error" if status >= 500 else "invalid_request_error"
+        error = {"message": message, "type": kind, "param": param, "code": code}
+        self.body = json.dumps({"error": error})
+
+
+class _Query:
+    """A query's parameters, checked: `many` may repeat, also as `name[]`; `one` may not."""
+
+    def __init__(self, sent: _Sent, one: Iterable[str] = (), many: Iterable[str] = ()) -> None:
+        self.values: dict[str, list[str]] = {}
+        for name, values in sent.items():
+            known = name.removesuffix("[]")
+            if known not in many and name not in one:
+                raise Refusal(400, f"Unknown parameter: '{name}'.", name, "unknown_parameter")
+            self.values.setdefault(known, []).extend(values)
+        for name in one:
+            if len(self.many(name)) > 1:
+                raise Refusal(400, f"Duplicate parameter: '{name}'.", name, "duplicate_parameter")
+
+    def many(self, name: str, allowed: Iterable[str] = ()) -> list[str]:
+        values = self.values.get(name, [])
+        for value in values:
+            if allowed and value not in allowed:
+                choices = ", ".join(f"'{choice}'" for choice in allowed)
+                message = f"Invalid value: '{value}'. Supported values are: {choices}."
+                raise Refusal(400, message, name, "invalid_value")
+        return values
+
+    def one(self, name: str, default: str, allowed: Iterable[str] = ()) -> str:
+        return (self.many(name, allowed) or [default])[0]
+
+    def integer(self, name: str, default: int | None, least: int, most: int) -> int:
+        if name not in self.values:
+            if default is None:
+                message = f"Missing required parameter: '{name}'."
+                raise Refusal(400, message, name, "missing_required_parameter")
+            return default
+        text = self.one(name, "")
+        if not re.fullmatch("-?[0-9]+", text):
+            message = f"Invalid type for '{name}': expected an integer, but got '{text}' instead."
+            raise Refusal(400, message, name, "invalid_type")
+        if not least <= int(text) <= most:
+            message = f"Invalid '{name}': expected {least} to {most}, but got {text} instead."
+            raise Refusal(400, message, name, "integer_out_of_range")
+        return int(text)
+
+
+class DemoApi:
+    """The API of one organization, served while in the `with` block.
+
+    `base_url` ends in `/v1`. `requests` holds each request as (method, path, query as sent).
+    `overrides` replaces what a day tells (an empty list: an emptied day), `organization` may be
+    replaced by the same one of a later day, both between requests.
+    """
+
+    base_url: str
+
+    def __init__(
+        self,
+        organization: Organization,
+        admin_key: str = DEMO_ADMIN_KEY,
+        *,
+        key_floor: int = KEY_FLOOR,
+        overrides: dict[date, list[Charge]] | None = None,
+    ) -> None:
+        self.organization = organization
+        self.admin_key = admin_key
+        self.key_floor = key_floor
+        self.overrides = {} if overrides is None else overrides
+        self.requests: list[tuple[str, str, dict[str, list[str]]]] = []
+
+    def __enter__(self) -> Self:
+        self._server = _Server(("127.0.0.1", 0), partial(_Handler, self))
+        self.base_url = f"http://127.0.0.1:{self._server.server_port}/v1"
+        Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def answer(self, method: str, target: str, authorization: str) -> tuple[int, str]:
+        """The status and the JSON text for one request."""
+        url = urlsplit(target)
+        sent = parse_qs(url.query, keep_blank_values=True)
+        self.requests.append((method, url.path, sent))
+        try:
+            endpoint, scope = self._route(method, url.path)
+            self._authorize(authorization, scope)
+            if method != "GET":
+                raise Refusal(405, f"Not allowed to {method} on {url.path}.")
+            return 200, endpoint(sent)
+        except Refusal as refusal:
+            return refusal.status, refusal.body
+
+    def _route(self, method: str, path: str) -> tuple[Callable[[_Sent], str], str]:
+        match path.removeprefix("/v1/organization/").split("/"):
+            case ["costs"]:
+                return self._costs, "api.usage.read"
+            case ["projects"]:
+                return self._projects, "api.management.read"
+            case ["users"]:
+                return self._users, "api.management.read"
+            case ["projects", project_id, "api_keys"]:
+                return partial(self._api_keys, project_id), "api.management.read"
+            case ["projects", project_id, "service_accounts"]:
+                return partial(self._service_accounts, project_id), "api.management.read"
+        raise Refusal(404, f"Invalid URL ({method} {path})", code="not_found")
+
+    def _authorize(self, authorization: str, scope: str) -> None:
+        key = authorization.removeprefix("Bearer ").strip()
+        if key == self.admin_key and authorization.startswith("Bearer "):
+            return
+        if key.startswith("sk-proj-"):
+            raise Refusal(403, _NO_SCOPE.format(scope))
+        if not key:
+            raise Refusal(401, "You didn't provide an API key.")
+        raise Refusal(401, _WRONG_KEY.format(key[:4], key[-3:]), code="invalid_api_key")
+
+    def _costs(self, sent: _Sent) -> str:
+        query = _Query(
+            sent,
+            one=("start_time", "end_time", "bucket_width", "limit", "page"),
+            many=("group_by", *_FILTERS),
+        )
+        tomorrow = midnight(self.organization.today + timedelta(days=1))
+        start = query.integer("start_time", None, 0, _LATEST)
+        end = query.integer("end_time", tomorrow, 0, _LATEST)
+        limit = query.integer("limit", 7, 1, 180)
+        query.one("bucket_width", "1d", allowed=("1d",))
+        asked = query.many("group_by", allowed=_DIMENSIONS)
+        dimensions = tuple(name for name in _DIMENSIONS if name in asked)
+        self._check_window(start, end, dimensions)
+
+        first, stop = _day(start), min(end, tomorrow)
+        days = max(0, -((midnight(first) - stop) // 86400))
+        # A token holds for the very query that minted it, resolved default of end_time included.
+        minting = {name: query.values[name] for name in sorted(query.values) if name != "page"}
+        offset = 0
+        if page := query.one("page", ""):
+            offset = next((n for n in range(days) if _token(n, minting, end) == page), -1)
+            if offset < 0:
+                raise Refusal(400, _BAD_TOKEN, "page")
+        until = min(days, offset + limit)
+        buckets = (
+            self._bucket(first + timedelta(days=n), dimensions, query) for n in range(offset, until)
+        )
+        next_page = json.dumps(_token(until, minting, end) if until < days else None)
+        return (
+            f'{{"object": "page", "has_more": {json.dumps(until < days)}, '
+            f'"next_page": {next_page}, "data": [{", ".join(buckets)}]}}'
+        )
+
+    def _check_window(self, start: int, end: int, dimensions: tuple[str, ...]) -> None:
+        earliest = self.organization.earliest
+        if start < midnight(earliest):
+            raise Refusal(
+                400,
+                f"Usage and cost data are available for the past "
+                f"{(self.organization.today - earliest).days} days. "
+                f"Earliest supported start date: {earliest} (UTC).",
+                "start_time",
+                "reporting_lookback_exceeded",
+            )
+        if "api_key_id" in dimensions and start < self.key_floor:
+            raise Refusal(
+                400,
+                "group_by=api_key_id is not available for this time range. "
+                f"Try a start_time on or after {self.key_floor}.",
+                "start_time",
+            )
+        if end <= start:
+            raise Refusal(400, "'end_time' must be after 'start_time'.", "end_time")
+
+    def _bucket(self, day: date, dimensions: tuple[str, ...], query: _Query) -> str:
+        charges = self.overrides.get(day)
+        if charges is None:
+            charges = self.organization.charges(day)
+        for parameter, name in _FILTERS.items():
+            if wanted := query.many(parameter):
+                charges = [charge for charge in charges if getattr(charge, name) in wanted]
+        groups: dict[tuple[str | None, ...], list[Charge]] = {}
+        for charge in charges:
+            key = tuple([getattr(charge, name) for name in dimensions])
+            groups.setdefault(key, []).append(charge)
+        rows = (
+            self._row(day, dict(zip(dimensions, key, strict=True)), group)
+            for key, group in groups.items()
+        )
+        start, following = midnight(day), day + timedelta(days=1)
+        fields = {"object": '"bucket"', "start_time": start, "end_time": midnight(following)}
+        if day.toordinal() % 3:
+            offset = "+00:00" if day.toordinal() % 2 else ""
+            fields["start_time_iso"] = f'"{day}T00:00:00{offset}"'
+            fields["end_time_iso"] = f'"{following}T00:00:00{offset}"'
+        return _object({**fields, "results": f"[{', '.join(rows)}]"})
+
+    def _row(self, day: date, group: Mapping[str, str | None], charges: list[Charge]) -> str:
+        amount, quantity = Decimal(0), None
+        for charge in charges:
+            amount = EXACT.add(amount, charge.amount)
+            if charge.quantity is not None and "line_item" in group:
+                quantity = EXACT.add(quantity or Decimal(0), charge.quantity)
+        unit = charges[0].quantity_unit if "line_item" in group else None
+        row = (day.toordinal(), *group.values())
+        fields = {
+            "object": '"organization.costs.result"',
+            "amount": f'{{"value": {literal(amount, *row)}, "currency": "usd"}}',
+            **{name: json.dumps(group.get(name)) for name in _DIMENSIONS},
+            "quantity": "null" if quantity is None else f"{quantity:f}",
+            "quantity_unit": json.dumps(unit),
+        }
+        # Undocumented, and not on every row; the name of a deleted user stays on the bill.
+        if noise("extras", *row)[0] < 0.85:
+            fields["organization_id"] = json.dumps(self.organization.id)
+            fields["organization_name"] = json.dumps(self.organization.name)
+            if project_id := group.get("project_id"):
+                fields["project_name"] = json.dumps(self.organization.project_names.get(project_id))
+            if user_id := group.get("user_id"):
+                fields["user_email"] = json.dumps(self.organization.emails.get(user_id))
+        return _object(fields)
+
+    def _projects(self, sent: _Sent) -> str:
+        query = _Query(sent, one=("after", "limit", "include_archived"))
+        archived = query.one("include_archived", "false", allowed=("true", "false")) == "true"
+        projects = self.organization.projects
+        return _listing(query, [p for p in projects if archived or p["status"] == "active"])
+
+    def _users(self, sent: _Sent) -> str:
+        query = _Query(sent, one=("after", "limit"), many=("emails",))
+        emails = query.many("emails")
+        users = self.organization.users
+        return _listing(query, [u for u in users if not emails or u["email"] in emails])
+
+    def _api_keys(self, project_id: str, sent: _Sent) -> str:
+        query = _Query(sent, one=("after", "limit", "owner_project_access"))
+        # Left out, the keys of owners who lost access to the project are not listed.
+        access = query.one("owner_project_access", "active", allowed=("active", "inactive", "any"))
+        keys = self._within(project_id, self.organization.api_keys)
+        return _listing(query, [k for k in keys if access in ("any", k["owner_project_access"])])
+
+    def _service_accounts(self, project_id: str, sent: _Sent) -> str:
+        query = _Query(sent, one=("after", "limit"))
+        return _listing(query, self._within(project_id, self.organization.service_accounts))
+
+    def _within(
+        self, project_id: str, listing: Mapping[str, list[dict[str, Any]]]
+    ) -> list[dict[str, Any]]:
+        status = {project["id"]: project["status"] for project in self.organization.projects}
+        if project_id not in status:
+            message = f"No project found with id '{project_id}'."
+            raise Refusal(404, message, "project_id", "not_found")
+        if status[project_id] == "archived":
+            raise Refusal(403, f"Project '{project_id}' is archived.", "project_id")
+        return listing[project_id]
+
+
+def literal(amount: Decimal, *row: object) -> str:
+    """The JSON text of an amount, in one of the spellings that the live API uses; `row` decides.
+
+    A number, a string, a string of 39 decimals; zero also as `0E-6176`, bare or as a string.
+    """
+    choice = noise("literal", *row)[0]
+    if amount == 0 and choice < 0.6:
+        return "0E-6176" if choice < 0.3 else '"0E-6176"'
+    if choice < 0.75:
+        return str(amount)
+    return f'"{amount:f}"' if choice < 0.9 else f'"{amount:.39f}"'
+
+
+def _day(moment: int) -> date:
+    return datetime.fromtimestamp(moment, UTC).date()
+
+
+def _token(offset: int, *minting: object) -> str:
+    digest = hashlib.blake2b(repr((offset, minting)).encode(), digest_size=18).digest()
+    return f"page_{base64.urlsafe_b64encode(digest).decode()}"
+
+
+def _object(fields: Mapping[str, object]) -> str:
+    return "{" + ", ".join(f'"{name}": {text}' for name, text in fields.items()) + "}"
+
+
+def _listing(query: _Query, found: list[dict[str, Any]]) -> str:
+    limit = query.integer("limit", 20, 1, 100)
+    ids = [entry["id"] for entry in found]
+    first = 0
+    if after := query.one("after", ""):
+        if after not in ids:
+            raise Refusal(400, f"Invalid 'after': no object with id '{after}'.", "after")
+        first = ids.index(after) + 1
+    page = found[first : first + limit]
+    return json.dumps(
+        {
+            "object": "list",
+            "data": page,
+            "first_id": page[0]["id"] if page else None,
+            "last_id": page[-1]["id"] if page else None,
+            "has_more": first + limit < len(found),
+        }
+    )
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def __init__(self, api: DemoApi, *connection: Any) -> None:
+        self.api = api
+        super().__init__(*connection)
+
+    def do_GET(self) -> None:
+        # An unread body would be taken for the connection's next request.
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        authorization = self.headers.get("Authorization") or ""
+        status, text = self.api.answer(self.command, self.path, authorization)
+        body = text.encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("openai-organization", self.api.organization.id)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_GET
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)

@@ -1,0 +1,132 @@
+"""Listings of projects, users and API keys become Arrow rows. Pure, like `rows`.
+
+A listing holds no money: a value of an unexpected type is enrichment and becomes null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from openai_costs_source.rows import INSTANT, json_object
+
+_KEY = [
+    pa.field("organization_id", pa.string(), nullable=False),
+    pa.field("id", pa.string(), nullable=False),
+]
+
+PROJECTS = pa.schema(
+    [
+        *_KEY,
+        ("name", pa.string()),
+        ("status", pa.string()),
+        ("created_at", INSTANT),
+        ("archived_at", INSTANT),
+    ]
+)
+USERS = pa.schema(
+    [
+        *_KEY,
+        ("name", pa.string()),
+        ("email", pa.string()),
+        ("role", pa.string()),
+        ("is_service_account", pa.bool_()),
+        ("added_at", INSTANT),
+    ]
+)
+API_KEYS = pa.schema(
+    [
+        *_KEY,
+        ("project_id", pa.string()),
+        ("name", pa.string()),
+        ("owner_type", pa.string()),
+        ("owner_id", pa.string()),
+        ("owner_name", pa.string()),
+        ("owner_email", pa.string()),
+        ("created_at", INSTANT),
+        ("last_used_at", INSTANT),
+    ]
+)
+"""Without the API's `redacted_value`: no part of a key is stored."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A decoded page of projects, users or keys."""
+
+    objects: Sequence[dict[str, Any]]
+    has_more: bool
+    last_id: str | None
+
+
+def read_listing(body: bytes) -> Listing:
+    """Decode one page of projects, users or keys. Raises ValueError where it is none."""
+    document = json_object(body)
+    objects = document.get("data")
+    if document.get("object") != "list" or not isinstance(objects, list):
+        raise ValueError("it is not a list of objects")
+    for item in objects:
+        if not isinstance(item, dict) or not isinstance(item.get("id"), str):
+            raise ValueError("an object in the list has no id")
+    last_id = document.get("last_id") or (objects[-1]["id"] if objects else None)
+    return Listing(objects, bool(document.get("has_more")), last_id)
+
+
+def project_rows(organization_id: str, projects: Iterable[dict[str, Any]]) -> pa.Table:
+    return _object_rows(PROJECTS, organization_id, projects)
+
+
+def user_rows(organization_id: str, users: Iterable[dict[str, Any]]) -> pa.Table:
+    """Name and e-mail stand at the top of a user, or only inside its `user`: both are published."""
+    flat = [{**(user.get("user") or {}), **_without_nulls(user)} for user in users]
+    return _object_rows(USERS, organization_id, flat)
+
+
+def api_key_rows(
+    organization_id: str, project_id: str, api_keys: Iterable[dict[str, Any]]
+) -> pa.Table:
+    """A key's owner is a user or a service account."""
+    flat = []
+    for key in api_keys:
+        owner = key.get("owner") or {}
+        person = owner.get(owner.get("type") or "") or {}
+        flat.append(
+            {
+                **key,
+                "project_id": project_id,
+                "owner_type": owner.get("type"),
+                "owner_id": person.get("id"),
+                "owner_name": person.get("name"),
+                "owner_email": person.get("email"),
+            }
+        )
+    return _object_rows(API_KEYS, organization_id, flat)
+
+
+def _object_rows(
+    schema: pa.Schema, organization_id: str, objects: Iterable[dict[str, Any]]
+) -> pa.Table:
+    """Objects as rows; a value of an unexpected type becomes null."""
+
+    def stored(value: Any, kind: pa.DataType) -> Any:
+        if kind == INSTANT:
+            whole = isinstance(value, int) and not isinstance(value, bool)
+            return datetime.fromtimestamp(value, UTC) if whole and value >= 0 else None
+        return value if isinstance(value, bool if kind == pa.bool_() else str) else None
+
+    rows = [
+        {
+            "organization_id": organization_id,
+            **{f.name: stored(item.get(f.name), f.type) for f in schema if f.name in item},
+        }
+        for item in objects
+    ]
+    return pa.Table.from_pylist(rows, schema=schema)
+
+
+def _without_nulls(item: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in item.items() if value is not None}

@@ -1,0 +1,162 @@
+"""Which days to ask for, and with which grouping. Pure: today comes in as an argument.
+
+A run reads one stretch of UTC days. The API may refuse part of it (its history is a rolling year,
+keys are known only from some day on, not every organization can combine users with projects): the
+refusal says what can be had, and the stretch is cut or coarsened accordingly, never given up.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+
+from openai_costs_source.rows import Bucket
+
+FIRST_DAY = date(2020, 6, 11)
+"""OpenAI opened its API on this day; nothing can have been billed before."""
+
+GROUP_BY = ("project_id", "user_id", "api_key_id", "line_item")
+"""The finest grouping that every row can be attributed by."""
+
+DIMENSIONS = (*GROUP_BY, "api_source")
+"""All that the costs endpoint can group by."""
+
+ONE_DAY = timedelta(days=1)
+_HORIZON = re.compile(r"start date:?\s*(\d{4}-\d{2}-\d{2})")
+_KEY_FLOOR = re.compile(r"on or after (\d{9,11})")
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """UTC days from `since` to `until`, `until` excluded, and how to group them."""
+
+    since: date
+    until: date
+    group_by: tuple[str, ...] = ()
+
+    @property
+    def start_time(self) -> int:
+        return _midnight(self.since)
+
+    @property
+    def end_time(self) -> int:
+        return _midnight(self.until)
+
+    @property
+    def days(self) -> int:
+        return (self.until - self.since).days
+
+    def __iter__(self) -> Iterator[date]:
+        return (self.since + ONE_DAY * n for n in range(self.days))
+
+    def __str__(self) -> str:
+        return f"{self.since} to {self.until - ONE_DAY}"
+
+
+@dataclass(frozen=True)
+class History:
+    """What the warehouse holds of an organization without a gap; kept in dlt's state.
+
+    `asked_from` is the day that the first load asked for, which OpenAI's horizon may have cut.
+    `first_open_day` was not over, or not read, when the last load ran: all before it is closed.
+    """
+
+    asked_from: date
+    first_open_day: date
+
+    def as_state(self) -> dict[str, str]:
+        return {name: day.isoformat() for name, day in vars(self).items()}
+
+    @classmethod
+    def from_state(cls, state: dict[str, str] | None) -> History | None:
+        return cls(**{k: date.fromisoformat(day) for k, day in state.items()}) if state else None
+
+
+def days_to_load(
+    today: date,
+    history: History | None,
+    refetch_days: int,
+    start_date: date | None = None,
+    since: date | None = None,
+    until: date | None = None,
+) -> Stretch:
+    """The stretch for one run.
+
+    Days that a person names win. Otherwise all from `start_date` (without one: all that the API
+    offers) until the warehouse holds it, then the trailing `refetch_days`, reaching further back
+    where the last run was longer ago than that, so that a pause leaves no gap.
+    """
+    until = min(until or today + ONE_DAY, today + ONE_DAY)
+    asked_from = start_date or FIRST_DAY
+    if since is None:
+        if history is None or asked_from < history.asked_from:
+            since = asked_from
+        else:
+            trailing = today - timedelta(days=refetch_days)
+            since = max(min(trailing, history.first_open_day), asked_from)
+    return Stretch(since, max(until, since))
+
+
+def after_loading(
+    stretch: Stretch, today: date, history: History | None, start_date: date | None = None
+) -> History | None:
+    """The history once `stretch` is loaded; unchanged where the stretch does not adjoin it."""
+    asked_from = start_date or FIRST_DAY
+    open_day = min(stretch.until, today)
+    if stretch.since <= asked_from and (history is None or stretch.until >= history.asked_from):
+        reached = max(open_day, history.first_open_day) if history else open_day
+        return History(asked_from, reached)
+    if history and history.asked_from <= stretch.since <= history.first_open_day:
+        return replace(history, first_open_day=max(open_day, history.first_open_day))
+    return history
+
+
+def after_refusal(
+    stretch: Stretch, message: str, code: str | None, param: str | None
+) -> list[Stretch] | None:
+    """What to ask instead of a stretch that was refused with a 400; None where nothing helps."""
+    if horizon := _HORIZON.search(message) if code == "reporting_lookback_exceeded" else None:
+        earliest = date.fromisoformat(horizon[1])
+        if earliest > stretch.since:
+            return [replace(stretch, since=earliest)] if earliest < stretch.until else []
+    if "api_key_id" in stretch.group_by and (floor := _KEY_FLOOR.search(message)):
+        first_with_key = _first_whole_day(int(floor[1]))
+        without_key = tuple(name for name in stretch.group_by if name != "api_key_id")
+        pieces = [replace(stretch, group_by=without_key)]
+        if first_with_key <= stretch.since:
+            return pieces
+        if first_with_key < stretch.until:
+            pieces[0] = replace(pieces[0], until=first_with_key)
+            pieces.append(replace(stretch, since=first_with_key))
+        return pieces
+    if {"user_id", "project_id"} <= set(stretch.group_by) and (
+        param == "group_by" or "user_id" in message
+    ):
+        return [replace(stretch, group_by=tuple(n for n in stretch.group_by if n != "user_id"))]
+    return None
+
+
+def untold_days(stretch: Stretch, buckets: Sequence[Bucket]) -> list[date]:
+    """The days of `stretch` that no bucket tells.
+
+    Raises ValueError where buckets overlap or lie outside: they must tile the stretch.
+    """
+    told: set[date] = set()
+    for bucket in buckets:
+        if bucket.day in told:
+            raise ValueError(f"it tells {bucket.day} twice")
+        if not stretch.since <= bucket.day < stretch.until:
+            raise ValueError(f"it tells {bucket.day}, which was not asked for")
+        told.add(bucket.day)
+    return [day for day in stretch if day not in told]
+
+
+def _midnight(day: date) -> int:
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
+
+
+def _first_whole_day(moment: int) -> date:
+    day = datetime.fromtimestamp(moment, UTC).date()
+    return day if _midnight(day) == moment else day + ONE_DAY
