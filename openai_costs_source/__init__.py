@@ -139,22 +139,26 @@ def openai_costs(
     @dlt.resource(write_disposition=_LATEST, primary_key=_KEY)
     def projects() -> Iterator[pa.Table]:
         for organization in identified():
-            listed = _listed(organization, "/organization/projects")
+            # Archived projects still have costs and need their names.
+            listed = _listed(organization, "/organization/projects", {"include_archived": "true"})
             yield names.project_rows(organization.id, listed)
 
     @dlt.resource(write_disposition=_LATEST, primary_key=_KEY)
     def users() -> Iterator[pa.Table]:
         for organization in identified():
-            yield names.user_rows(organization.id, _listed(organization, "/organization/users"))
+            yield names.user_rows(organization.id, _listed(organization, "/organization/users", {}))
 
     @dlt.transformer(data_from=projects, write_disposition=_LATEST, primary_key=_KEY)
     def api_keys(project_table: pa.Table) -> Iterator[pa.Table]:
         by_id = {organization.id: organization for organization in identified()}
         yield names.API_KEYS.empty_table()
         for project in project_table.select(["organization_id", "id"]).to_pylist():
+            organization, project_id = by_id[project["organization_id"]], project["id"]
             path = "/organization/projects/{project_id}/api_keys"
-            listed = _listed(by_id[project["organization_id"]], path, project_id=project["id"])
-            yield names.api_key_rows(project["organization_id"], project["id"], listed)
+            # Keys whose owner left the project go on costing money.
+            every_owner = {"owner_project_access": "any"}
+            listed = _listed(organization, path, every_owner, project_id=project_id)
+            yield names.api_key_rows(organization.id, project_id, listed)
 
     return [costs, projects, users, projects | api_keys]
 
@@ -188,13 +192,15 @@ def _reaching_back(organization: Organization, due: Stretch, group_by: tuple[str
     return Stretch(since, due.until, group_by)
 
 
-def _listed(organization: Organization, path: str, **ids: str) -> list[dict[str, Any]]:
+def _listed(
+    organization: Organization, path: str, params: dict[str, str], **ids: str
+) -> list[dict[str, Any]]:
     """The objects of a listing; none, said aloud, where this key may not read it.
 
     Costs need another permission than names, and archived projects may refuse to be read.
     """
     try:
-        return list(organization.client.listing(path, names.read_listing, **ids))
+        return list(organization.client.listing(path, names.read_listing, params, **ids))
     except OpenAICostsError as error:
         is_refused_project = bool(ids) and error.status in (400, 403, 404)
         if not error.is_missing_permission and not is_refused_project:

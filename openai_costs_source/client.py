@@ -150,18 +150,14 @@ class Client:
             seen.add(token)
 
     def listing(
-        self, path: str, decode: Callable[[bytes], Objects], **ids: str
+        self, path: str, decode: Callable[[bytes], Objects], params: Params, **ids: str
     ) -> Iterator[dict[str, Any]]:
         """Each object of a listing; `ids` fill the path's braces."""
         after: str | None = None
         seen: set[str] = set()
         while True:
-            params: dict[str, str | int | tuple[str, ...]] = {"limit": LARGEST_LISTING}
-            if path == "/organization/projects":
-                params["include_archived"] = "true"
-            if after:
-                params["after"] = after
-            page = self._decoded(path, params, decode, ids)
+            asked = {"limit": LARGEST_LISTING, **params, **({"after": after} if after else {})}
+            page = self._decoded(path, asked, decode, ids)
             yield from page.objects
             if not page.has_more:
                 return

@@ -29,7 +29,7 @@ KEY_FLOOR = 1764979200
 _DIMENSIONS = ("project_id", "user_id", "api_key_id", "line_item", "api_source")
 _FILTERS = {"project_ids": "project_id", "api_key_ids": "api_key_id", "line_items": "line_item"}
 _LATEST = midnight(date.max)
-_BAD_TOKEN = "The page token is invalid, have you modified the query parameters?"
+_STALE_PAGE = "The page token is invalid, have you modified the query parameters?"
 _NO_SCOPE = (
     "You have insufficient permissions for this operation. Missing scopes: {}. Check that you have "
     "the correct role in your organization, and if you're using a restricted API key, that it has "
@@ -194,7 +194,7 @@ class DemoApi:
         if page := query.one("page", ""):
             offset = next((n for n in range(days) if _token(n, minting, end) == page), -1)
             if offset < 0:
-                raise Refusal(400, _BAD_TOKEN, "page")
+                raise Refusal(400, _STALE_PAGE, "page")
         until = min(days, offset + limit)
         buckets = (
             self._bucket(first + timedelta(days=n), dimensions, query) for n in range(offset, until)

@@ -1,22 +1,20 @@
 -- [tier or feature " | "] model [" " modality] [", " meter] [", " qualifier], or a tool's name,
 -- alone or with " | " and the model. What fits neither is left unparsed, never guessed at.
-{% set prefixes = "('priority', 'batch', 'flex', 'evals')" %}
 {% set meters = {
-    'input': 'input', 'input_tokens': 'input',
-    'cached input': 'cached input', 'cached_input_tokens': 'cached input',
-    'cache writes': 'cache write', 'cache_write_tokens': 'cache write',
-    'output': 'output', 'output_tokens': 'output',
+    'input': 'input', 'cached input': 'cached input', 'cache writes': 'cache write', 'output': 'output',
+    'input_tokens': 'input', 'cached_input_tokens': 'cached input',
+    'cache_write_tokens': 'cache write', 'output_tokens': 'output',
 } %}
 {% set modalities = ('text', 'image', 'audio') %}
 {% set first_half = "lower(" ~ dbt.split_part('line_item', "' | '", 1) ~ ")" %}
+{% set has_prefix = first_half ~ " in ('priority', 'batch', 'flex', 'evals')" %}
 
 with bodies as (
     select distinct
         line_item,
-        case when {{ first_half }} in {{ prefixes }} then {{ first_half }} end as prefix,
+        case when {{ has_prefix }} then {{ first_half }} end as prefix,
         case
-            when {{ first_half }} in {{ prefixes }} then substr(line_item, length({{ first_half }}) + 4)
-            else line_item
+            when {{ has_prefix }} then substr(line_item, length({{ first_half }}) + 4) else line_item
         end as body
     from {{ ref('stg_costs') }}
     where line_item is not null
@@ -45,22 +43,22 @@ token_lines as (
         line_item,
         case meter_word
             {% for word, meter in meters.items() %}
-            when '{{ word }}' then '{{ meter }}'
+                when '{{ word }}' then '{{ meter }}'
             {% endfor %}
         end as meter,
         case
             {% for modality in modalities %}
-            when subject like '% {{ modality }}' then '{{ modality }}'
+                when subject like '% {{ modality }}' then '{{ modality }}'
             {% endfor %}
         end as modality,
         case
             {% for modality in modalities %}
-            when subject like '% {{ modality }}'
-                then substr(subject, 1, length(subject) - {{ modality | length + 1 }})
+                when subject like '% {{ modality }}'
+                    then substr(subject, 1, length(subject) - {{ modality | length + 1 }})
             {% endfor %}
             else subject
         end as model,
-        case when qualifier = 'long context' then 'long' else 'standard' end as context
+        case when qualifier = 'long context' then 'long' end as context
     from words
     where
         meter_word in ('{{ meters | join("', '") }}')

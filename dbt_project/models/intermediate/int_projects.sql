@@ -1,13 +1,19 @@
 -- A project that the listing lacks (deleted, or the key may not list it) is named by its rows.
 with mentions as (
-    select organization_id, project_id, max(project_name) as project_name
+    select
+        organization_id,
+        project_id,
+        max(project_name) as project_name
     from {{ ref('stg_costs') }}
     where project_id is not null
     group by organization_id, project_id
 ),
 
 listed as (
-    select organization_id, id as project_id, name as project_name
+    select
+        organization_id,
+        id as project_id,
+        name as project_name
     from {{ source('openai_raw', 'projects') }}
 )
 

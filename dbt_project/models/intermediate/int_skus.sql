@@ -16,7 +16,7 @@ with line_items as (
             when service_of_tool is not null then service_of_tool
             when prefix = 'evals' then 'Evals'
             {% for pattern, service in services %}
-            when lower(model) like '{{ pattern }}' then '{{ service }}'
+                when lower(model) like '{{ pattern }}' then '{{ service }}'
             {% endfor %}
             else 'Chat and completions'
         end as service,

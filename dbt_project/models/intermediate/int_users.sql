@@ -12,10 +12,10 @@ with mentions as (
 
     select
         organization_id,
-        owner_id,
-        max(coalesce(owner_name, owner_email)),
-        max(owner_type),
-        2
+        owner_id as user_id,
+        max(coalesce(owner_name, owner_email)) as user_name,
+        max(owner_type) as user_type,
+        2 as preference
     from {{ source('openai_raw', 'api_keys') }}
     where owner_id is not null
     group by organization_id, owner_id
@@ -25,9 +25,9 @@ with mentions as (
     select
         organization_id,
         user_id,
-        max(user_email),
-        'user',
-        3
+        max(user_email) as user_name,
+        'user' as user_type,
+        3 as preference
     from {{ ref('stg_costs') }}
     where user_id is not null
     group by organization_id, user_id
