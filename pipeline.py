@@ -42,6 +42,7 @@ from openai_costs_source import SETTINGS, OpenAICostsError, admin_keys, openai_c
 from reporting.summary import print_summary
 
 DBT_PROJECT = Path(__file__).resolve().parent / "dbt_project"
+INTERRUPTED = "Interrupted. The warehouse is as it was, or whole: run again to go on."
 WAREHOUSE_VARIABLE = "DESTINATION__DUCKDB__CREDENTIALS"
 
 output = Console(highlight=False)
@@ -63,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
         _say(str(stop))
         return stop.exit_code
     except KeyboardInterrupt:
-        _say("Interrupted. The warehouse is as it was, or whole: run again to go on.")
+        _say(INTERRUPTED)
         return 1
 
 
@@ -110,7 +111,7 @@ def load(warehouse: Path, **settings: Any) -> None:
     with _progress("Asking OpenAI"), _pipeline(warehouse) as pipeline:
         try:
             pipeline.run(openai_costs(**settings), loader_file_format="parquet")
-        except Exception as error:
+        except BaseException as error:
             if is_new:
                 warehouse.unlink(missing_ok=True)
             raise _foreseen(error, warehouse) or error from None
@@ -209,10 +210,12 @@ def _progress(task: str) -> Iterator[Callable[[str], None]]:
         log.removeHandler(teller)
 
 
-def _foreseen(error: Exception, warehouse: Path) -> Stop | None:
+def _foreseen(error: BaseException, warehouse: Path) -> Stop | None:
     """What dlt wrapped, as a sentence; None where nobody foresaw it."""
     cause: BaseException | None = error
     while cause:
+        if isinstance(cause, KeyboardInterrupt):
+            return Stop(INTERRUPTED)
         if isinstance(cause, OpenAICostsError):
             return Stop(str(cause), 2 if cause.is_wrong_use else 1)
         if isinstance(cause, duckdb.IOException) and "lock" in str(cause).lower():

@@ -33,7 +33,6 @@ Errors are `OpenAICostsError`, with OpenAI's own words; inside `pipeline.run` dl
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from collections.abc import Iterator
@@ -87,12 +86,14 @@ def openai_costs(
     `since` and `until` (excluded) load these UTC days instead of the ones that are due. Raises
     OpenAICostsError (wrong use) for settings that cannot be right, before any request.
     """
+    now = datetime.now(UTC)
+    today = now.date()
     first_day = _day("start_date", start_date)
+    if first_day and first_day > today:
+        raise _wrong_use(f"start_date is {first_day}, which is in the future.")
     trailing = _whole_number("refetch_days", refetch_days, REFETCH_DAYS)
     dimensions = _dimensions(group_by)
     url = base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI_URL
-    now = datetime.now(UTC)
-    today = now.date()
     organizations = [Organization(Client(key, url), today) for key in admin_keys(admin_key)]
     recent = Stretch(today - timedelta(days=trailing), today + ONE_DAY)
 
@@ -229,10 +230,10 @@ def _days_of(organization_id: str, first: date, last: date) -> str:
 
 
 def _listed_in(setting: Any) -> list[str]:
-    """A list, or text that holds one: separated by commas, or as JSON."""
+    """A list, or text that holds one: separated by commas, or as a JSON list."""
     if isinstance(setting, str):
-        setting = json.loads(setting) if setting.strip().startswith("[") else setting.split(",")
-    return [item for item in (str(item).strip() for item in setting or ()) if item]
+        setting = setting.strip().removeprefix("[").removesuffix("]").split(",")
+    return [item for item in (str(item).strip(" \t\r\n\"'") for item in setting or ()) if item]
 
 
 def _dimensions(setting: Any) -> tuple[str, ...]:

@@ -1,0 +1,103 @@
+"""Real parts for the tests: the simulated organization over HTTP, and a DuckDB file each."""
+
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dlt
+import duckdb
+import pytest
+
+from openai_costs_source import openai_costs
+from openai_costs_source.demo import Organization
+from openai_costs_source.demo_api import DEMO_ADMIN_KEY, DemoApi
+
+PROJECT = Path(__file__).resolve().parent.parent
+TODAY = datetime.now(UTC).date()
+SETTINGS = ("OPENAI_", "SOURCES__", "DESTINATION__", "DBT_", "RUNTIME__")
+
+
+@pytest.fixture(autouse=True)
+def own_world(monkeypatch, tmp_path):
+    """No setting of this machine reaches a test, and no test leaves anything behind."""
+    for name in list(os.environ):
+        if name.startswith(SETTINGS):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
+    monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "dlt"))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def organization():
+    return Organization(TODAY)
+
+
+@pytest.fixture
+def api(organization):
+    with DemoApi(organization, overrides={}) as api:
+        yield api
+
+
+class Warehouse:
+    """A DuckDB file, loaded through a pipeline that knows nothing but that file."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.path = folder / "warehouse.duckdb"
+
+    def load(self, api, resources=None, **settings):
+        self.runs = getattr(self, "runs", 0) + 1
+        pipeline = dlt.pipeline(
+            "openai_costs",
+            destination=dlt.destinations.duckdb(str(self.path)),
+            dataset_name="openai_raw",
+            pipelines_dir=str(self.folder / f"pipelines{self.runs}"),
+        )
+        given = {"admin_key": DEMO_ADMIN_KEY, "base_url": api.base_url, **settings}
+        source = openai_costs(**{name: value for name, value in given.items() if value})
+        source = source.with_resources(*resources) if resources else source
+        return pipeline.run(source, loader_file_format="parquet")
+
+    def rows(self, sql):
+        with duckdb.connect(str(self.path), read_only=True) as connection:
+            return connection.execute(sql).fetchall()
+
+    def value(self, sql):
+        return self.rows(sql)[0][0]
+
+
+@pytest.fixture
+def warehouse(tmp_path):
+    return Warehouse(tmp_path)
+
+
+def days_ago(days):
+    return TODAY - timedelta(days=days)
+
+
+def run(*arguments, cwd, **environment):
+    """Run a command of the project the way a person does; its exit code and what it printed."""
+    settings = {k: v for k, v in os.environ.items() if not k.startswith(SETTINGS)}
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        cwd=cwd,
+        env={**settings, **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def run_pipeline(*arguments, cwd, **environment):
+    return run(PROJECT / "pipeline.py", *arguments, cwd=cwd, **environment)
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory):
+    """One run of the demo: the folder it ran in, and what it printed."""
+    folder = tmp_path_factory.mktemp("demo")
+    return folder, run_pipeline("--demo", cwd=folder)

@@ -1,0 +1,287 @@
+"""`python pipeline.py` as a person runs it: what it prints, leaves behind and exits with."""
+
+import http.server
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from datetime import timedelta
+
+import duckdb
+import pytest
+from conftest import PROJECT, TODAY, days_ago, run_pipeline
+
+from openai_costs_source.demo_api import DEMO_ADMIN_KEY, DemoApi
+
+KEY = {"OPENAI_ADMIN_KEY": DEMO_ADMIN_KEY}
+
+
+def sums(path, table="openai_raw.costs", day="date", cost="amount"):
+    with duckdb.connect(str(path), read_only=True) as connection:
+        sql = f"select {day}, sum({cost}) from {table} group by 1 order by 1"
+        return connection.execute(sql).fetchall()
+
+
+def test_demo_ends_with_a_summary_of_the_simulated_organization(demo):
+    folder, result = demo
+    assert result.returncode == 0, result.stderr
+    assert "Heliotrope Labs" in result.stdout
+    for word in ("Total", "Top projects", "Top users", "Top models", "demo.duckdb"):
+        assert word in result.stdout
+    assert (folder / "demo.duckdb").exists()
+
+
+def test_summary_states_the_exact_total(demo):
+    folder, result = demo
+    total = sum(amount for _, amount in sums(folder / "demo.duckdb"))
+    assert f"exactly {total.normalize():f}" in result.stdout
+
+
+def test_no_progress_is_shown_where_there_is_no_terminal(demo):
+    _, result = demo
+    assert result.stderr == ""
+    assert "\x1b" not in result.stdout
+
+
+def test_progress_is_shown_on_a_terminal(api, tmp_path):
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, **KEY, "OPENAI_BASE_URL": api.base_url, "TERM": "xterm"}
+    process = subprocess.Popen(
+        [sys.executable, PROJECT / "pipeline.py", "load"],
+        cwd=tmp_path,
+        env=environment,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    shown = b""
+    while select.select([ours], [], [], 60)[0]:
+        try:
+            shown += os.read(ours, 4096)
+        except OSError:
+            break
+    os.close(ours)
+    assert process.wait() == 0
+    assert b"Asking OpenAI" in shown
+
+
+def test_any_server_that_speaks_the_api_is_loaded_and_modelled_exactly(api, tmp_path):
+    result = run_pipeline(cwd=tmp_path, OPENAI_BASE_URL=api.base_url, **KEY)
+    assert result.returncode == 0, result.stderr
+    path = tmp_path / "openai_costs.duckdb"
+    raw = sums(path)
+    focus = ("openai_marts.focus_costs", "cast(ChargePeriodStart as date)", "BilledCost")
+    assert sums(path, *focus) == raw
+    for by in ("project", "user", "model"):
+        assert sums(path, f"openai_marts.daily_costs_by_{by}", cost="unblended_cost") == raw
+
+
+def test_dlts_own_setting_chooses_the_warehouse(api, tmp_path):
+    result = run_pipeline(
+        "load",
+        "--since",
+        days_ago(2),
+        cwd=tmp_path,
+        OPENAI_BASE_URL=api.base_url,
+        DESTINATION__DUCKDB__CREDENTIALS="elsewhere.duckdb",
+        **KEY,
+    )
+    assert result.returncode == 0, result.stderr
+    assert len(sums(tmp_path / "elsewhere.duckdb")) == 3
+    assert not (tmp_path / "openai_costs.duckdb").exists()
+
+
+def test_since_and_until_load_these_days_alone(api, tmp_path):
+    days = ("--since", days_ago(9), "--until", days_ago(7))
+    result = run_pipeline("load", *days, cwd=tmp_path, OPENAI_BASE_URL=api.base_url, **KEY)
+    assert result.returncode == 0, result.stderr
+    loaded = [day for day, _ in sums(tmp_path / "openai_costs.duckdb")]
+    assert loaded == [days_ago(9), days_ago(8)]
+
+
+def test_local_state_of_another_warehouse_does_not_shorten_the_history(api, tmp_path, organization):
+    settings = {"OPENAI_BASE_URL": api.base_url, **KEY}
+    assert run_pipeline("load", cwd=tmp_path, **settings).returncode == 0
+    (tmp_path / "openai_costs.duckdb").unlink()
+    assert run_pipeline("load", cwd=tmp_path, **settings).returncode == 0
+    assert sums(tmp_path / "openai_costs.duckdb")[0][0] == organization.earliest
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--frobnicate"], "--frobnicate"),
+        (["lode"], "lode"),
+        (["--since", "2026-02-30"], "'2026-02-30' is no day"),
+        (["--since", "2026-02-02", "--until", "2026-02-02"], "must be later"),
+        (["--since", str(TODAY + timedelta(days=2))], "is in the future"),
+        (["models", "--since", "2026-02-02"], "models loads none"),
+    ],
+)
+def test_wrong_use_is_one_sentence_and_attempts_nothing(api, tmp_path, arguments, sentence):
+    result = run_pipeline(*arguments, cwd=tmp_path, OPENAI_BASE_URL=api.base_url, **KEY)
+    assert result.returncode == 2
+    assert sentence in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert api.requests == []
+    assert list(tmp_path.glob("*.duckdb")) == []
+
+
+@pytest.mark.parametrize(
+    ("environment", "sentence"),
+    [
+        ({"OPENAI_ADMIN_KEY": ""}, "No key"),
+        ({"OPENAI_ADMIN_KEY": "sk-proj-123"}, "no admin key"),
+        ({"OPENAI_BASE_URL": "http://api.openai.com/v1", **KEY}, "https://"),
+        ({"SOURCES__OPENAI_COSTS__REFETCH_DAYS": "x", **KEY}, "refetch_days is x"),
+        ({"SOURCES__OPENAI_COSTS__START_DATE": "soon", **KEY}, "start_date is soon"),
+        (
+            {"SOURCES__OPENAI_COSTS__REFECH_DAYS": "3", **KEY},
+            "no setting sources.openai_costs.refech",
+        ),
+    ],
+)
+def test_wrong_settings_are_one_sentence_and_attempt_nothing(api, tmp_path, environment, sentence):
+    result = run_pipeline(cwd=tmp_path, **{"OPENAI_BASE_URL": api.base_url, **environment})
+    assert result.returncode == 2
+    assert sentence in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert api.requests == []
+    assert list(tmp_path.glob("*.duckdb")) == []
+
+
+def test_misspelt_setting_in_a_file_is_refused(api, tmp_path):
+    (tmp_path / ".dlt").mkdir()
+    (tmp_path / ".dlt" / "config.toml").write_text("[sources.openai_costs]\nrefetchdays = 3\n")
+    result = run_pipeline(cwd=tmp_path, OPENAI_BASE_URL=api.base_url, **KEY)
+    assert (result.returncode, api.requests) == (2, [])
+    assert "refetchdays" in result.stderr
+
+
+def test_revoked_key_fails_in_openais_words_and_leaves_no_file(api, tmp_path):
+    key = "sk-admin-revoked-0123456789"
+    result = run_pipeline(cwd=tmp_path, OPENAI_BASE_URL=api.base_url, OPENAI_ADMIN_KEY=key)
+    assert result.returncode == 1
+    assert "Incorrect API key provided" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert key not in result.stdout + result.stderr
+    assert list(tmp_path.glob("*.duckdb")) == []
+
+
+def test_failed_load_leaves_the_warehouse_as_it_was(api, tmp_path):
+    settings = {"OPENAI_BASE_URL": api.base_url}
+    loaded = run_pipeline("load", "--since", days_ago(5), cwd=tmp_path, **settings, **KEY)
+    assert loaded.returncode == 0
+    before = sums(tmp_path / "openai_costs.duckdb")
+    failed = run_pipeline(cwd=tmp_path, **settings, OPENAI_ADMIN_KEY="sk-admin-revoked")
+    assert failed.returncode == 1
+    assert sums(tmp_path / "openai_costs.duckdb") == before
+
+
+def test_failed_model_is_one_sentence_and_exit_code_1(tmp_path):
+    duckdb.connect(str(tmp_path / "openai_costs.duckdb")).close()
+    result = run_pipeline("models", cwd=tmp_path)
+    assert result.returncode == 1
+    assert "models failed" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+class Slow(DemoApi):
+    """Hangs on the second page."""
+
+    def answer(self, method, target, authorization):
+        if "page=" in target:
+            self.hanging.set()
+            time.sleep(5)
+        return super().answer(method, target, authorization)
+
+
+def test_interrupt_leaves_the_warehouse_as_it_was(api, organization, tmp_path):
+    environment = {**os.environ, **KEY}
+    path = tmp_path / "openai_costs.duckdb"
+    for before in (None, "loaded"):
+        if before:
+            run_pipeline(
+                "load", "--since", days_ago(2), cwd=tmp_path, OPENAI_BASE_URL=api.base_url, **KEY
+            )
+            before = sums(path)
+        with Slow(organization) as slow:
+            slow.hanging = threading.Event()
+            process = subprocess.Popen(
+                [sys.executable, PROJECT / "pipeline.py"],
+                cwd=tmp_path,
+                env={**environment, "OPENAI_BASE_URL": slow.base_url},
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            assert slow.hanging.wait(60)
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate()
+        assert process.returncode == 1
+        assert said.startswith("Interrupted.")
+        assert len(said.splitlines()) == 1
+        assert (sums(path) if before else path.exists()) == (before or False)
+
+
+def test_warehouse_open_elsewhere_is_named(api, tmp_path):
+    path = tmp_path / "openai_costs.duckdb"
+    with duckdb.connect(str(path)):
+        result = run_pipeline(cwd=tmp_path, OPENAI_BASE_URL=api.base_url, **KEY)
+    assert result.returncode == 1
+    assert f"{path} is open in another program" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_file_that_is_no_warehouse_is_named(api, tmp_path):
+    path = tmp_path / "openai_costs.duckdb"
+    path.write_text("this is no database, and long enough to be read as one" * 200)
+    result = run_pipeline(cwd=tmp_path, OPENAI_BASE_URL=api.base_url, **KEY)
+    assert result.returncode == 1
+    assert str(path) in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_one_organization_that_fails_does_not_keep_the_other_from_loading(api, tmp_path):
+    keys = f"sk-admin-revoked,{DEMO_ADMIN_KEY}"
+    result = run_pipeline(
+        "load",
+        "--since",
+        days_ago(2),
+        cwd=tmp_path,
+        OPENAI_BASE_URL=api.base_url,
+        OPENAI_ADMIN_KEY=keys,
+    )
+    assert result.returncode == 1
+    assert "Incorrect API key" in result.stderr
+    assert len(sums(tmp_path / "openai_costs.duckdb")) == 3
+
+
+def test_nothing_is_sent_to_anybody_but_the_api(api, tmp_path):
+    """A proxy that every other request would have to pass sees none."""
+    asked = []
+
+    class Proxy(http.server.BaseHTTPRequestHandler):
+        def do_CONNECT(self):
+            asked.append(self.path)
+            self.send_error(403)
+
+        do_GET = do_POST = do_CONNECT
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as proxy:
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{proxy.server_port}"
+        proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), address)
+        result = run_pipeline(
+            "--since", days_ago(2), cwd=tmp_path, OPENAI_BASE_URL=api.base_url, **KEY, **proxies
+        )
+        proxy.shutdown()
+    assert result.returncode == 0, result.stderr
+    assert asked == []

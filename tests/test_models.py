@@ -1,0 +1,220 @@
+"""What the dbt models make of the raw rows, in a real DuckDB."""
+
+import shutil
+from decimal import Decimal
+
+import duckdb
+import pytest
+from conftest import PROJECT, Warehouse, days_ago, run
+from test_source import charge
+
+MARTS = {
+    "focus_costs": ("cast(ChargePeriodStart as date)", "BillingAccountId", "BilledCost"),
+    "daily_costs_by_project": ("date", "organization_id", "unblended_cost"),
+    "daily_costs_by_user": ("date", "organization_id", "unblended_cost"),
+    "daily_costs_by_model": ("date", "organization_id", "unblended_cost"),
+}
+
+
+def dbt(*arguments, warehouse):
+    """dbt as a person runs it: inside dbt_project, which a copy keeps clean."""
+    project = warehouse.folder / "project" / "dbt_project"
+    if not project.exists():
+        leftovers = shutil.ignore_patterns("target", "logs")
+        shutil.copytree(PROJECT / "dbt_project", project, ignore=leftovers)
+    path = str(warehouse.path)
+    return run("-m", "dbt.cli.main", *arguments, cwd=project, DESTINATION__DUCKDB__CREDENTIALS=path)
+
+
+@pytest.fixture(scope="module")
+def built(organization, tmp_path_factory):
+    """The demo organization's whole history, modelled by a bare `dbt build`."""
+    from openai_costs_source.demo_api import DemoApi
+
+    warehouse = Warehouse(tmp_path_factory.mktemp("built"))
+    with DemoApi(organization) as api:
+        warehouse.load(api)
+    warehouse.build = dbt("build", warehouse=warehouse)
+    return warehouse
+
+
+def test_dbt_build_works_by_itself(built):
+    assert built.build.returncode == 0, built.build.stdout
+    assert "WARN=0 ERROR=0" in built.build.stdout
+
+
+@pytest.mark.parametrize("mart", MARTS)
+def test_every_dollar_of_raw_arrives_once_in_the_mart(built, mart):
+    day, organization, cost = MARTS[mart]
+    raw = built.rows("select date, organization_id, sum(amount) from openai_raw.costs group by all")
+    arrived = f"select {day}, {organization}, sum({cost}) from openai_marts.{mart} group by all"
+    assert len(raw) > 170
+    assert sorted(built.rows(arrived)) == sorted(raw)
+
+
+@pytest.mark.parametrize("mart", MARTS)
+def test_money_is_decimal_in_the_mart(built, mart):
+    cost = MARTS[mart][2]
+    types = built.rows(f"select distinct typeof({cost}) from openai_marts.{mart}")
+    assert types == [("DECIMAL(38,18)",)]
+
+
+def test_focus_costs_has_one_row_per_raw_row(built):
+    assert built.value("select count(*) from openai_marts.focus_costs") == built.value(
+        "select count(*) from openai_raw.costs"
+    )
+
+
+def test_billing_period_is_the_calendar_month_of_the_charge(built):
+    wrong = """
+        select count(*) from openai_marts.focus_costs
+        where BillingPeriodStart <> date_trunc('month', ChargePeriodStart)
+        or BillingPeriodEnd <> BillingPeriodStart + interval 1 month
+        or ChargePeriodEnd <> ChargePeriodStart + interval 1 day
+    """
+    assert built.value(wrong) == 0
+
+
+def test_costs_of_deleted_users_keep_their_owner(built, organization):
+    listed = {user["id"] for user in organization.users}
+    spenders = built.rows("""
+        select distinct user_id from openai_marts.daily_costs_by_user
+        where attribution = 'reported' and user_type = 'user'
+    """)
+    assert {user for (user,) in spenders} - listed
+
+
+def test_costs_of_a_service_account_are_attributed_through_its_key(built):
+    accounts = built.rows("""
+        select distinct user_name from openai_marts.daily_costs_by_user
+        where user_type = 'service_account' and attribution = 'key_owner'
+    """)
+    assert len(accounts) >= 3
+
+
+def test_costs_of_nobody_keep_their_money_as_unattributed(built):
+    unattributed = built.rows("""
+        select count(*) > 0, count(user_id), count(user_type), sum(unblended_cost) > 0
+        from openai_marts.daily_costs_by_user where attribution = 'unattributed'
+    """)
+    assert unattributed == [(True, 0, 0, True)]
+
+
+def test_archived_project_keeps_its_name(built, organization):
+    (archived,) = [p for p in organization.projects if p["status"] == "archived"]
+    name = built.value(f"""
+        select distinct project_name from openai_marts.daily_costs_by_project
+        where project_id = '{archived["id"]}'
+    """)
+    assert name == archived["name"]
+
+
+def test_line_item_in_a_new_form_keeps_its_money_and_text(built):
+    other = built.rows("""
+        select x_LineItem, x_Model, x_Meter, sum(BilledCost) > 0 from openai_marts.focus_costs
+        where x_Service = 'Other' group by all
+    """)
+    assert other == [("agent runtime preview", None, None, True)]
+
+
+def test_unit_price_is_what_the_quantity_cost(built):
+    worst = built.value("""
+        select max(abs(unit_price * quantity::double - unblended_cost::double))
+        from openai_marts.daily_costs_by_model where quantity > 0
+    """)
+    assert worst < 1e-9
+
+
+def test_quantities_are_priced_in_the_unit_of_the_price_list(built):
+    tokens = built.rows("""
+        select sum(f.PricingQuantity) * 1000000 = (
+            select sum(quantity * case quantity_unit when '1000_tokens' then 1000 else 1 end)
+            from openai_raw.costs where quantity_unit in ('tokens', '1000_tokens')
+        ) from openai_marts.focus_costs as f where PricingUnit = '1000000 Tokens'
+    """)
+    assert tokens == [(True,)]
+
+
+def test_row_without_a_quantity_is_priced_by_the_dollar(built):
+    wrong = """
+        select count(*) filter (where PricingQuantity <> BilledCost or PricingUnit <> 'Dollars'),
+            count(*) > 0
+        from openai_marts.focus_costs where x_QuantitySource = 'amount'
+    """
+    assert built.rows(wrong) == [(0, True)]
+
+
+def test_every_model_and_column_is_described(built):
+    import json
+
+    docs = dbt("docs", "generate", warehouse=built)
+    assert docs.returncode == 0, docs.stdout
+    target = built.folder / "project" / "dbt_project" / "target"
+    manifest = json.loads((target / "manifest.json").read_text())
+    catalog = json.loads((target / "catalog.json").read_text())
+    for node_id, table in catalog["nodes"].items():
+        node = manifest["nodes"][node_id]
+        assert node["description"].startswith("One row per"), node["name"]
+        described = {name.lower() for name, c in node["columns"].items() if c["description"]}
+        assert described == {name.lower() for name in table["columns"]}, node["name"]
+
+
+@pytest.fixture
+def small(api, warehouse):
+    """One day of three rows, loaded and not yet modelled."""
+    day = days_ago(5)
+    api.overrides[day] = [
+        charge("1.000000000000000001"),
+        charge("-0.5", "gpt-5.6-sol, output"),
+        charge("2", "telepathy, minutes"),
+    ]
+    warehouse.load(api, since=day, until=days_ago(4))
+    return warehouse
+
+
+def test_emptied_day_is_removed_from_every_mart(api, small):
+    assert dbt("build", warehouse=small).returncode == 0
+    assert small.value("select count(*) from openai_marts.focus_costs") == 3
+    api.overrides[days_ago(5)] = []
+    small.load(api, since=days_ago(5), until=days_ago(4))
+    built = dbt("build", warehouse=small)
+    assert built.returncode == 0, built.stdout
+    assert [small.value(f"select count(*) from openai_marts.{mart}") for mart in MARTS] == [0] * 4
+
+
+def test_much_money_on_unknown_line_items_warns_and_a_negative_amount_is_a_credit(small):
+    built = dbt("build", warehouse=small)
+    assert built.returncode == 0, built.stdout
+    assert "WARN" in built.stdout
+    assert "line_items_are_understood" in built.stdout
+    credits = small.rows("""
+        select BilledCost, ChargeCategory, ChargeFrequency
+        from openai_marts.focus_costs where BilledCost < 0
+    """)
+    assert credits == [(Decimal("-0.5"), "Credit", "One-Time")]
+
+
+def test_cent_that_went_astray_in_a_mart_fails_the_build(small):
+    assert dbt("build", warehouse=small).returncode == 0
+    with duckdb.connect(str(small.path)) as connection:
+        connection.execute(
+            "update openai_marts.daily_costs_by_user set unblended_cost = "
+            "unblended_cost + 0.000000000000000001 where unblended_cost > 0"
+        )
+    tested = dbt("test", "-s", "daily_costs_by_user", warehouse=small)
+    assert tested.returncode != 0
+    assert "every_dollar_arrives_once" in tested.stdout
+
+
+def test_day_that_differs_from_the_apis_own_total_warns(small):
+    with duckdb.connect(str(small.path)) as connection:
+        connection.execute("update openai_raw.cost_days set api_amount = api_amount + 0.01")
+    tested = dbt("test", "-s", "raw_equals_the_apis_own_total", warehouse=small)
+    assert "WARN=1" in tested.stdout
+
+
+def test_row_missing_from_raw_fails_the_ledger(small):
+    with duckdb.connect(str(small.path)) as connection:
+        connection.execute("delete from openai_raw.costs where amount < 0")
+    tested = dbt("test", "-s", "ledger_equals_raw", warehouse=small)
+    assert "ERROR=1" in tested.stdout

@@ -1,0 +1,84 @@
+"""What the README says is so: its commands, queries, tables and settings."""
+
+import re
+
+import duckdb
+import pytest
+from conftest import PROJECT, run_pipeline
+
+import openai_costs_source
+from openai_costs_source.client import OPENAI_URL
+from openai_costs_source.demo_api import DEMO_ADMIN_KEY
+
+README = (PROJECT / "README.md").read_text()
+MAKEFILE = (PROJECT / "Makefile").read_text()
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.fixture
+def demo_warehouse(demo):
+    folder, _ = demo
+    with duckdb.connect(str(folder / "demo.duckdb"), read_only=True) as connection:
+        yield connection
+
+
+@pytest.mark.parametrize("query", blocks("sql"))
+def test_query_in_the_readme_answers(demo_warehouse, query):
+    assert demo_warehouse.execute(query).fetchall()
+
+
+@pytest.mark.parametrize("table", sorted(set(re.findall(r"openai_(?:raw|marts)\.\w+", README))))
+def test_table_named_in_the_readme_exists(demo_warehouse, table):
+    assert demo_warehouse.execute(f"select count(*) from {table}").fetchone()[0] > 0
+
+
+COMMANDS = re.findall(r"^\| `python pipeline\.py ?(.*?)` \|", README, re.MULTILINE)
+
+
+@pytest.mark.parametrize("arguments", COMMANDS)
+def test_command_in_the_readme_runs(api, tmp_path, arguments):
+    settings = {"OPENAI_BASE_URL": api.base_url, "OPENAI_ADMIN_KEY": DEMO_ADMIN_KEY}
+    if arguments == "models":
+        assert run_pipeline("load", cwd=tmp_path, **settings).returncode == 0
+    result = run_pipeline(*arguments.split(), cwd=tmp_path, **settings)
+    assert result.returncode == 0, result.stderr
+
+
+def test_every_command_of_the_help_is_in_the_readme(tmp_path):
+    shown = run_pipeline("--help", cwd=tmp_path).stdout
+    for option in re.findall(r"(?<=[ {,])(--[a-z]+|load|models)\b", shown):
+        assert option == "--help" or f"{option}" in README
+
+
+def test_make_targets_in_the_readme_exist():
+    for target in re.findall(r"^make (\w+)$", README, re.MULTILINE):
+        assert re.search(rf"^{target}:", MAKEFILE, re.MULTILINE), target
+
+
+def test_settings_in_the_readme_are_those_that_exist():
+    section = README.split("## Settings")[1].split("\n## ")[0]
+    named = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
+    assert tuple(named) == openai_costs_source.SETTINGS
+    assert f"`{OPENAI_URL}`" in section
+    assert f"`{openai_costs_source.REFETCH_DAYS}`" in section
+
+
+def test_python_in_the_readme_loads(api, monkeypatch):
+    monkeypatch.setenv("OPENAI_ADMIN_KEY", DEMO_ADMIN_KEY)
+    monkeypatch.setenv("OPENAI_BASE_URL", api.base_url)
+    (code,) = blocks("python")
+    exec(code, {})
+    with duckdb.connect("openai_costs.duckdb", read_only=True) as connection:
+        assert connection.execute("select count(*) from openai_raw.costs").fetchone()[0] > 0
+
+
+def test_output_in_the_readme_has_the_shape_of_the_real_one(demo):
+    _, result = demo
+    (shown,) = blocks("text")
+
+    labels = re.compile(r"^  (Days|Rows|Total|Top \w+|Checked|Warehouse)", re.MULTILINE)
+    assert len(labels.findall(shown)) == 8
+    assert labels.findall(shown) == labels.findall(result.stdout)
