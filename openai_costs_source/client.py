@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 from requests.auth import AuthBase
@@ -36,6 +36,8 @@ PATHS = frozenset(
 TIMEOUT_SECONDS = (10, 120)
 MAX_WAIT_SECONDS = 300.0
 LARGEST_LISTING = 100
+_ADMIN_KEY = re.compile(r"sk-admin-[!-~]+")
+_ID = re.compile(r"(?!\.+$)[\w.:\-]+", re.ASCII)
 _SECONDS = re.compile(r"\d+(\.\d+)?")
 
 Params = Mapping[str, str | int | tuple[str, ...]]
@@ -70,8 +72,8 @@ T = TypeVar("T")
 class OpenAICostsError(Exception):
     """What went wrong, in OpenAI's own words where it said something, and what to do.
 
-    `status`, `code` and `param` are the API's, where it answered. `is_wrong_use` tells a setting
-    or argument that must change from a request that failed.
+    `status`, `code` and `param` are the API's, where it answered. `is_passing`: worth another try.
+    `is_wrong_use` tells a setting or argument that must change from a request that failed.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class OpenAICostsError(Exception):
         code: str | None = None,
         param: str | None = None,
         retry_after: float | None = None,
+        is_passing: bool = False,
         is_wrong_use: bool = False,
     ) -> None:
         super().__init__(message)
@@ -89,19 +92,13 @@ class OpenAICostsError(Exception):
         self.code = code
         self.param = param
         self.retry_after = retry_after
+        self.is_passing = is_passing
         self.is_wrong_use = is_wrong_use
 
     @property
     def is_missing_permission(self) -> bool:
         """OpenAI says so with 401 and with 403: the text tells, not the status."""
         return "insufficient permissions" in str(self).lower()
-
-    @property
-    def is_passing(self) -> bool:
-        """Worth another try. OpenAI's outages have shown as 404 on paths that exist."""
-        if self.status == 404:
-            return self.code != "not_found"
-        return self.status == 429 or (self.status or 0) >= 500 or self.code == "no_answer"
 
 
 class Client:
@@ -140,11 +137,13 @@ class Client:
             page = self._decoded(path, asked, decode)
             yield page
             token = page.next_page
-            # A token can be handed out for ever past the last bucket.
-            if not page.has_more or not page.buckets:
+            if not page.has_more:
                 return
             if not token:
                 raise self._error(path, "announced more pages but named none")
+            # Tokens can be handed out for ever past the last bucket.
+            if not page.buckets:
+                return
             if token in seen:
                 raise self._error(path, "named the same next page twice")
             seen.add(token)
@@ -188,7 +187,9 @@ class Client:
         """One reply, with patience; raises OpenAICostsError when that is used up."""
         if path not in PATHS:
             raise OpenAICostsError(f"This client does not read {path}.", is_wrong_use=True)
-        url = self._base_url + path.format_map({k: quote(v, safe="") for k, v in ids.items()})
+        if odd := [value for value in ids.values() if not _ID.fullmatch(value)]:
+            raise self._error(path, f"cannot be asked for {odd[0][:60]!r}, which is no id")
+        url = self._base_url + path.format_map(ids)
         patiently = Retrying(
             retry=retry_if_exception(
                 lambda error: isinstance(error, OpenAICostsError) and error.is_passing
@@ -206,15 +207,14 @@ class Client:
             reply = self._session.get(
                 url, params=params, timeout=TIMEOUT_SECONDS, allow_redirects=False
             )
-        except requests.exceptions.SSLError as error:
-            raise self._error(
-                path, f"has no certificate that this machine trusts: {error}"
-            ) from None
         except requests.RequestException as error:
             host = urlsplit(url).netloc
-            raise self._error(
-                path, f"did not answer at {host} ({type(error).__name__})", code="no_answer"
-            ) from None
+            # A handshake that was cut off may pass; a certificate or protocol that failed will not.
+            if isinstance(error, requests.exceptions.SSLError) and "EOF" not in str(error):
+                said = f"has no TLS certificate at {host} that this machine trusts"
+                raise self._error(path, said) from None
+            said = f"did not answer at {host} ({type(error).__name__})"
+            raise self._error(path, said, is_passing=True) from None
         if organization := reply.headers.get("openai-organization"):
             self.organization = organization
         if reply.is_redirect:
@@ -229,9 +229,11 @@ class Client:
     def _refusal(self, path: str, reply: requests.Response) -> OpenAICostsError:
         try:
             error = reply.json()["error"]
-            message, code, param = error["message"], error.get("code"), error.get("param")
-        except (ValueError, KeyError, TypeError, AttributeError):
-            message, code, param = reply.reason or "no reason given", None, None
+        except (ValueError, KeyError, TypeError, RecursionError):
+            error = {}
+        facts = error if isinstance(error, dict) else {"message": error}
+        code, param = facts.get("code"), facts.get("param")
+        message = facts.get("message") or reply.reason or "no reason given"
         said = f"refused with {reply.status_code}: {str(message).strip()}"
         retry_after = _SECONDS.fullmatch(reply.headers.get("Retry-After", "").strip())
         return self._error(
@@ -241,6 +243,8 @@ class Client:
             code=code,
             param=param,
             retry_after=float(retry_after[0]) if retry_after else None,
+            # OpenAI's outages have shown as 404 on paths that exist.
+            is_passing=reply.status_code in (404, 429, *range(500, 600)) and code != "not_found",
         )
 
     def _error(self, path: str, said: str, **facts: Any) -> OpenAICostsError:
@@ -260,7 +264,7 @@ class _Bearer(AuthBase):
 
 def _checked_key(key: str) -> str:
     key = key.strip()
-    if not key.startswith("sk-admin-") or not key.isascii() or not key.isprintable() or " " in key:
+    if not _ADMIN_KEY.fullmatch(key):
         raise OpenAICostsError(
             f"The key is no admin key: those start with sk-admin-. {WHERE_KEYS_COME_FROM}",
             is_wrong_use=True,
@@ -270,21 +274,22 @@ def _checked_key(key: str) -> str:
 
 def _checked_url(url: str) -> tuple[str, bool]:
     """The address without a trailing slash, and whether it is on this machine."""
-    parts = urlsplit(url.strip())
+    try:
+        requests.Request("GET", url.strip()).prepare()
+        parts = urlsplit(url.strip())
+    except ValueError:
+        parts = urlsplit("")
     host = parts.hostname or ""
     is_loopback = host in ("localhost", "::1") or re.fullmatch(r"127(\.\d+){3}", host) is not None
-    if (
-        not host
-        or parts.username
-        or not (parts.scheme == "https" or (parts.scheme == "http" and is_loopback))
-    ):
-        raise OpenAICostsError(
-            f"The base URL must be https:// and name a host (http:// only for this machine), "
-            f"such as {OPENAI_URL}.",
-            is_wrong_use=True,
-        )
-    path = parts.path.rstrip("/") or "/v1"
-    return f"{parts.scheme}://{parts.netloc}{path}", is_loopback
+    is_plain = not ("@" in parts.netloc or parts.query or parts.fragment)
+    if is_plain and host and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback)):
+        path = parts.path.rstrip("/") or "/v1"
+        return f"{parts.scheme}://{parts.netloc}{path}", is_loopback
+    raise OpenAICostsError(
+        f"The base URL must be a plain https:// address (http:// only on this machine), such as "
+        f"{OPENAI_URL}.",
+        is_wrong_use=True,
+    )
 
 
 def _remedy(status: int, code: str | None, said: str) -> str:
@@ -301,10 +306,10 @@ def _remedy(status: int, code: str | None, said: str) -> str:
 
 
 def _wait(state: RetryCallState) -> float:
-    """Seconds: what the API asked for, else 1, 2, 4 … up to a minute."""
+    """Seconds: what the API asked for, where that is a pause, else 1, 2, 4 … up to a minute."""
     error = state.outcome.exception() if state.outcome else None
     asked = getattr(error, "retry_after", None)
-    return float(asked) if asked is not None else float(min(2 ** (state.attempt_number - 1), 60))
+    return float(asked if asked and asked >= 1 else min(2 ** (state.attempt_number - 1), 60))
 
 
 def _tell_waiting(state: RetryCallState) -> None:

@@ -259,8 +259,9 @@ class Organization:
     def charges(self, day: date) -> list[Charge]:
         """The day's charges at the finest grain, as told on `today`.
 
-        Today is partial, yesterday still lacks rows; a day is final when two days old, except
-        that every eleventh is restated when five days old: amounts change and a row vanishes.
+        Today is partial, yesterday still lacks rows; then a day stays as it is, except that every
+        eleventh is restated when five days old (amounts change and a row vanishes) and that what
+        is told by age, the runaway day, the empty weekend and the migration, moves with `today`.
         """
         if day not in self._told:
             self._told[day] = self._tell(day)

@@ -127,9 +127,11 @@ class DemoApi:
         self._server = _Server(("127.0.0.1", 0), partial(_Handler, self))
         self.base_url = f"http://127.0.0.1:{self._server.server_port}/v1"
         Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        self.is_open = True
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.is_open = False
         self._server.shutdown()
         self._server.server_close()
 
@@ -366,6 +368,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         # An unread body would be taken for the connection's next request.
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if not self.api.is_open:
+            self.close_connection = True
+            return
         authorization = self.headers.get("Authorization") or ""
         status, text = self.api.answer(self.command, self.path, authorization)
         body = text.encode()

@@ -1,0 +1,678 @@
+"""The simulated organization: it answers as OpenAI does, and holds what it promises to hold."""
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
+from decimal import Decimal, Inexact, localcontext
+from itertools import combinations, pairwise
+from pathlib import Path
+from statistics import median
+from typing import Any
+from urllib.parse import urlencode
+
+import openai
+import pytest
+import requests
+
+from openai_costs_source.demo import Charge, Organization, midnight
+from openai_costs_source.demo_api import DEMO_ADMIN_KEY, DemoApi
+
+TODAY = date(2026, 11, 20)
+ONE_DAY = timedelta(days=1)
+DIMENSIONS = ("project_id", "user_id", "api_key_id", "line_item", "api_source")
+GROUPINGS = [chosen for size in range(6) for chosen in combinations(DIMENSIONS, size)]
+PROJECTS = {
+    "proj_storefront",
+    "proj_support",
+    "proj_search",
+    "proj_studio",
+    "proj_europe",
+    "proj_prototype",
+}
+COSTS = "/v1/organization/costs"
+
+
+def aged(days: int) -> date:
+    return TODAY - timedelta(days=days)
+
+
+def days_aged(first: int, last: int) -> list[date]:
+    return [aged(age) for age in range(first, last + 1)]
+
+
+@pytest.fixture(scope="module")
+def organization() -> Organization:
+    return Organization(TODAY)
+
+
+@pytest.fixture
+def api(organization: Organization) -> DemoApi:
+    return DemoApi(organization)
+
+
+@pytest.fixture(scope="module")
+def served(organization: Organization) -> Iterator[DemoApi]:
+    with DemoApi(organization) as running:
+        yield running
+
+
+def sdk(served: DemoApi, admin_key: str = DEMO_ADMIN_KEY) -> Any:
+    """The official client, refusing every reply that is not of the documented shape."""
+    client = openai.OpenAI(
+        api_key="x",
+        admin_api_key=admin_key,
+        base_url=served.base_url,
+        max_retries=0,
+        _strict_response_validation=True,
+    )
+    return client.admin.organization
+
+
+def text(
+    api: DemoApi, path: str = COSTS, key: str = DEMO_ADMIN_KEY, method: str = "GET", **query: Any
+) -> tuple[int, str]:
+    sent = urlencode({"limit": 180, **query} if path == COSTS else query, doseq=True)
+    return api.answer(method, f"{path}?{sent}", f"Bearer {key}")
+
+
+def told(api: DemoApi, path: str = COSTS, **query: Any) -> dict[str, Any]:
+    status, body = text(api, path, **query)
+    assert status == 200, body
+    answer: dict[str, Any] = json.loads(body, parse_float=Decimal)
+    return answer
+
+
+def refusal(api: DemoApi, path: str = COSTS, **query: Any) -> tuple[int, dict[str, Any]]:
+    status, body = text(api, path, **query)
+    error: dict[str, Any] = json.loads(body)["error"]
+    assert set(error) == {"message", "type", "param", "code"}
+    return status, error
+
+
+def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
+    with localcontext(prec=100, traps=[Inexact]):
+        return sum(amounts, Decimal(0))
+
+
+def total(bucket: dict[str, Any]) -> Decimal:
+    return exact_sum(Decimal(row["amount"]["value"]) for row in bucket["results"])
+
+
+def spent(charges: list[Charge]) -> Decimal:
+    return exact_sum(charge.amount for charge in charges)
+
+
+def has_more_than_18_decimals(amount: Decimal) -> bool:
+    return amount != amount.quantize(Decimal("1e-18"))
+
+
+def of_key(organization: Organization, key: str, day: date) -> Decimal:
+    return spent([c for c in organization.charges(day) if c.api_key_id == f"key_{key}"])
+
+
+@pytest.fixture(scope="module")
+def half_year(organization: Organization) -> list[Charge]:
+    return [charge for day in days_aged(0, 180) for charge in organization.charges(day)]
+
+
+@pytest.fixture(scope="module")
+def amounts(organization: Organization) -> list[str]:
+    """Every amount of the half year as it is spelled in the replies."""
+    since = midnight(organization.earliest)
+    grouping = ("project_id", "api_key_id", "line_item")
+    api, spelled, page = DemoApi(organization), [], {}
+    while True:
+        _, body = text(api, start_time=since, group_by=grouping, **page)
+        spelled += re.findall(r'"value": ("?[^",]+"?),', body)
+        if not (token := json.loads(body)["next_page"]):
+            return spelled
+        page = {"page": token}
+
+
+# The official client reads it
+
+
+def test_the_official_client_reads_costs_page_by_page(served: DemoApi) -> None:
+    query = {"start_time": midnight(aged(9)), "limit": 4, "group_by": ["project_id", "line_item"]}
+    pages = [sdk(served).usage.costs(**query)]
+    while pages[-1].next_page:
+        pages.append(sdk(served).usage.costs(**query, page=pages[-1].next_page))
+    assert [len(page.data) for page in pages] == [4, 4, 2]
+    assert [page.has_more for page in pages] == [True, True, False]
+    buckets = [bucket for page in pages for bucket in page.data]
+    assert [bucket.start_time for bucket in buckets] == [
+        midnight(day) for day in reversed(days_aged(0, 9))
+    ]
+    assert all(before.end_time == after.start_time for before, after in pairwise(buckets))
+    rows = [row for bucket in buckets for row in bucket.results]
+    assert {row.object for row in rows} == {"organization.costs.result"}
+    assert {row.amount.currency for row in rows} == {"usd"}
+    assert all(row.project_id in PROJECTS and row.line_item for row in rows)
+
+
+def test_the_official_client_reads_every_grouping(served: DemoApi) -> None:
+    for grouping in GROUPINGS:
+        page = sdk(served).usage.costs(start_time=midnight(aged(2)), group_by=list(grouping))
+        assert all(bucket.results for bucket in page.data)
+
+
+def test_the_official_client_walks_the_projects(served: DemoApi) -> None:
+    projects = list(sdk(served).projects.list(limit=4, include_archived=True))
+    assert {project.id for project in projects} == PROJECTS
+    assert [project.id for project in projects if project.status == "archived"] == [
+        "proj_prototype"
+    ]
+
+
+def test_the_official_client_walks_the_users(served: DemoApi, organization: Organization) -> None:
+    users = list(sdk(served).users.list(limit=5))
+    assert [user.id for user in users] == [user["id"] for user in organization.users]
+    assert {user.role for user in users} == {"owner", "reader"}
+    assert all(user.name and "@" in user.email for user in users)
+
+
+def test_the_official_client_reads_keys_of_people_and_of_service_accounts(
+    served: DemoApi,
+) -> None:
+    keys = list(sdk(served).projects.api_keys.list("proj_storefront", limit=2))
+    owners = {key.owner.type: key.owner for key in keys}
+    assert owners["service_account"].service_account.id == "svc_acct_storefront-prod"
+    assert "@" in owners["user"].user.email
+    assert all(key.id.startswith("key_") and "****" in key.redacted_value for key in keys)
+
+
+def test_the_official_client_reads_service_accounts(served: DemoApi) -> None:
+    (account,) = sdk(served).projects.service_accounts.list("proj_support")
+    assert account.id == "svc_acct_helpdesk-bot"
+
+
+def test_the_official_client_recognises_the_refusals(served: DemoApi) -> None:
+    with pytest.raises(openai.BadRequestError) as refused:
+        sdk(served).usage.costs(start_time=0)
+    assert refused.value.code == "reporting_lookback_exceeded"
+    with pytest.raises(openai.AuthenticationError):
+        sdk(served, "sk-admin-other").users.list()
+    with pytest.raises(openai.PermissionDeniedError):
+        sdk(served, "sk-proj-ordinary").users.list()
+    with pytest.raises(openai.NotFoundError):
+        sdk(served).spend_limit.retrieve()
+
+
+def test_every_reply_names_the_organization_in_its_header(served: DemoApi) -> None:
+    reply = requests.get(f"{served.base_url}/organization/users", timeout=5)
+    assert reply.status_code == 401
+    assert reply.headers["openai-organization"] == "org-demo-heliotrope"
+    assert reply.headers["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize("verb", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"])
+def test_another_verb_is_refused_and_the_connection_stays_usable(
+    served: DemoApi, verb: str
+) -> None:
+    with requests.Session() as session:
+        session.headers["Authorization"] = f"Bearer {DEMO_ADMIN_KEY}"
+        url = f"{served.base_url}/organization/projects"
+        assert session.request(verb, url, data="x" * 9000, timeout=5).status_code == 405
+        assert session.get(url, timeout=5).json()["object"] == "list"
+
+
+def test_requests_are_recorded_as_they_were_sent(api: DemoApi) -> None:
+    text(api, start_time=5, limit=1, **{"group_by[]": ["user_id", "line_item"]})
+    sent = {"start_time": ["5"], "limit": ["1"], "group_by[]": ["user_id", "line_item"]}
+    assert api.requests == [("GET", COSTS, sent)]
+
+
+# The same day gives the same answers
+
+
+def test_two_instances_of_a_day_give_equal_bytes() -> None:
+    query = {"start_time": midnight(aged(30)), "group_by": DIMENSIONS}
+    one, other = (text(DemoApi(Organization(TODAY)), **query) for _ in range(2))
+    assert one == other
+
+
+def test_other_processes_give_equal_bytes() -> None:
+    ask = (
+        "import hashlib; from datetime import date;"
+        "from openai_costs_source.demo import Organization;"
+        "from openai_costs_source.demo_api import *;"
+        "api = DemoApi(Organization(date(2026, 11, 20)));"
+        f"said = api.answer('GET', '{COSTS}?start_time={midnight(aged(5))}"
+        "&group_by=user_id&group_by=line_item', 'Bearer ' + DEMO_ADMIN_KEY);"
+        "print(hashlib.sha256(said[1].encode()).hexdigest())"
+    )
+    query = {"start_time": midnight(aged(5)), "group_by": ("user_id", "line_item")}
+    sent = f"{COSTS}?{urlencode(query, doseq=True)}"
+    _, here = DemoApi(Organization(TODAY)).answer("GET", sent, f"Bearer {DEMO_ADMIN_KEY}")
+    for seed in ("1", "2"):
+        there = subprocess.run(
+            [sys.executable, "-c", ask],
+            cwd=Path(__file__).parents[1],
+            env={**os.environ, "PYTHONHASHSEED": seed, "TZ": "Asia/Tokyo"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert there.stdout.strip() == hashlib.sha256(here.encode()).hexdigest()
+
+
+# Money
+
+
+def test_a_day_adds_up_to_the_same_for_every_grouping(
+    api: DemoApi, organization: Organization
+) -> None:
+    days = list(reversed(days_aged(48, 54)))
+    exact = [spent(organization.charges(day)) for day in days]
+    window = {"start_time": midnight(days[0]), "end_time": midnight(days[-1] + ONE_DAY)}
+    for grouping in GROUPINGS:
+        answer = told(api, group_by=grouping, **window)
+        assert [total(bucket) for bucket in answer["data"]] == exact, grouping
+
+
+def test_rows_of_one_grouping_are_distinct_and_name_nothing_else(api: DemoApi) -> None:
+    for grouping in GROUPINGS:
+        (bucket,) = told(
+            api, start_time=midnight(aged(50)), end_time=midnight(aged(49)), group_by=grouping
+        )["data"]
+        keys = [tuple(row[name] for name in grouping) for row in bucket["results"]]
+        assert len(set(keys)) == len(keys)
+        others = [name for name in DIMENSIONS if name not in grouping]
+        assert not any(row[name] for row in bucket["results"] for name in others)
+        for told_with_line_items in ("quantity", "quantity_unit"):
+            is_told = any(row[told_with_line_items] is not None for row in bucket["results"])
+            assert is_told == ("line_item" in grouping)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "dimension"),
+    [("project_ids", "project_id"), ("api_key_ids", "api_key_id"), ("line_items", "line_item")],
+)
+def test_a_filter_keeps_exactly_its_part_of_the_day(
+    api: DemoApi, parameter: str, dimension: str
+) -> None:
+    day = {"start_time": midnight(aged(3)), "end_time": midnight(aged(2))}
+    (bucket,) = told(api, group_by=dimension, **day)["data"]
+    row = next(row for row in bucket["results"] if row[dimension])
+    (filtered,) = told(api, **{parameter: row[dimension]}, **day)["data"]
+    assert total(filtered) == Decimal(row["amount"]["value"])
+    assert 0 < total(filtered) < total(bucket)
+
+
+# Rules
+
+
+def test_a_page_holds_seven_days_unless_told_otherwise(api: DemoApi) -> None:
+    sent = f"{COSTS}?start_time={midnight(aged(20))}"
+    _, body = api.answer("GET", sent, f"Bearer {DEMO_ADMIN_KEY}")
+    assert len(json.loads(body)["data"]) == 7
+
+
+def test_nothing_is_told_after_today(api: DemoApi) -> None:
+    answer = told(api, start_time=midnight(aged(2)), end_time=midnight(aged(-30)))
+    assert answer["data"][-1]["start_time"] == midnight(TODAY)
+    assert (answer["has_more"], answer["next_page"]) == (False, None)
+
+
+def test_a_limit_above_180_is_refused_and_not_clamped(api: DemoApi) -> None:
+    assert len(told(api, start_time=midnight(aged(179)), limit=180)["data"]) == 180
+    status, error = refusal(api, start_time=midnight(aged(179)), limit=181)
+    assert (status, error["param"]) == (400, "limit")
+
+
+@pytest.mark.parametrize("grouping", ["model", "project_id,line_item", ""])
+def test_an_unknown_grouping_is_refused(api: DemoApi, grouping: str) -> None:
+    status, error = refusal(api, start_time=midnight(TODAY), group_by=grouping)
+    assert (status, error["param"]) == (400, "group_by")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [{}, {"start_time": "yesterday"}, {"start_time": midnight(TODAY), "bucket_width": "1h"}],
+)
+def test_a_query_that_makes_no_sense_is_refused(api: DemoApi, query: dict[str, Any]) -> None:
+    status, error = refusal(api, **query)
+    assert status == 400
+    assert error["param"] in ("start_time", "bucket_width")
+
+
+def test_an_unknown_parameter_is_refused(api: DemoApi) -> None:
+    status, error = refusal(api, start_time=midnight(TODAY), groupby="project_id")
+    assert (status, error["param"]) == (400, "groupby")
+
+
+def test_brackets_after_a_name_change_nothing(api: DemoApi) -> None:
+    query = {"start_time": midnight(aged(9)), "limit": 2}
+    plain = text(api, **query, group_by=["user_id", "line_item"])
+    assert text(api, **query, **{"group_by[]": ["user_id", "line_item"]}) == plain
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"end_time": midnight(TODAY)},
+        {"start_time": midnight(aged(8))},
+        {"group_by": ["user_id"]},
+        {"limit": 3},
+        {"project_ids": "proj_search"},
+    ],
+    ids=str,
+)
+def test_a_page_token_holds_for_its_own_query_only(api: DemoApi, change: dict[str, Any]) -> None:
+    query = {"start_time": midnight(aged(9)), "limit": 2, "group_by": ["project_id"]}
+    token = told(api, **query)["next_page"]
+    assert told(api, **query, page=token)["data"][0]["start_time"] == midnight(aged(7))
+    status, error = refusal(api, **{**query, **change}, page=token)
+    assert status == 400
+    assert error["message"].startswith("The page token is invalid, have you modified")
+
+
+@pytest.mark.parametrize("token", ["page_none", "x"])
+def test_a_page_token_that_nobody_gave_is_refused(api: DemoApi, token: str) -> None:
+    assert refusal(api, start_time=midnight(aged(9)), page=token)[0] == 400
+
+
+def test_a_start_before_the_history_is_refused_with_the_earliest_day(
+    api: DemoApi, organization: Organization
+) -> None:
+    told(api, start_time=midnight(organization.earliest))
+    status, error = refusal(api, start_time=midnight(organization.earliest) - 1)
+    assert (status, error["code"]) == (400, "reporting_lookback_exceeded")
+    assert "Earliest supported start date: 2026-05-24 (UTC)." in error["message"]
+
+
+def test_keys_are_told_only_from_their_floor_on(organization: Organization) -> None:
+    floor = midnight(aged(30))
+    api = DemoApi(organization, key_floor=floor)
+    told(api, start_time=floor, group_by=["api_key_id", "line_item"])
+    told(api, start_time=floor - 86400, group_by=["project_id", "line_item"])
+    status, error = refusal(api, start_time=floor - 86400, group_by=["api_key_id", "line_item"])
+    assert (status, error["param"]) == (400, "start_time")
+    assert f"Try a start_time on or after {floor}." in error["message"]
+
+
+@pytest.mark.parametrize("path", [COSTS, "/v1/organization/projects", "/v1/organization/users"])
+def test_a_wrong_key_is_refused_without_being_quoted(api: DemoApi, path: str) -> None:
+    status, error = refusal(api, path, key="sk-admin-demo-heliotrope-labz")
+    assert (status, error["code"]) == (401, "invalid_api_key")
+    assert error["message"].startswith("Incorrect API key provided: sk-a***abz.")
+
+
+@pytest.mark.parametrize(
+    ("path", "scope"),
+    [(COSTS, "api.usage.read"), ("/v1/organization/projects", "api.management.read")],
+)
+def test_a_project_key_lacks_the_scope(api: DemoApi, path: str, scope: str) -> None:
+    status, error = refusal(api, path, key="sk-proj-abc")
+    assert status == 403
+    assert "insufficient permissions" in error["message"]
+    assert f"Missing scopes: {scope}." in error["message"]
+
+
+@pytest.mark.parametrize("authorization", ["", DEMO_ADMIN_KEY, f"Basic {DEMO_ADMIN_KEY}"])
+def test_a_key_must_come_as_a_bearer_token(api: DemoApi, authorization: str) -> None:
+    assert api.answer("GET", "/v1/organization/users", authorization)[0] == 401
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE", "HEAD"])
+def test_only_get_is_allowed(api: DemoApi, method: str) -> None:
+    assert refusal(api, start_time=midnight(TODAY), method=method)[0] == 405
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/organization/usage/completions",
+        "/v1/organization/costs/",
+        "/organization/costs",
+        "/v1/organization/projects/proj_none/api_keys",
+    ],
+)
+def test_what_is_not_there_is_told_as_not_found(api: DemoApi, path: str) -> None:
+    status, error = refusal(api, path)
+    assert (status, error["code"]) == (404, "not_found")
+
+
+def test_an_archived_project_refuses_to_list_its_keys(api: DemoApi) -> None:
+    status, error = refusal(api, "/v1/organization/projects/proj_prototype/api_keys")
+    assert status == 403
+    assert "archived" in error["message"]
+    assert "insufficient permissions" not in error["message"]
+
+
+def test_archived_projects_are_listed_only_when_asked_for(api: DemoApi) -> None:
+    path = "/v1/organization/projects"
+    assert {each["id"] for each in told(api, path)["data"]} == PROJECTS - {"proj_prototype"}
+    assert {each["id"] for each in told(api, path, include_archived="true")["data"]} == PROJECTS
+
+
+def test_keys_of_owners_without_access_are_listed_only_when_asked_for(api: DemoApi) -> None:
+    path = "/v1/organization/projects/proj_support/api_keys"
+    listed = {each["id"] for each in told(api, path)["data"]}
+    every = {each["id"] for each in told(api, path, owner_project_access="any")["data"]}
+    assert every - listed == {"key_helpdesk-audit"}
+
+
+def test_a_listing_goes_on_after_its_last_id(api: DemoApi) -> None:
+    path = "/v1/organization/users"
+    first = told(api, path, limit=12)
+    rest = told(api, path, limit=12, after=first["last_id"])
+    assert (first["has_more"], rest["has_more"]) == (True, False)
+    assert first["data"] + rest["data"] == told(api, path)["data"]
+
+
+@pytest.mark.parametrize("query", [{"limit": 101}, {"limit": 0}, {"after": "user-none"}])
+def test_a_cursor_or_limit_that_cannot_be_is_refused(api: DemoApi, query: dict[str, Any]) -> None:
+    assert refusal(api, "/v1/organization/users", **query)[0] == 400
+
+
+# Days that are told differently
+
+
+def test_a_day_can_be_overridden_and_emptied(organization: Organization) -> None:
+    one = organization.charges(aged(4))[0]
+    api = DemoApi(organization, overrides={aged(4): [one], aged(3): []})
+    buckets = told(api, start_time=midnight(aged(5)), end_time=midnight(aged(2)))["data"]
+    assert [total(bucket) for bucket in buckets] == [
+        spent(organization.charges(aged(5))),
+        one.amount,
+        0,
+    ]
+    assert buckets[2]["results"] == []
+
+
+def test_an_override_may_come_between_two_requests(organization: Organization) -> None:
+    api = DemoApi(organization)
+    day = {"start_time": midnight(aged(4)), "end_time": midnight(aged(3))}
+    assert told(api, **day)["data"][0]["results"]
+    api.overrides[aged(4)] = []
+    assert told(api, **day)["data"][0]["results"] == []
+
+
+def test_today_and_yesterday_are_still_incomplete(organization: Organization) -> None:
+    later = Organization(TODAY + 2 * ONE_DAY)
+    for day in (TODAY, aged(1)):
+        assert spent(organization.charges(day)) < spent(later.charges(day))
+        assert len(organization.charges(day)) < len(later.charges(day))
+    assert spent(organization.charges(TODAY)) < spent(later.charges(TODAY)) / 2
+
+
+def test_a_restated_day_changes_when_it_is_five_days_old_and_loses_a_row() -> None:
+    day = next(day for day in days_aged(20, 40) if day.toordinal() % 11 == 0)
+    before, after, later = (Organization(day + n * ONE_DAY).charges(day) for n in (4, 5, 6))
+    assert len(after) == len(before) - 1
+    restated = set(after) - set(before)
+    assert 0 < len(restated) < len(after)
+    assert later == after
+
+
+def test_a_day_that_is_not_restated_stays() -> None:
+    day = next(day for day in days_aged(20, 40) if day.toordinal() % 11 == 1)
+    told_on = [Organization(day + n * ONE_DAY).charges(day) for n in (2, 4, 5, 6)]
+    assert all(charges == told_on[0] for charges in told_on)
+
+
+# What the bill holds
+
+
+def test_a_weekend_three_weeks_ago_is_empty(api: DemoApi, organization: Organization) -> None:
+    saturday, sunday = organization.empty_days
+    assert (saturday.weekday(), sunday) == (5, saturday + ONE_DAY)
+    assert 19 <= (TODAY - saturday).days <= 25
+    buckets = told(api, start_time=midnight(aged(40)))["data"]
+    empty = {bucket["start_time"] for bucket in buckets if not bucket["results"]}
+    assert empty == {midnight(saturday), midnight(sunday)}
+
+
+def test_one_key_ran_away_nine_days_ago(organization: Organization) -> None:
+    key = "search-reranker"
+    usual = median(of_key(organization, key, day) for day in days_aged(2, 35))
+    assert of_key(organization, key, aged(9)) > 5 * usual
+    assert max(of_key(organization, key, day) for day in [*days_aged(2, 8), *days_aged(10, 35)]) < (
+        2 * usual
+    )
+
+
+def test_weekends_are_quieter_than_weekdays_and_people_rest(organization: Organization) -> None:
+    days = [organization.charges(day) for day in days_aged(12, 18)]
+    everything = [spent(charges) for charges in days]
+    by_people = [spent([c for c in charges if c.user_id]) for charges in days]
+    assert max(everything[:2]) < min(everything[2:])
+    assert max(by_people[:2]) < min(by_people[2:]) / 2
+
+
+def test_free_tokens_have_a_quantity_and_cost_nothing(api: DemoApi) -> None:
+    (bucket,) = told(
+        api,
+        start_time=midnight(aged(3)),
+        end_time=midnight(aged(2)),
+        group_by="line_item",
+        api_key_ids="key_search-complimentary",
+    )["data"]
+    assert bucket["results"]
+    for row in bucket["results"]:
+        assert Decimal(row["amount"]["value"]) == 0
+        assert row["quantity"] > 0
+
+
+def test_models_migrate_from_5_4_to_5_6(organization: Organization) -> None:
+    def spent_on(family: str, age: int) -> Decimal:
+        return spent([c for c in organization.charges(aged(age)) if family in c.line_item])
+
+    assert spent_on("gpt-5.4", 110) > 0 == spent_on("gpt-5.6-sol", 110)
+    assert spent_on("gpt-5.6-sol", 40) > 0 == spent_on("gpt-5.4", 40)
+    assert spent_on("gpt-5.4", 74) > 0 < spent_on("gpt-5.6-sol", 74)
+    assert spent_on("gpt-5.4", 100) > 5 * spent_on("gpt-5.6-sol", 100)
+
+
+def test_two_of_fifteen_people_are_deleted_and_their_costs_remain(
+    organization: Organization, half_year: list[Charge]
+) -> None:
+    listed = {user["id"] for user in organization.users}
+    billed = {charge.user_id for charge in half_year if charge.user_id}
+    assert (len(listed), len(listed | billed)) == (13, 15)
+    for gone in billed - listed:
+        assert spent([charge for charge in half_year if charge.user_id == gone]) > 0
+
+
+def test_four_keys_of_active_projects_are_deleted_and_their_costs_remain(
+    organization: Organization, half_year: list[Charge]
+) -> None:
+    listed = {key["id"] for keys in organization.api_keys.values() for key in keys}
+    billed = {c.api_key_id for c in half_year if c.api_key_id and c.project_id != "proj_prototype"}
+    assert len(listed) >= 24
+    assert len(billed - listed) == 4
+
+
+def test_every_listed_key_belongs_to_somebody_who_is_listed(organization: Organization) -> None:
+    people = {user["id"] for user in organization.users}
+    for project, keys in organization.api_keys.items():
+        accounts = {account["id"] for account in organization.service_accounts[project]}
+        for key in keys:
+            kind = key["owner"]["type"]
+            assert key["owner"][kind]["id"] in {"user": people, "service_account": accounts}[kind]
+
+
+def test_the_archived_project_cost_money_until_sixty_days_ago(
+    organization: Organization, half_year: list[Charge]
+) -> None:
+    days = [
+        (TODAY - day).days
+        for day in days_aged(0, 180)
+        if any(charge.project_id == "proj_prototype" for charge in organization.charges(day))
+    ]
+    assert 60 < min(days) < 70
+    assert max(days) == 180
+    (archived,) = [each for each in organization.projects if each["status"] == "archived"]
+    assert midnight(aged(min(days))) < archived["archived_at"] < midnight(TODAY)
+
+
+def test_a_key_was_rotated_25_days_ago(organization: Organization) -> None:
+    old, new = "helpdesk-triage-2025", "helpdesk-triage"
+    assert of_key(organization, old, aged(26)) > 0 == of_key(organization, new, aged(26))
+    assert of_key(organization, new, aged(25)) > 0 == of_key(organization, old, aged(25))
+
+
+def test_some_costs_have_no_key_and_some_no_person(half_year: list[Charge]) -> None:
+    assert any(charge.user_id and not charge.api_key_id for charge in half_year)
+    assert any(charge.api_key_id and not charge.user_id for charge in half_year)
+    assert any(not charge.api_key_id and not charge.user_id for charge in half_year)
+
+
+def test_both_sources_are_told(api: DemoApi) -> None:
+    buckets = told(api, start_time=midnight(aged(30)), group_by="api_source")["data"]
+    sources = {row["api_source"] for bucket in buckets for row in bucket["results"]}
+    assert sources == {"agents_api", "unlabeled"}
+
+
+def test_names_stand_on_some_rows_only_and_on_those_of_deleted_people_too(api: DemoApi) -> None:
+    buckets = told(api, start_time=midnight(aged(60)), group_by="user_id")["data"]
+    rows = [row for bucket in buckets for row in bucket["results"] if row["user_id"]]
+    assert 0.5 < sum("user_email" in row for row in rows) / len(rows) < 1
+    listed = {user["id"] for user in api.organization.users}
+    assert any(row.get("user_email") for row in rows if row["user_id"] not in listed)
+
+
+# How amounts are spelled
+
+
+def test_amounts_are_numbers_here_and_strings_there(amounts: list[str]) -> None:
+    strings = sum(amount.startswith('"') for amount in amounts)
+    assert 0.1 < strings / len(amounts) < 0.9
+
+
+def test_zero_is_also_spelled_with_an_enormous_exponent(amounts: list[str]) -> None:
+    assert "0E-6176" in amounts
+    assert '"0E-6176"' in amounts
+
+
+def test_some_amounts_have_39_decimals(amounts: list[str]) -> None:
+    assert any(re.fullmatch(r'"[0-9]+\.[0-9]{39}"', amount) for amount in amounts)
+
+
+def test_some_amounts_need_more_than_18_decimals(amounts: list[str]) -> None:
+    exact = [Decimal(amount.strip('"')) for amount in amounts if amount.strip('"') != "0E-6176"]
+    assert any(has_more_than_18_decimals(amount) for amount in exact)
+
+
+def test_most_amounts_of_europe_need_more_than_18_decimals(half_year: list[Charge]) -> None:
+    europe = [c.amount for c in half_year if c.project_id == "proj_europe"]
+    assert sum(map(has_more_than_18_decimals, europe)) > len(europe) / 2
+
+
+def test_no_spelling_loses_a_digit(amounts: list[str], half_year: list[Charge]) -> None:
+    assert exact_sum(Decimal(amount.strip('"')) for amount in amounts) == spent(half_year)
+
+
+def test_nothing_is_served_once_the_block_is_left() -> None:
+    with DemoApi(Organization(TODAY)) as api, requests.Session() as kept_alive:
+        url = f"{api.base_url}/organization/users"
+        assert kept_alive.get(url).status_code == 401
+        api.__exit__(None, None, None)
+        with pytest.raises(requests.ConnectionError):
+            kept_alive.get(url)
