@@ -12,7 +12,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from openai_costs_source.rows import INSTANT, json_object
+from openai_costs_source.pages import END_OF_CALENDAR, json_object
+from openai_costs_source.rows import INSTANT
 
 _KEY = [
     pa.field("organization_id", pa.string(), nullable=False),
@@ -82,7 +83,7 @@ def project_rows(organization_id: str, projects: Iterable[dict[str, Any]]) -> pa
 
 def user_rows(organization_id: str, users: Iterable[dict[str, Any]]) -> pa.Table:
     """Name and e-mail stand at the top of a user, or only inside its `user`: both are published."""
-    flat = [{**(user.get("user") or {}), **_without_nulls(user)} for user in users]
+    flat = [{**_object(user.get("user")), **_without_nulls(user)} for user in users]
     return _object_rows(USERS, organization_id, flat)
 
 
@@ -92,8 +93,8 @@ def api_key_rows(
     """A key's owner is a user or a service account."""
     flat = []
     for key in api_keys:
-        owner = key.get("owner") or {}
-        person = owner.get(owner.get("type") or "") or {}
+        owner = _object(key.get("owner"))
+        person = _object(owner.get(str(owner.get("type"))))
         flat.append(
             {
                 **key,
@@ -114,18 +115,24 @@ def _object_rows(
 
     def stored(value: Any, kind: pa.DataType) -> Any:
         if kind == INSTANT:
-            whole = isinstance(value, int) and not isinstance(value, bool)
-            return datetime.fromtimestamp(value, UTC) if whole and value >= 0 else None
-        return value if isinstance(value, bool if kind == pa.bool_() else str) else None
+            is_moment = type(value) is int and 0 <= value < END_OF_CALENDAR
+            return datetime.fromtimestamp(value, UTC) if is_moment else None
+        if kind == pa.bool_():
+            return value if isinstance(value, bool) else None
+        return value.encode(errors="replace").decode() if isinstance(value, str) else None
 
     rows = [
         {
+            **{field.name: stored(item.get(field.name), field.type) for field in schema},
             "organization_id": organization_id,
-            **{f.name: stored(item.get(f.name), f.type) for f in schema if f.name in item},
         }
         for item in objects
     ]
     return pa.Table.from_pylist(rows, schema=schema)
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _without_nulls(item: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from datetime import date
 from decimal import Decimal
 
 from openai_costs_source.client import Client, OpenAICostsError
-from openai_costs_source.rows import Page, amount_per_day, last_value, read_page
+from openai_costs_source.pages import Page, read_page
+from openai_costs_source.rows import amount_per_day, last_value
 from openai_costs_source.windows import ONE_DAY, Stretch, after_refusal, untold_days
 
 log = logging.getLogger(__name__)
@@ -78,7 +79,7 @@ class Organization:
                 continue
             told: list[Page] = []
             try:
-                for page in self.client.pages(COSTS, _query(asked), read_page):
+                for page in self.client.pages(COSTS, _query(asked), _read_costs):
                     self._take_identity(page)
                     told.append(replace(page, results=page.results.slice(0, 0)))
                     yield asked, page
@@ -106,6 +107,13 @@ class Organization:
                 f"OpenAI's {COSTS} left out {len(closed)} days that were asked for, the first "
                 f"{closed[0]}. Nothing was loaded; run again."
             )
+
+
+def _read_costs(body: bytes) -> Page:
+    """A page of costs; ValueError where it is none, or where a day's sum is beyond all bounds."""
+    page = read_page(body)
+    amount_per_day(page)
+    return page
 
 
 def _query(stretch: Stretch) -> dict[str, str | int | tuple[str, ...]]:

@@ -1,57 +1,23 @@
-"""A page's bytes become exact Arrow rows. Pure: no network, no clock, no settings.
+"""Decoded pages become the Arrow rows of `costs` and `cost_days`. Pure, like `pages`.
 
-    page of costs ──> read_page ──> Page ──> cost_rows ──> table `costs`
-
-Money never passes through a float. PyArrow's JSON reader decodes a page's literals into 76-digit
-decimals, which are rounded half-even, once, to what the warehouse stores. A page that it refuses
-(more digits than that, a wrong type) is read again in Python, which either finds the exact rows or
-names the bucket and the field at fault.
+page of costs ──> pages.read_page ──> Page ──> cost_rows, cost_day_rows ──> dlt
 """
 
 from __future__ import annotations
 
-import contextlib
 import decimal
-import io
-import json
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.json as pj
 
-MONEY = pa.decimal128(38, 18)
-QUANTITY = pa.decimal128(38, 9)
+from openai_costs_source.pages import DAY_SECONDS, MONEY, QUANTITY, Page, stored_decimal
+
 INSTANT = pa.timestamp("us", tz="UTC")
-DAY_SECONDS = 86_400
 
-_EXACT_LITERAL = pa.decimal256(76, 38)
-_NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
-# PyArrow 26 crashes the process on exponents far below any decimal, such as 1E-99999999.
-_PERILOUS_EXPONENT = re.compile(rb"\d[eE]-\d{5}")
-_ENOUGH_DIGITS = decimal.Context(prec=100, rounding=decimal.ROUND_HALF_EVEN)
-
-COST_RESULT = pa.struct(
-    [
-        ("organization_id", pa.string()),
-        ("organization_name", pa.string()),
-        ("project_id", pa.string()),
-        ("project_name", pa.string()),
-        ("user_id", pa.string()),
-        ("user_email", pa.string()),
-        ("api_key_id", pa.string()),
-        ("line_item", pa.string()),
-        ("api_source", pa.string()),
-        ("amount", pa.struct([("value", MONEY), ("currency", pa.string())])),
-        ("quantity", QUANTITY),
-        ("quantity_unit", pa.string()),
-    ]
-)
-"""A costs result as the API tells it, undocumented extras included; any of it may be absent."""
+_EXACT_SUM = pa.decimal256(76, 18)
 
 COSTS = pa.schema(
     [
@@ -92,40 +58,6 @@ COST_DAYS = pa.schema(
     ]
 )
 """The ledger: one row per organization and day that was loaded, even when it held nothing."""
-
-
-@dataclass(frozen=True)
-class Bucket:
-    """One UTC day of a page: Unix seconds, end excluded, and how many results it holds."""
-
-    start: int
-    end: int
-    size: int
-
-    @property
-    def day(self) -> date:
-        return datetime.fromtimestamp(self.start, UTC).date()
-
-
-@dataclass(frozen=True)
-class Page:
-    """A decoded page: its buckets, and their results one after the other, in the same order."""
-
-    buckets: Sequence[Bucket]
-    results: pa.Table
-    has_more: bool
-    next_page: str | None
-
-
-def read_page(body: bytes, result: pa.StructType = COST_RESULT) -> Page:
-    """Decode a page of buckets whose results look like `result`; fields not in it are ignored.
-
-    Raises ValueError where the reply is no such page, in words that name the bucket at fault.
-    """
-    if not _PERILOUS_EXPONENT.search(body):
-        with contextlib.suppress(pa.ArrowException):
-            return _read_page_with_arrow(body, result)
-    return _read_page_with_python(body, result)
 
 
 def cost_rows(
@@ -183,8 +115,11 @@ def amount_per_day(page: Page) -> dict[date, decimal.Decimal]:
     totals: dict[date, decimal.Decimal] = {}
     offset = 0
     for bucket in page.buckets:
-        total = pc.sum(values.slice(offset, bucket.size)).as_py()
-        totals[bucket.day] = total or decimal.Decimal(0)
+        # PyArrow's sum of 128-bit decimals wraps around in silence.
+        total = pc.sum(values.slice(offset, bucket.size).cast(_EXACT_SUM)).as_py()
+        totals[bucket.day] = stored_decimal(
+            f"the sum of {bucket.day}", total or decimal.Decimal(0), MONEY
+        )
         offset += bucket.size
     return totals
 
@@ -193,158 +128,6 @@ def last_value(page: Page, field: str) -> str | None:
     """The last value of a text field that every result repeats, such as the organization's id."""
     values = page.results[field].drop_null()
     return str(values[-1].as_py()) if len(values) else None
-
-
-def _read_page_with_arrow(body: bytes, result: pa.StructType) -> Page:
-    bucket = [
-        ("start_time", pa.int64()),
-        ("end_time", pa.int64()),
-        ("results", pa.list_(_literals(result))),
-    ]
-    envelope = pa.schema(
-        [
-            ("object", pa.string()),
-            ("has_more", pa.bool_()),
-            ("next_page", pa.string()),
-            ("data", pa.list_(pa.struct(bucket))),
-        ]
-    )
-    documents = pj.read_json(
-        io.BytesIO(body),
-        # A block must hold the whole page: it is one JSON document.
-        read_options=pj.ReadOptions(use_threads=False, block_size=len(body) + 1),
-        parse_options=pj.ParseOptions(
-            explicit_schema=envelope, newlines_in_values=True, unexpected_field_behavior="ignore"
-        ),
-    )
-    if documents.num_rows != 1 or documents["object"][0].as_py() != "page":
-        raise ValueError("it is not a page")
-    data = documents["data"].combine_chunks()
-    if data.null_count:
-        raise ValueError("it has no data")
-    buckets = data.flatten()
-    results = buckets.field("results")
-    rows = results.flatten()
-    # Nulls where an object is due, and days that no calendar holds, get their name in Python.
-    if any(a.null_count for a in (buckets, *buckets.flatten(), rows)):
-        raise pa.ArrowInvalid("a bucket is incomplete")
-    return Page(
-        buckets=[
-            _bucket(start, end, size)
-            for start, end, size in zip(
-                buckets.field("start_time").to_pylist(),
-                buckets.field("end_time").to_pylist(),
-                pc.list_value_length(results).to_pylist(),
-                strict=True,
-            )
-        ],
-        results=pa.table(
-            [_rounded(rows.field(field.name), field.type) for field in result],
-            schema=pa.schema(list(result)),
-        ),
-        has_more=bool(documents["has_more"][0].as_py()),
-        next_page=documents["next_page"][0].as_py(),
-    )
-
-
-def _literals(stored: pa.DataType) -> pa.DataType:
-    """The same type with every decimal wide enough for the API's literals."""
-    if pa.types.is_struct(stored):
-        return pa.struct([(field.name, _literals(field.type)) for field in stored])
-    return _EXACT_LITERAL if pa.types.is_decimal(stored) else stored
-
-
-def _rounded(values: pa.Array, stored: pa.DataType) -> pa.Array:
-    if pa.types.is_struct(stored):
-        return pa.StructArray.from_arrays(
-            [_rounded(pc.struct_field(values, field.name), field.type) for field in stored],
-            fields=list(stored),
-        )
-    if pa.types.is_decimal(stored):
-        return pc.round(values, ndigits=stored.scale, round_mode="half_to_even").cast(stored)
-    return values
-
-
-def _read_page_with_python(body: bytes, result: pa.StructType) -> Page:
-    document = json_object(body)
-    data = document.get("data")
-    if document.get("object") != "page" or not isinstance(data, list):
-        raise ValueError("it is not a page")
-    next_page = document.get("next_page")
-    if next_page is not None and not isinstance(next_page, str):
-        raise ValueError("its next_page is not text")
-    buckets, rows = [], []
-    for item in data:
-        item = item if isinstance(item, dict) else {}
-        start, end, results = (item.get(name) for name in ("start_time", "end_time", "results"))
-        if type(start) is not int or type(end) is not int:
-            raise ValueError("a bucket has no start_time or end_time")
-        bucket = _bucket(start, end, len(results) if isinstance(results, list) else 0)
-        if not isinstance(results, list):
-            raise ValueError(f"the bucket of {bucket.day} has no results")
-        try:
-            rows += [_value("result", False if each is None else each, result) for each in results]
-        except ValueError as error:
-            raise ValueError(f"in the bucket of {bucket.day}, {error}") from None
-        buckets.append(bucket)
-    table = pa.Table.from_pylist(rows, schema=pa.schema(list(result)))
-    return Page(buckets, table, bool(document.get("has_more")), next_page)
-
-
-def _value(name: str, value: Any, stored: pa.DataType) -> Any:
-    """A JSON value as Python's value for an Arrow type, exact; ValueError names what is not."""
-    if value is None:
-        return None
-    if pa.types.is_struct(stored):
-        if not isinstance(value, dict):
-            raise ValueError(f"{name} is not an object")
-        return {
-            field.name: _value(field.name, value.get(field.name), field.type) for field in stored
-        }
-    if pa.types.is_decimal(stored):
-        return _decimal(name, value, stored)
-    if not isinstance(value, str):
-        raise ValueError(f"{name} is not text")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise ValueError(f"{name} holds characters that no text can") from None
-    return value
-
-
-def _decimal(name: str, value: Any, stored: pa.Decimal128Type) -> decimal.Decimal:
-    literal = str(value) if isinstance(value, (str, int, decimal.Decimal)) else ""
-    if isinstance(value, bool) or not _NUMBER.fullmatch(literal):
-        raise ValueError(f"{name} is not a number: {str(value)[:60]!r}")
-    unit = decimal.Decimal(1).scaleb(-stored.scale)
-    try:
-        rounded = decimal.Decimal(literal).quantize(unit, context=_ENOUGH_DIGITS)
-    except decimal.InvalidOperation:
-        rounded = None
-    if rounded is None or abs(rounded) >= 10 ** (stored.precision - stored.scale):
-        raise ValueError(f"{name} is too large: {literal[:60]}")
-    return rounded
-
-
-def _bucket(start: int, end: int, size: int) -> Bucket:
-    # Today's bucket may end now; none is longer than its day.
-    in_calendar = 0 <= start < 253_402_300_800
-    if not in_calendar or start % DAY_SECONDS or not start < end <= start + DAY_SECONDS:
-        raise ValueError(f"a bucket from {start} to {end} is not a UTC day")
-    return Bucket(start, end, size)
-
-
-def json_object(body: bytes) -> dict[str, Any]:
-    """A JSON object with exact decimals; ValueError where the reply is not JSON."""
-
-    def no_number(literal: str) -> Any:
-        raise ValueError(f"it holds {literal}, which is not a number")
-
-    try:
-        document = json.loads(body, parse_float=decimal.Decimal, parse_constant=no_number)
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
-        raise ValueError("it is not JSON") from None
-    return document if isinstance(document, dict) else {}
 
 
 def _repeated(values: Sequence[int], sizes: Sequence[int]) -> pa.Array:

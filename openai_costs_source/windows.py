@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
-from openai_costs_source.rows import Bucket
+from openai_costs_source.pages import Bucket
 
 FIRST_DAY = date(2020, 6, 11)
 """OpenAI opened its API on this day; nothing can have been billed before."""
