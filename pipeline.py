@@ -19,6 +19,7 @@ import argparse
 import contextlib
 import logging
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -37,6 +38,7 @@ os.environ.setdefault("RUNTIME__LOG_LEVEL", "CRITICAL")
 
 import dlt
 import duckdb
+from dlt.common.configuration.providers.toml import TomlProviderReadException
 
 from openai_costs_source import SETTINGS, OpenAICostsError, admin_keys, openai_costs
 from reporting.summary import print_summary
@@ -63,6 +65,9 @@ def main(arguments: list[str] | None = None) -> int:
     except Stop as stop:
         _say(str(stop))
         return stop.exit_code
+    except TomlProviderReadException as error:
+        _say(f"A settings file cannot be read: {_first_line(error)}")
+        return 2
     except KeyboardInterrupt:
         _say(INTERRUPTED)
         return 1
@@ -88,12 +93,13 @@ def _load_each_organization(
     """Load one organization after the other; False where one of several failed."""
     failures: list[Stop] = []
     try:
-        keys = admin_keys(settings.get("admin_key") or _setting("admin_key"))
+        keys = admin_keys(settings.get("admin_key") or _setting("sources.openai_costs.admin_key"))
     except OpenAICostsError as error:
         raise Stop(str(error), 2) from None
     for key in keys:
         try:
-            load(warehouse, **{**settings, "admin_key": key}, since=since, until=until)
+            each = {**settings, "admin_key": key, "is_only_key": len(keys) == 1}
+            load(warehouse, **each, since=since, until=until)
         except Stop as stop:
             if stop.exit_code == 2 or len(keys) == 1:
                 raise
@@ -122,6 +128,7 @@ def build_models(warehouse: Path) -> tuple[int, list[str]]:
 
     Gives the number of tests that passed, and a sentence for each that warns.
     """
+    _refuse_empty(warehouse)
     from dbt.artifacts.schemas.run import RunExecutionResult
     from dbt.cli.main import dbtRunner
 
@@ -161,6 +168,21 @@ def summarize(warehouse: Path, passed: int, warnings: list[str]) -> None:
     proof = "each table adds up to the raw rows, day by day, to the last digit"
     output.print(f"  Checked    {passed} tests passed: {proof}", soft_wrap=True)
     output.print(f"  Warehouse  {escape(str(warehouse))}, schema openai_marts", soft_wrap=True)
+
+
+def _refuse_empty(warehouse: Path) -> None:
+    if not warehouse.exists():
+        raise Stop(f"{warehouse} does not exist: load costs first, with python pipeline.py.")
+    try:
+        with duckdb.connect(str(warehouse), read_only=True) as connection:
+            tables = connection.execute(
+                "select table_schema, table_name from information_schema.tables"
+            )
+            if ("openai_raw", "cost_days") in tables.fetchall():
+                return
+    except duckdb.Error as error:
+        raise _foreseen(error, warehouse) or error from None
+    raise Stop(f"{warehouse} holds no costs yet: load them first, with python pipeline.py.")
 
 
 @contextlib.contextmanager
@@ -230,12 +252,17 @@ def _foreseen(error: BaseException, warehouse: Path) -> Stop | None:
 
 
 def _warehouse(is_demo: bool) -> Path:
-    setting = "demo.duckdb" if is_demo else _setting("credentials", "destination.duckdb")
-    return Path(str(setting or "openai_costs.duckdb").removeprefix("duckdb:///")).resolve()
+    setting = "demo.duckdb" if is_demo else _setting("destination.duckdb.credentials")
+    if isinstance(setting, dict):
+        setting = setting.get("database")
+    file = str(setting or "openai_costs.duckdb").removeprefix("duckdb:///")
+    if re.match(r":memory:|\w{2,}:", file):
+        raise Stop(f"The warehouse must be a DuckDB file, which {file.split(':')[0]}: is not.", 2)
+    return Path(file).resolve()
 
 
-def _setting(name: str, section: str = "sources.openai_costs") -> Any:
-    return dlt.secrets.get(f"{section}.{name}")
+def _setting(name: str) -> Any:
+    return dlt.secrets.get(name) or dlt.config.get(name)
 
 
 def _refuse_unknown_settings() -> None:
@@ -281,7 +308,7 @@ def _parsed(arguments: list[str] | None) -> argparse.Namespace:
 
 def _day(text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        return date.fromisoformat(text if len(text) == 10 else "")
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no day such as 2026-01-31") from None
 

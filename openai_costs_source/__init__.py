@@ -20,13 +20,14 @@ loaded is remembered in dlt's state at the destination, so that a CI runner may 
 
 Settings, under `sources.openai_costs` in dlt's configuration or as arguments:
 
-    admin_key     an admin key (sk-admin-…), or a list: one organization each; else the environment
-                  variable OPENAI_ADMIN_KEY (comma-separated for several)
-    base_url      else OPENAI_BASE_URL, else https://api.openai.com/v1
-    start_date    first UTC day to load, as YYYY-MM-DD; without it, all the history
-    refetch_days  how many closed days each run reads again; 35 covers the open and the last month
-    group_by      dimensions of the `costs` table, any of project_id, user_id, api_key_id,
-                  line_item, api_source
+    admin_key         an admin key (sk-admin-…), or a list: one organization each; else the
+                      environment variable OPENAI_ADMIN_KEY (comma-separated for several)
+    base_url          else OPENAI_BASE_URL, else https://api.openai.com/v1
+    start_date        first UTC day to load, as YYYY-MM-DD; without it, all the history
+    refetch_days      how many closed days each run reads again; 35 covers the last month too
+    group_by          dimensions of the `costs` table, any of project_id, user_id, api_key_id,
+                      line_item, api_source
+    max_wait_seconds  how long to wait, at most, for a reply that is withheld (rate limit, outage)
 
 Errors are `OpenAICostsError`, with OpenAI's own words; inside `pipeline.run` dlt wraps them.
 """
@@ -44,7 +45,14 @@ import pyarrow as pa
 from dlt.extract import DltResource
 
 from openai_costs_source import names, rows
-from openai_costs_source.client import OPENAI_URL, WHERE_KEYS_COME_FROM, Client, OpenAICostsError
+from openai_costs_source.client import (
+    MAX_WAIT_SECONDS,
+    OPENAI_URL,
+    WHERE_KEYS_COME_FROM,
+    Client,
+    OpenAICostsError,
+    checked_key,
+)
 from openai_costs_source.organization import Organization
 from openai_costs_source.windows import (
     DIMENSIONS,
@@ -55,13 +63,21 @@ from openai_costs_source.windows import (
     Stretch,
     after_loading,
     days_to_load,
+    stretches,
 )
 
 __all__ = ["SETTINGS", "OpenAICostsError", "admin_keys", "openai_costs"]
 
 log = logging.getLogger(__name__)
 
-SETTINGS = ("admin_key", "base_url", "start_date", "refetch_days", "group_by")
+SETTINGS = (
+    "admin_key",
+    "base_url",
+    "start_date",
+    "refetch_days",
+    "group_by",
+    "max_wait_seconds",
+)
 """What a person may set under `sources.openai_costs`."""
 
 REFETCH_DAYS = 35
@@ -78,13 +94,18 @@ def openai_costs(
     start_date: Any = None,
     refetch_days: Any = None,
     group_by: Any = None,
+    max_wait_seconds: Any = None,
     since: date | None = None,
     until: date | None = None,
+    is_only_key: bool = True,
 ) -> list[DltResource]:
     """The costs of each organization whose admin key is given, and the names that go with them.
 
-    `since` and `until` (excluded) load these UTC days instead of the ones that are due. Raises
-    OpenAICostsError (wrong use) for settings that cannot be right, before any request.
+    `since` and `until` (excluded) load these UTC days instead of the ones that are due. Where
+    other keys load into the same warehouse, `is_only_key` is false: each reply must then name its
+    organization.
+
+    Raises OpenAICostsError (wrong use) for settings that cannot be right, before any request.
     """
     now = datetime.now(UTC)
     today = now.date()
@@ -94,72 +115,74 @@ def openai_costs(
     trailing = _whole_number("refetch_days", refetch_days, REFETCH_DAYS)
     dimensions = _dimensions(group_by)
     url = base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI_URL
-    organizations = [Organization(Client(key, url), today) for key in admin_keys(admin_key)]
+    patience = _whole_number("max_wait_seconds", max_wait_seconds, MAX_WAIT_SECONDS)
+    clients = [Client(key, url, patience) for key in admin_keys(admin_key)]
+    organizations = [Organization(client, today) for client in clients]
     recent = Stretch(today - timedelta(days=trailing), today + ONE_DAY)
 
-    def identified() -> Iterator[Organization]:
-        """Each organization once, also where two keys open the same one."""
+    def identified() -> Iterator[tuple[Organization, str]]:
+        """Each organization once, also where two keys open the same one, and its id."""
+        ids = dlt.current.source_state().setdefault("ids", {})
         seen: set[str] = set()
         for organization in organizations:
             if not organization.totals:
                 organization.read_totals(recent)
-            if organization.id not in seen:
-                yield organization
-            seen.add(organization.id)
+            organization_id = _id(organization, ids, is_only_key and len(organizations) == 1)
+            if organization_id not in seen:
+                yield organization, organization_id
+            seen.add(organization_id)
 
     @dlt.resource(write_disposition=_replacing([]))
     def costs() -> Iterator[Any]:
         """Also loads the ledger, `cost_days`: a day and its entry belong together."""
-        histories = dlt.current.source_state().setdefault("histories", {})
+        state = dlt.current.source_state()
+        histories = state.setdefault("histories", {})
         ledger = [rows.COST_DAYS.empty_table()]
         scopes = []
-        for organization in identified():
-            history = History.from_state(histories.get(organization.id))
+        for organization, organization_id in identified():
+            history = History.from_state(histories.get(organization_id))
             due = days_to_load(today, history, trailing, first_day, since, until)
+            pages = organization.costs(_reaching_back(organization, due, dimensions))
+            if not organization.id_in_rows:
+                # An organization without rows is small, and a later page may still name it.
+                pages = iter(list(pages))
+            organization_id = _id(organization, state["ids"], is_fallback_allowed=True)
             told: list[date] = []
-            for stretch, page in organization.costs(_reaching_back(organization, due, dimensions)):
-                yield rows.cost_rows(page, organization.id, stretch.group_by, now)
-                ledger.append(
-                    rows.cost_day_rows(
-                        page,
-                        organization.id,
-                        organization.name,
-                        stretch.group_by,
-                        now,
-                        organization.totals,
-                    )
-                )
+            for stretch, page in pages:
+                whose = (organization_id, organization.name, stretch.group_by, now)
+                yield rows.cost_rows(page, organization_id, stretch.group_by, now)
+                ledger.append(rows.cost_day_rows(page, *whose, organization.totals))
                 told += [bucket.day for bucket in page.buckets]
-            if told:
-                scopes.append(_days_of(organization.id, min(told), max(told)))
+            # Days that were loaded when only the header named the organization are its days too.
+            names_so_far = {organization_id, organization.id_in_header or organization_id}
+            scopes += [_days_of(names_so_far, days) for days in stretches(told)]
             if history := after_loading(due, today, history, first_day):
-                histories[organization.id] = history.as_state()
+                histories[organization_id] = history.as_state()
         yield _replacing_rows(rows.COSTS.empty_table(), scopes)
         yield _replacing_rows(pa.concat_tables(ledger), scopes, table_name="cost_days")
 
     @dlt.resource(write_disposition=_LATEST, primary_key=_KEY)
     def projects() -> Iterator[pa.Table]:
-        for organization in identified():
+        for organization, organization_id in identified():
             # Archived projects still have costs and need their names.
             listed = _listed(organization, "/organization/projects", {"include_archived": "true"})
-            yield names.project_rows(organization.id, listed)
+            yield names.project_rows(organization_id, listed)
 
     @dlt.resource(write_disposition=_LATEST, primary_key=_KEY)
     def users() -> Iterator[pa.Table]:
-        for organization in identified():
-            yield names.user_rows(organization.id, _listed(organization, "/organization/users", {}))
+        for organization, organization_id in identified():
+            yield names.user_rows(organization_id, _listed(organization, "/organization/users", {}))
 
     @dlt.transformer(data_from=projects, write_disposition=_LATEST, primary_key=_KEY)
     def api_keys(project_table: pa.Table) -> Iterator[pa.Table]:
-        by_id = {organization.id: organization for organization in identified()}
-        yield names.API_KEYS.empty_table()
-        for project in project_table.select(["organization_id", "id"]).to_pylist():
-            organization, project_id = by_id[project["organization_id"]], project["id"]
-            path = "/organization/projects/{project_id}/api_keys"
-            # Keys whose owner left the project go on costing money.
-            every_owner = {"owner_project_access": "any"}
-            listed = _listed(organization, path, every_owner, project_id=project_id)
-            yield names.api_key_rows(organization.id, project_id, listed)
+        by_id = {organization_id: organization for organization, organization_id in identified()}
+        tables = {}
+        for project in project_table.to_pylist():
+            organization_id = project["organization_id"]
+            for key in _keys_listed(by_id[organization_id], project):
+                # A key that moved between two pages or projects is still one key.
+                tables[key["id"]] = names.api_key_rows(organization_id, project["id"], [key])
+        yield pa.concat_tables([names.API_KEYS.empty_table(), *tables.values()])
 
     return [costs, projects, users, projects | api_keys]
 
@@ -167,24 +190,43 @@ def openai_costs(
 def admin_keys(setting: Any = None) -> list[str]:
     """The keys of a setting (one, or a list), else those of OPENAI_ADMIN_KEY; each once.
 
-    Raises OpenAICostsError (wrong use) where there is none.
+    Raises OpenAICostsError (wrong use) where there is none, or one that is no admin key.
     """
-    keys = _listed_in(setting) or _listed_in(os.environ.get("OPENAI_ADMIN_KEY"))
-    if not keys:
+    given = _listed_in(setting) or _listed_in(os.environ.get("OPENAI_ADMIN_KEY"))
+    if not given:
         raise _wrong_use(
             f"No key: set OPENAI_ADMIN_KEY to an admin key (sk-admin-…). {WHERE_KEYS_COME_FROM}"
         )
-    return list(dict.fromkeys(keys))
+    return list(dict.fromkeys(checked_key(key) for key in given))
+
+
+def _id(organization: Organization, ids: dict[str, str], is_fallback_allowed: bool) -> str:
+    """The organization's id: what its rows say, or said when last it had rows under this header.
+
+    The header of a reply may hold a name in place of the id. `ids` keeps what was learned.
+    """
+    header = organization.id_in_header
+    if organization.id_in_rows:
+        if header:
+            ids[header] = organization.id_in_rows
+        return organization.id_in_rows
+    if header:
+        return ids.get(header, header)
+    if not is_fallback_allowed:
+        raise OpenAICostsError(
+            "OpenAI's replies do not say which organization a key opens, so several keys cannot "
+            "load into one warehouse. A gateway may be dropping the header openai-organization."
+        )
+    return "unknown"
 
 
 def _reaching_back(organization: Organization, due: Stretch, group_by: tuple[str, ...]) -> Stretch:
     """The days that are due, as far back as the API tells them, once it told their totals."""
-    untold = [day for day in due if day not in organization.totals]
-    if untold:
-        organization.read_totals(Stretch(untold[0], untold[-1] + ONE_DAY))
+    for untold in stretches(day for day in due if day not in organization.totals):
+        organization.read_totals(untold)
     told = [day for day in due if day in organization.totals]
     if not told:
-        log.warning("OpenAI no longer tells the costs of %s; what is stored stays.", due)
+        log.warning("OpenAI does not tell the costs of %s; what is stored stays.", due)
         return Stretch(due.since, due.since)
     since = told[0]
     if since == FIRST_DAY:
@@ -193,22 +235,47 @@ def _reaching_back(organization: Organization, due: Stretch, group_by: tuple[str
     return Stretch(since, due.until, group_by)
 
 
-def _listed(
-    organization: Organization, path: str, params: dict[str, str], **ids: str
-) -> list[dict[str, Any]]:
-    """The objects of a listing; none, said aloud, where this key may not read it.
-
-    Costs need another permission than names, and archived projects may refuse to be read.
-    """
+def _keys_listed(organization: Organization, project: dict[str, Any]) -> list[dict[str, Any]]:
+    """The keys of a project; none where it is archived and refuses to be read."""
+    path = "/organization/projects/{project_id}/api_keys"
+    is_archived = project["status"] == "archived"
     try:
-        return list(organization.client.listing(path, names.read_listing, params, **ids))
+        # Keys whose owner left the project go on costing money.
+        every_owner = {"owner_project_access": "any"}
+        listing = organization.client.listing(
+            path,
+            names.read_listing,
+            every_owner,
+            {"project_id": project["id"]},
+            is_patient=not is_archived,
+        )
+        return list(listing)
     except OpenAICostsError as error:
-        is_refused_project = bool(ids) and error.status in (400, 403, 404)
-        if not error.is_missing_permission and not is_refused_project:
-            raise
-        level = logging.INFO if is_refused_project else logging.WARNING
-        log.log(level, "%s Ids stand in for the names.", error)
-        return []
+        if is_archived and error.status:
+            return []
+        if error.status != 400:
+            return _nothing_listed(error)
+    return _listed(organization, path, {}, project_id=project["id"])
+
+
+def _listed(
+    organization: Organization, path: str, params: dict[str, str], project_id: str | None = None
+) -> list[dict[str, Any]]:
+    """The objects of a listing, each id once; none, said aloud, where this key may not read it."""
+    try:
+        ids = {"project_id": project_id} if project_id else {}
+        listing = organization.client.listing(path, names.read_listing, params, ids)
+        return list({item["id"]: item for item in listing}.values())
+    except OpenAICostsError as error:
+        return _nothing_listed(error)
+
+
+def _nothing_listed(error: OpenAICostsError) -> list[dict[str, Any]]:
+    """Costs need another permission than names: without names, ids stand in for them."""
+    if not error.is_missing_permission and error.status not in (400, 403):
+        raise error
+    log.warning("%s Ids stand in for these names.", error)
+    return []
 
 
 def _replacing(scopes: list[str]) -> Any:
@@ -222,11 +289,11 @@ def _replacing_rows(table: pa.Table, scopes: list[str], table_name: str | None =
     return dlt.mark.with_hints(table, hints, create_table_variant=table_name is not None)
 
 
-def _days_of(organization_id: str, first: date, last: date) -> str:
-    """SQL for one organization's days; the id's characters were checked when it was told."""
-    return (
-        f"(organization_id = '{organization_id}' AND date BETWEEN DATE '{first}' AND DATE '{last}')"
-    )
+def _days_of(names: set[str], days: Stretch) -> str:
+    """SQL for one organization's days; the characters of its names were checked when told."""
+    ids = ", ".join(f"'{name}'" for name in sorted(names))
+    between = f"DATE '{days.since}' AND DATE '{days.until - ONE_DAY}'"
+    return f"(organization_id IN ({ids}) AND date BETWEEN {between})"
 
 
 def _listed_in(setting: Any) -> list[str]:
@@ -244,8 +311,10 @@ def _dimensions(setting: Any) -> tuple[str, ...]:
 
 
 def _day(name: str, setting: Any) -> date | None:
+    text = str(setting or "").strip()
     try:
-        return date.fromisoformat(str(setting)[:10]) if setting else None
+        # Python also reads 20260131 and 2026-W05-6, which nobody means.
+        return date.fromisoformat(text if len(text) == 10 else f"no day: {text}") if text else None
     except ValueError:
         raise _wrong_use(f"{name} is {setting}; it is a day such as 2026-01-31.") from None
 
@@ -253,7 +322,7 @@ def _day(name: str, setting: Any) -> date | None:
 def _whole_number(name: str, setting: Any, default: int) -> int:
     text = str(default if setting is None else setting).strip()
     if not text.isdecimal() or int(text) > 3650:
-        raise _wrong_use(f"{name} is {text}; it is a number of days, such as {default}.")
+        raise _wrong_use(f"{name} is {text}; it is a whole number, such as {default}.")
     return int(text)
 
 

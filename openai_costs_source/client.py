@@ -9,6 +9,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
@@ -34,7 +35,7 @@ PATHS = frozenset(
 """All that the client can read. It knows no verb but GET."""
 
 TIMEOUT_SECONDS = (10, 120)
-MAX_WAIT_SECONDS = 300.0
+MAX_WAIT_SECONDS = 300
 LARGEST_LISTING = 100
 _ADMIN_KEY = re.compile(r"sk-admin-[!-~]+")
 _ID = re.compile(r"(?!\.+$)[\w.:\-]+", re.ASCII)
@@ -118,7 +119,7 @@ class Client:
         base_url: str = OPENAI_URL,
         max_wait_seconds: float = MAX_WAIT_SECONDS,
     ) -> None:
-        self._key = _checked_key(admin_key)
+        self._key = checked_key(admin_key)
         self._base_url, is_loopback = _checked_url(base_url)
         self._max_wait_seconds = max_wait_seconds
         self._session = requests.Session()
@@ -149,14 +150,22 @@ class Client:
             seen.add(token)
 
     def listing(
-        self, path: str, decode: Callable[[bytes], Objects], params: Params, **ids: str
+        self,
+        path: str,
+        decode: Callable[[bytes], Objects],
+        params: Params,
+        ids: Mapping[str, str] = MappingProxyType({}),
+        is_patient: bool = True,
     ) -> Iterator[dict[str, Any]]:
-        """Each object of a listing; `ids` fill the path's braces."""
+        """Each object of a listing; `ids` fill the path's braces.
+
+        Without patience the first refusal is final, where one is to be expected.
+        """
         after: str | None = None
         seen: set[str] = set()
         while True:
             asked = {"limit": LARGEST_LISTING, **params, **({"after": after} if after else {})}
-            page = self._decoded(path, asked, decode, ids)
+            page = self._decoded(path, asked, decode, ids, is_patient)
             yield from page.objects
             if not page.has_more:
                 return
@@ -170,9 +179,10 @@ class Client:
         path: str,
         params: Params,
         decode: Callable[[bytes], T],
-        ids: Mapping[str, str] | None = None,
+        ids: Mapping[str, str] = MappingProxyType({}),
+        is_patient: bool = True,
     ) -> T:
-        reply = self._get(path, params, ids or {})
+        reply = self._get(path, params, ids, is_patient)
         try:
             return decode(reply.content)
         except ValueError as error:
@@ -183,7 +193,9 @@ class Client:
                 "If a proxy stands between, let it pass this host through",
             ) from None
 
-    def _get(self, path: str, params: Params, ids: Mapping[str, str]) -> requests.Response:
+    def _get(
+        self, path: str, params: Params, ids: Mapping[str, str], is_patient: bool
+    ) -> requests.Response:
         """One reply, with patience; raises OpenAICostsError when that is used up."""
         if path not in PATHS:
             raise OpenAICostsError(f"This client does not read {path}.", is_wrong_use=True)
@@ -195,7 +207,7 @@ class Client:
                 lambda error: isinstance(error, OpenAICostsError) and error.is_passing
             ),
             wait=_wait,
-            stop=stop_before_delay(self._max_wait_seconds),
+            stop=stop_before_delay(self._max_wait_seconds if is_patient else 0),
             before_sleep=_tell_waiting,
             sleep=time.sleep,
             reraise=True,
@@ -262,7 +274,8 @@ class _Bearer(AuthBase):
         return request
 
 
-def _checked_key(key: str) -> str:
+def checked_key(key: str) -> str:
+    """The key, trimmed; raises OpenAICostsError (wrong use) where it is no admin key."""
     key = key.strip()
     if not _ADMIN_KEY.fullmatch(key):
         raise OpenAICostsError(
@@ -301,7 +314,7 @@ def _remedy(status: int, code: str | None, said: str) -> str:
     if code == "invalid_api_key" or status == 401:
         return ". Create a new admin key, or correct OPENAI_ADMIN_KEY"
     if status == 429 or status >= 500 or (status == 404 and code != "not_found"):
-        return ". Try again later: nothing was lost"
+        return ". This may pass"
     return ""
 
 

@@ -232,6 +232,7 @@ class Organization:
     """
 
     id = "org-demo-heliotrope"
+    slug: str | None = "heliotrope-labs"
     name = "Heliotrope Labs"
 
     def __init__(self, today: date) -> None:

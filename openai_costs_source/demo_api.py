@@ -377,7 +377,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
-        self.send_header("openai-organization", self.api.organization.id)
+        # Live, the header may hold a name in place of the id that the rows tell.
+        if self.api.organization.slug:
+            self.send_header("openai-organization", self.api.organization.slug)
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)

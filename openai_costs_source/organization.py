@@ -11,9 +11,9 @@ from datetime import date
 from decimal import Decimal
 
 from openai_costs_source.client import Client, OpenAICostsError
-from openai_costs_source.pages import Page, read_page
-from openai_costs_source.rows import amount_per_day, last_value
-from openai_costs_source.windows import ONE_DAY, Stretch, after_refusal, untold_days
+from openai_costs_source.pages import Bucket, Page, read_page
+from openai_costs_source.rows import amount_per_day, distinct_values, last_value
+from openai_costs_source.windows import Stretch, after_refusal, stretches, untold_days
 
 log = logging.getLogger(__name__)
 
@@ -25,23 +25,23 @@ _ID = re.compile(r"[\w.:\-]{1,200}", re.ASCII)
 
 
 class Organization:
-    """`id` and `name` are known after `read_totals`, from the rows or else from the reply's header.
+    """What one key opens.
 
-    `totals` holds the API's own ungrouped figure of each day that was read, and `first_used` the
-    first of them that held anything.
+    `id_in_rows` and `name` are what the rows told of it so far; `totals` holds the API's own
+    ungrouped figure of each day that was read, and `first_used` the first day that held anything.
     """
 
     def __init__(self, client: Client, today: date) -> None:
         self.client = client
         self.today = today
+        self.id_in_rows: str | None = None
         self.name: str | None = None
         self.totals: dict[date, Decimal] = {}
         self.first_used: date | None = None
-        self._id_in_rows: str | None = None
 
     @property
-    def id(self) -> str:
-        return self._id_in_rows or self.client.organization or "unknown"
+    def id_in_header(self) -> str | None:
+        return self.client.organization
 
     def read_totals(self, stretch: Stretch) -> None:
         """One ungrouped request for the stretch: whose key it is, how far its history goes, and
@@ -51,62 +51,75 @@ class Organization:
             used = [bucket.day for bucket in page.buckets if bucket.size]
             self.first_used = min([*used, *filter(None, [self.first_used])], default=None)
 
-    def _take_identity(self, page: Page) -> None:
-        self.name = last_value(page, "organization_name") or self.name
-        told = last_value(page, "organization_id")
-        if told and self._id_in_rows not in (None, told):
-            raise OpenAICostsError(
-                f"OpenAI's {COSTS} told two organizations, {self._id_in_rows} and {told[:60]}: "
-                "a key reads one. Nothing was loaded."
-            )
-        self._id_in_rows = told or self._id_in_rows
-        if not _ID.fullmatch(self.id):
-            raise OpenAICostsError(
-                f"OpenAI's {COSTS} named the organization {self.id[:60]!r}, which is no id. "
-                "Nothing was loaded."
-            )
-
     def costs(self, stretch: Stretch) -> Iterator[tuple[Stretch, Page]]:
         """The stretch's pages, each with what was asked in the end: where the API refuses days or a
-        grouping, the rest is asked as it allows.
+        grouping, the days that are left are asked for as it allows.
 
         Raises OpenAICostsError where the pages do not tell each day once; only today may lack.
         """
         to_ask = deque([stretch])
         while to_ask:
             asked = to_ask.popleft()
-            if asked.days <= 0:
+            if not asked.days:
                 continue
-            told: list[Page] = []
+            told: list[Bucket] = []
+            refusal: OpenAICostsError | None = None
             try:
                 for page in self.client.pages(COSTS, _query(asked), _read_costs):
                     self._take_identity(page)
-                    told.append(replace(page, results=page.results.slice(0, 0)))
+                    told += page.buckets
                     yield asked, page
             except OpenAICostsError as error:
                 if error.status != 400:
                     raise
-                days = [bucket.day for page in told for bucket in page.buckets]
-                rest = replace(asked, since=max(days) + ONE_DAY) if days else asked
-                instead = after_refusal(rest, str(error), error.code, error.param)
-                if instead is None:
-                    raise
-                log.info("OpenAI cannot tell %s so: asking as it allows.", rest)
-                to_ask.extendleft(reversed(instead))
-                continue
-            self._check_days(asked, told)
-            log.info("Read %s.", asked)
+                refusal = error
+            left = self._untold(asked, told)
+            if refusal:
+                log.info("OpenAI refuses %s as it was asked; asking for less.", asked)
+                for rest in reversed(left):
+                    to_ask.extendleft(reversed(_instead(rest, refusal, bool(told))))
+            elif closed := [rest for rest in left if rest.since < self.today]:
+                raise OpenAICostsError(
+                    f"OpenAI's {COSTS} left out days that were asked for, the first "
+                    f"{closed[0].since}. Nothing was loaded; run again."
+                )
+            else:
+                log.info("Read %s.", asked)
 
-    def _check_days(self, asked: Stretch, told: list[Page]) -> None:
+    def _take_identity(self, page: Page) -> None:
+        self.name = last_value(page, "organization_name") or self.name
+        told = distinct_values(page, "organization_id")
+        if self.id_in_rows:
+            told.add(self.id_in_rows)
+        if len(told) > 1:
+            raise OpenAICostsError(
+                f"OpenAI's {COSTS} told several organizations, {' and '.join(sorted(told))[:200]}: "
+                "a key reads one. Nothing was loaded."
+            )
+        for name in (*told, self.id_in_header):
+            if name and not _ID.fullmatch(name):
+                raise OpenAICostsError(
+                    f"OpenAI's {COSTS} named the organization {name[:60]!r}, which is no id. "
+                    "Nothing was loaded."
+                )
+        self.id_in_rows = next(iter(told), None)
+
+    def _untold(self, asked: Stretch, told: list[Bucket]) -> list[Stretch]:
         try:
-            missing = untold_days(asked, [bucket for page in told for bucket in page.buckets])
+            return stretches(untold_days(asked, told), asked.group_by)
         except ValueError as error:
             raise OpenAICostsError(f"OpenAI's {COSTS} gave a wrong reply: {error}.") from None
-        if closed := [day for day in missing if day < self.today]:
-            raise OpenAICostsError(
-                f"OpenAI's {COSTS} left out {len(closed)} days that were asked for, the first "
-                f"{closed[0]}. Nothing was loaded; run again."
-            )
+
+
+def _instead(rest: Stretch, refusal: OpenAICostsError, is_less: bool) -> list[Stretch]:
+    """What to ask instead of a refused stretch; raises the refusal where nothing helps."""
+    instead = after_refusal(rest, str(refusal), refusal.code, refusal.param)
+    if instead is None and is_less:
+        # The horizon moved on while the pages were read: what is left may be asked for afresh.
+        return [rest]
+    if instead is None:
+        raise refusal
+    return instead
 
 
 def _read_costs(body: bytes) -> Page:

@@ -130,6 +130,11 @@ def last_value(page: Page, field: str) -> str | None:
     return str(values[-1].as_py()) if len(values) else None
 
 
+def distinct_values(page: Page, field: str) -> set[str]:
+    """The values of a text field, nulls left out."""
+    return set(pc.unique(page.results[field].drop_null()).to_pylist())
+
+
 def _repeated(values: Sequence[int], sizes: Sequence[int]) -> pa.Array:
     indices = pa.array([i for i, size in enumerate(sizes) for _ in range(size)], type=pa.int64())
     return pa.array(values, type=pa.int64()).take(indices)

@@ -8,7 +8,7 @@ refusal says what can be had, and the stretch is cut or coarsened accordingly, n
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -151,6 +151,17 @@ def untold_days(stretch: Stretch, buckets: Sequence[Bucket]) -> list[date]:
             raise ValueError(f"it tells {bucket.day}, which was not asked for")
         told.add(bucket.day)
     return [day for day in stretch if day not in told]
+
+
+def stretches(days: Iterable[date], group_by: tuple[str, ...] = ()) -> list[Stretch]:
+    """Days as the fewest stretches, the earliest first."""
+    found: list[Stretch] = []
+    for day in sorted(days):
+        if found and found[-1].until == day:
+            found[-1] = replace(found[-1], until=day + ONE_DAY)
+        else:
+            found.append(Stretch(day, day + ONE_DAY, group_by))
+    return found
 
 
 def _midnight(day: date) -> int:

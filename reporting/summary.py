@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 Query = Callable[..., Sequence[Sequence[Any]]]
@@ -34,17 +35,17 @@ order by currency
 """
 _TOPS = {
     "projects": """
-select coalesce(project_name, 'no project'), sum(unblended_cost)
+select coalesce(min(project_name), 'no project'), sum(unblended_cost)
 from openai_marts.daily_costs_by_project
 where organization_id = %s and currency = %s and date > %s
-group by 1
+group by project_id
 order by 2 desc
 """,
     "users": """
-select coalesce(user_name, 'unattributed'), sum(unblended_cost)
+select coalesce(min(user_name), 'unattributed'), sum(unblended_cost)
 from openai_marts.daily_costs_by_user
 where organization_id = %s and currency = %s and date > %s
-group by 1
+group by user_id
 order by 2 desc
 """,
     "models": """
@@ -63,17 +64,18 @@ def print_summary(console: Console, query: Query) -> None:
     if not organizations:
         console.print("Nothing is loaded yet: run python pipeline.py.")
     for organization_id, first, last, days, rows, open_days in organizations:
+        so_far = " so far" if open_days else ""
         this_month = last.replace(day=1)
         last_month = (this_month - timedelta(days=1)).replace(day=1)
         totals = query(_TOTALS, this_month, last_month, this_month, organization_id)
         name = totals[0][0] if totals else organization_id
-        console.print(f"\n[bold]{name}[/bold]" + (f" ({organization_id})" if totals else ""))
+        console.print(f"\n[bold]{escape(name)}[/bold] ({organization_id})")
         facts = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
         facts.add_row("  Days", _days(first, last, days, open_days))
         facts.add_row("  Rows", f"{rows:,}")
         for _, currency, total, month, month_before in totals:
-            facts.add_row("  Total", f"{_cents(total)} {currency}, exactly {total.normalize():f}")
-            facts.add_row(f"  {this_month:%B}", f"{_cents(month)} {currency} so far")
+            facts.add_row("  Total", f"{_cents(total)} {currency}, exactly {_exact(total)}")
+            facts.add_row(f"  {this_month:%B}", f"{_cents(month)} {currency}" + so_far)
             facts.add_row(f"  {last_month:%B}", f"{_cents(month_before)} {currency}")
         console.print(facts)
         for _, currency, *_ in totals:
@@ -97,7 +99,7 @@ def _print_tops(
         if rest := sum((cost for _, cost in ranked[TOP:]), Decimal(0)):
             shown.append((f"{len(ranked) - TOP} more", rest))
         for name, cost in shown:
-            table.add_row(f"  {name}", _cents(cost), f"{cost / whole:.0%}")
+            table.add_row(f"  {escape(name)}", _cents(cost), f"{cost / whole:.0%}")
         console.print()
         console.print(table)
 
@@ -109,6 +111,11 @@ def _days(first: date, last: date, days: int, open_days: int) -> str:
         + (f", {missing} in between not loaded" if missing else "")
         + (f"; {open_days} not over when read" if open_days else "")
     )
+
+
+def _exact(amount: Decimal) -> str:
+    # Decimal.normalize() would round to 28 digits.
+    return f"{amount:f}".rstrip("0").rstrip(".")
 
 
 def _cents(amount: Decimal) -> str:

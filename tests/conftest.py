@@ -56,8 +56,13 @@ class Warehouse:
             dataset_name="openai_raw",
             pipelines_dir=str(self.folder / f"pipelines{self.runs}"),
         )
-        given = {"admin_key": DEMO_ADMIN_KEY, "base_url": api.base_url, **settings}
-        source = openai_costs(**{name: value for name, value in given.items() if value})
+        given = {
+            "admin_key": DEMO_ADMIN_KEY,
+            "base_url": api.base_url,
+            "max_wait_seconds": 3,
+            **settings,
+        }
+        source = openai_costs(**{name: value for name, value in given.items() if value is not None})
         source = source.with_resources(*resources) if resources else source
         return pipeline.run(source, loader_file_format="parquet")
 

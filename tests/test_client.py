@@ -156,7 +156,7 @@ def buckets(client: Client, **params: Any) -> list[str]:
 
 
 def ids(client: Client, path: str = USERS, **within: str) -> list[str]:
-    return [each["id"] for each in client.listing(path, decode, {}, **within)]
+    return [each["id"] for each in client.listing(path, decode, {}, within)]
 
 
 def failure(client: Client, **params: Any) -> OpenAICostsError:

@@ -10,12 +10,14 @@ import sys
 import threading
 import time
 from datetime import timedelta
+from decimal import Decimal
 
 import duckdb
 import pytest
 from conftest import PROJECT, TODAY, days_ago, run_pipeline
 
 from openai_costs_source.demo_api import DEMO_ADMIN_KEY, DemoApi
+from reporting.summary import _exact
 
 KEY = {"OPENAI_ADMIN_KEY": DEMO_ADMIN_KEY}
 
@@ -137,6 +139,9 @@ def test_wrong_use_is_one_sentence_and_attempts_nothing(api, tmp_path, arguments
     [
         ({"OPENAI_ADMIN_KEY": ""}, "No key"),
         ({"OPENAI_ADMIN_KEY": "sk-proj-123"}, "no admin key"),
+        ({"OPENAI_ADMIN_KEY": f"{DEMO_ADMIN_KEY},sk-proj-123"}, "no admin key"),
+        ({"DESTINATION__DUCKDB__CREDENTIALS": ":memory:", **KEY}, "must be a DuckDB file"),
+        ({"DESTINATION__DUCKDB__CREDENTIALS": "md:cloud", **KEY}, "must be a DuckDB file"),
         ({"OPENAI_BASE_URL": "http://api.openai.com/v1", **KEY}, "https://"),
         ({"SOURCES__OPENAI_COSTS__REFETCH_DAYS": "x", **KEY}, "refetch_days is x"),
         ({"SOURCES__OPENAI_COSTS__START_DATE": "soon", **KEY}, "start_date is soon"),
@@ -163,6 +168,45 @@ def test_misspelt_setting_in_a_file_is_refused(api, tmp_path):
     assert "refetchdays" in result.stderr
 
 
+def test_settings_file_that_cannot_be_read_is_one_sentence(api, tmp_path):
+    (tmp_path / ".dlt").mkdir()
+    (tmp_path / ".dlt" / "config.toml").write_text("[sources.openai_costs\n")
+    result = run_pipeline(cwd=tmp_path, OPENAI_BASE_URL=api.base_url, **KEY)
+    assert (result.returncode, api.requests) == (2, [])
+    assert "config.toml" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_settings_file_chooses_key_and_warehouse(api, tmp_path):
+    (tmp_path / ".dlt").mkdir()
+    (tmp_path / ".dlt" / "secrets.toml").write_text(
+        f'[sources.openai_costs]\nadmin_key = ["{DEMO_ADMIN_KEY}"]\nbase_url = "{api.base_url}"\n'
+        '[destination.duckdb.credentials]\ndatabase = "mine.duckdb"\n'
+    )
+    result = run_pipeline("load", "--since", days_ago(1), cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert len(sums(tmp_path / "mine.duckdb")) == 2
+
+
+def test_names_are_printed_as_they_are(api, tmp_path, organization):
+    project = organization.projects[0]
+    named = project["name"]
+    project["name"] = "[prod] shop [/x]"
+    try:
+        result = run_pipeline(
+            "--since", days_ago(5), cwd=tmp_path, OPENAI_BASE_URL=api.base_url, **KEY
+        )
+    finally:
+        project["name"] = named
+    assert result.returncode == 0, result.stderr
+    assert "[prod] shop [/x]" in result.stdout
+
+
+def test_exact_total_keeps_all_its_digits():
+    assert _exact(Decimal("12345678901.123456789012345679")) == "12345678901.123456789012345679"
+    assert _exact(Decimal("100.000000000000000000")) == "100"
+
+
 def test_revoked_key_fails_in_openais_words_and_leaves_no_file(api, tmp_path):
     key = "sk-admin-revoked-0123456789"
     result = run_pipeline(cwd=tmp_path, OPENAI_BASE_URL=api.base_url, OPENAI_ADMIN_KEY=key)
@@ -183,12 +227,24 @@ def test_failed_load_leaves_the_warehouse_as_it_was(api, tmp_path):
     assert sums(tmp_path / "openai_costs.duckdb") == before
 
 
-def test_failed_model_is_one_sentence_and_exit_code_1(tmp_path):
-    duckdb.connect(str(tmp_path / "openai_costs.duckdb")).close()
+def test_failed_model_is_one_sentence_and_exit_code_1(api, tmp_path):
+    settings = {"OPENAI_BASE_URL": api.base_url, **KEY}
+    assert run_pipeline("load", "--since", days_ago(1), cwd=tmp_path, **settings).returncode == 0
+    with duckdb.connect(str(tmp_path / "openai_costs.duckdb")) as connection:
+        connection.execute("alter table openai_raw.costs drop column line_item")
     result = run_pipeline("models", cwd=tmp_path)
     assert result.returncode == 1
     assert "models failed" in result.stderr
-    assert "Traceback" not in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_models_without_costs_are_one_sentence_and_leave_no_file(tmp_path):
+    result = run_pipeline("models", cwd=tmp_path)
+    assert result.returncode == 1
+    assert "load costs first" in result.stderr
+    assert list(tmp_path.glob("*.duckdb")) == []
+    duckdb.connect(str(tmp_path / "openai_costs.duckdb")).close()
+    assert "holds no costs yet" in run_pipeline("models", cwd=tmp_path).stderr
 
 
 class Slow(DemoApi):
@@ -231,10 +287,11 @@ def test_interrupt_leaves_the_warehouse_as_it_was(api, organization, tmp_path):
 def test_warehouse_open_elsewhere_is_named(api, tmp_path):
     path = tmp_path / "openai_costs.duckdb"
     with duckdb.connect(str(path)):
-        result = run_pipeline(cwd=tmp_path, OPENAI_BASE_URL=api.base_url, **KEY)
-    assert result.returncode == 1
-    assert f"{path} is open in another program" in result.stderr
-    assert "Traceback" not in result.stderr
+        for command in ("load", "models"):
+            result = run_pipeline(command, cwd=tmp_path, OPENAI_BASE_URL=api.base_url, **KEY)
+            assert result.returncode == 1
+            assert f"{path} is open in another program" in result.stderr
+            assert len(result.stderr.splitlines()) == 1
 
 
 def test_file_that_is_no_warehouse_is_named(api, tmp_path):

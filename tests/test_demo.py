@@ -203,10 +203,10 @@ def test_the_official_client_recognises_the_refusals(served: DemoApi) -> None:
         sdk(served).spend_limit.retrieve()
 
 
-def test_every_reply_names_the_organization_in_its_header(served: DemoApi) -> None:
+def test_every_reply_names_the_organization_in_its_header_by_another_name(served: DemoApi) -> None:
     reply = requests.get(f"{served.base_url}/organization/users", timeout=5)
     assert reply.status_code == 401
-    assert reply.headers["openai-organization"] == "org-demo-heliotrope"
+    assert reply.headers["openai-organization"] == "heliotrope-labs"
     assert reply.headers["Content-Type"] == "application/json"
 
 

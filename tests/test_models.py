@@ -43,6 +43,14 @@ def test_dbt_build_works_by_itself(built):
     assert "WARN=0 ERROR=0" in built.build.stdout
 
 
+def test_dbt_finds_the_default_warehouse_from_any_folder(built, tmp_path):
+    project = built.folder / "project"
+    shutil.copy(built.path, project / "openai_costs.duckdb")
+    folders = ("--project-dir", project / "dbt_project", "--profiles-dir", project / "dbt_project")
+    shown = run("-m", "dbt.cli.main", "show", "-s", "int_organizations", *folders, cwd=tmp_path)
+    assert "Heliotrope Labs" in shown.stdout
+
+
 @pytest.mark.parametrize("mart", MARTS)
 def test_every_dollar_of_raw_arrives_once_in_the_mart(built, mart):
     day, organization, cost = MARTS[mart]
@@ -167,6 +175,7 @@ def small(api, warehouse):
         charge("1.000000000000000001"),
         charge("-0.5", "gpt-5.6-sol, output"),
         charge("2", "telepathy, minutes"),
+        charge("-2", "telepathy refund"),
     ]
     warehouse.load(api, since=day, until=days_ago(4))
     return warehouse
@@ -174,7 +183,7 @@ def small(api, warehouse):
 
 def test_emptied_day_is_removed_from_every_mart(api, small):
     assert dbt("build", warehouse=small).returncode == 0
-    assert small.value("select count(*) from openai_marts.focus_costs") == 3
+    assert small.value("select count(*) from openai_marts.focus_costs") == 4
     api.overrides[days_ago(5)] = []
     small.load(api, since=days_ago(5), until=days_ago(4))
     built = dbt("build", warehouse=small)
@@ -189,7 +198,7 @@ def test_much_money_on_unknown_line_items_warns_and_a_negative_amount_is_a_credi
     assert "line_items_are_understood" in built.stdout
     credits = small.rows("""
         select BilledCost, ChargeCategory, ChargeFrequency
-        from openai_marts.focus_costs where BilledCost < 0
+        from openai_marts.focus_costs where BilledCost = -0.5
     """)
     assert credits == [(Decimal("-0.5"), "Credit", "One-Time")]
 

@@ -7,7 +7,7 @@ import pytest
 from conftest import PROJECT, run_pipeline
 
 import openai_costs_source
-from openai_costs_source.client import OPENAI_URL
+from openai_costs_source.client import MAX_WAIT_SECONDS, OPENAI_URL
 from openai_costs_source.demo_api import DEMO_ADMIN_KEY
 
 README = (PROJECT / "README.md").read_text()
@@ -64,6 +64,7 @@ def test_settings_in_the_readme_are_those_that_exist():
     assert tuple(named) == openai_costs_source.SETTINGS
     assert f"`{OPENAI_URL}`" in section
     assert f"`{openai_costs_source.REFETCH_DAYS}`" in section
+    assert f"`{MAX_WAIT_SECONDS}`" in section
 
 
 def test_python_in_the_readme_loads(api, monkeypatch):

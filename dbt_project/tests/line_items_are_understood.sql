@@ -1,25 +1,36 @@
 -- Line items in a new form keep their money and their text, as service 'Other'. Where they come to
--- more than the share allowed, the parser needs a new rule: the rows name them.
+-- more than the share allowed, the parser needs a new rule: the rows name them. Credits count as
+-- much as charges.
 {{ config(severity='warn') }}
 
 with spend as (
     select
+        charges.currency,
         charges.line_item,
         skus.is_parsed,
-        sum(charges.unblended_cost) as unblended_cost,
-        sum(sum(charges.unblended_cost)) over () as total_cost,
-        sum(sum(case when not skus.is_parsed then charges.unblended_cost end)) over ()
-            as unparsed_cost
+        sum(abs(charges.unblended_cost)) as turnover
     from {{ ref('int_charges') }} as charges
     inner join {{ ref('int_skus') }} as skus on charges.line_item = skus.line_item
-    group by charges.line_item, skus.is_parsed
+    group by charges.currency, charges.line_item, skus.is_parsed
+),
+
+shares as (
+    select
+        currency,
+        line_item,
+        is_parsed,
+        turnover,
+        sum(turnover) over (partition by currency) as total,
+        sum(case when is_parsed then 0 else turnover end) over (partition by currency) as unparsed
+    from spend
 )
 
 select
+    currency,
     line_item,
-    unblended_cost
-from spend
+    turnover
+from shares
 where
     not is_parsed
-    and unparsed_cost > total_cost * {{ var('unparsed_share_allowed') }}
-order by unblended_cost desc
+    and unparsed > total * {{ var('unparsed_share_allowed') }}
+order by turnover desc

@@ -25,59 +25,61 @@ words as (
         line_item,
         prefix,
         body,
-        -- The pipe of `assistants api | file search` is part of the tool's name.
-        case
-            when lower(body) like 'assistants api | %' then lower(body)
-            else lower({{ dbt.split_part('body', "' | '", 1) }})
-        end as tool,
-        nullif({{ dbt.split_part('body', "' | '", 2) }}, '') as model_of_tool,
+        nullif({{ dbt.split_part('body', "' | '", 2) }}, '') as model_after_tool,
         {{ dbt.split_part('body', "', '", 1) }} as subject,
         lower({{ dbt.split_part('body', "', '", 2) }}) as meter_word,
-        lower({{ dbt.split_part('body', "', '", 3) }}) as qualifier,
-        {{ dbt.split_part('body', "', '", 4) }} as surplus
+        lower(coalesce({{ dbt.split_part('body', "', '", 3) }}, '')) as qualifier
     from bodies
 ),
 
 token_lines as (
     select
-        line_item,
+        words.line_item,
         case meter_word
             {% for word, meter in meters.items() %}
                 when '{{ word }}' then '{{ meter }}'
             {% endfor %}
-        end as meter,
+        end as token_meter,
         case
             {% for modality in modalities %}
-                when subject like '% {{ modality }}' then '{{ modality }}'
+                when lower(subject) like '% {{ modality }}' then '{{ modality }}'
             {% endfor %}
-        end as modality,
+        end as token_modality,
         case
             {% for modality in modalities %}
-                when subject like '% {{ modality }}'
+                when lower(subject) like '% {{ modality }}'
                     then substr(subject, 1, length(subject) - {{ modality | length + 1 }})
             {% endfor %}
             else subject
-        end as model,
+        end as token_model,
         case when qualifier = 'long context' then 'long' end as context
     from words
+    left join {{ ref('line_item_tools') }} as tools on lower(words.subject) = tools.tool
     where
-        meter_word in ('{{ meters | join("', '") }}')
-        and coalesce(qualifier, '') in ('', 'long context') and coalesce(surplus, '') = ''
-        and subject <> '' and subject not like '%|%'
+        tools.tool is null
+        and meter_word in ('{{ meters | join("', '") }}') and qualifier in ('', 'long context')
+        and length(body) = length(subject) + length(meter_word) + 2
+        + case when qualifier = '' then 0 else length(qualifier) + 2 end
 )
 
 select
     words.line_item,
     words.prefix,
-    tools.service as service_of_tool,
-    case
-        when tools.tool <> lower(words.body) then coalesce(tools.model, words.model_of_tool)
-        else coalesce(tools.model, token_lines.model)
-    end as model,
-    coalesce(tools.meter, token_lines.meter) as meter,
-    coalesce(tools.modality, token_lines.modality) as modality,
+    coalesce(tools.service, tools_with_model.service) as service_of_tool,
+    coalesce(
+        tools.model,
+        case when tools_with_model.tool is not null then words.model_after_tool end,
+        token_lines.token_model
+    ) as model,
+    coalesce(tools.meter, tools_with_model.meter, token_lines.token_meter) as meter,
+    coalesce(tools.modality, tools_with_model.modality, token_lines.token_modality) as modality,
     coalesce(token_lines.context, 'standard') as context,
-    tools.tool is not null or token_lines.line_item is not null as is_parsed
+    coalesce(tools.tool, tools_with_model.tool, token_lines.line_item) is not null as is_parsed
 from words
-left join {{ ref('line_item_tools') }} as tools on words.tool = tools.tool
-left join token_lines on words.line_item = token_lines.line_item
+left join {{ ref('line_item_tools') }} as tools on lower(words.body) = tools.tool
+left join {{ ref('line_item_tools') }} as tools_with_model
+    on tools.tool is null
+    and lower(words.body) = concat(tools_with_model.tool, ' | ', lower(words.model_after_tool))
+    and {{ is_name('words.model_after_tool') }}
+left join token_lines
+    on words.line_item = token_lines.line_item and {{ is_name('token_lines.token_model') }}

@@ -1,7 +1,8 @@
 {% set services = [
-    ('ft-%', 'Fine-tuning'), ('text-embedding%', 'Embeddings'), ('%moderation%', 'Moderation'),
-    ('%image%', 'Images'), ('dall-e%', 'Images'), ('sora%', 'Video'),
+    ('ft-%', 'Fine-tuning'), ('ft:%', 'Fine-tuning'), ('%embedding%', 'Embeddings'),
+    ('%moderation%', 'Moderation'), ('%image%', 'Images'), ('dall-e%', 'Images'), ('sora%', 'Video'),
     ('%audio%', 'Audio'), ('%realtime%', 'Audio'), ('%transcribe%', 'Audio'), ('%tts%', 'Audio'),
+    ('whisper%', 'Audio'),
 ] %}
 
 with line_items as (

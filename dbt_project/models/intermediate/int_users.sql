@@ -3,9 +3,11 @@ with mentions as (
     select
         organization_id,
         id as user_id,
-        coalesce(name, email) as user_name,
-        case when is_service_account then 'service_account' else 'user' end as user_type,
-        1 as preference
+        coalesce(nullif(name, ''), nullif(email, '')) as listed_name,
+        case when is_service_account then 'service_account' else 'user' end as listed_type,
+        cast(null as {{ dbt.type_string() }}) as owner_name,
+        cast(null as {{ dbt.type_string() }}) as owner_type,
+        cast(null as {{ dbt.type_string() }}) as email
     from {{ source('openai_raw', 'users') }}
 
     union all
@@ -13,39 +15,32 @@ with mentions as (
     select
         organization_id,
         owner_id as user_id,
-        max(coalesce(owner_name, owner_email)) as user_name,
-        max(owner_type) as user_type,
-        2 as preference
+        null as listed_name,
+        null as listed_type,
+        coalesce(nullif(owner_name, ''), nullif(owner_email, '')) as owner_name,
+        case when owner_type = 'service_account' then 'service_account' else 'user' end as owner_type,
+        null as email
     from {{ source('openai_raw', 'api_keys') }}
     where owner_id is not null
-    group by organization_id, owner_id
 
     union all
 
-    select
+    select distinct
         organization_id,
         user_id,
-        max(user_email) as user_name,
-        'user' as user_type,
-        3 as preference
+        null as listed_name,
+        null as listed_type,
+        null as owner_name,
+        null as owner_type,
+        nullif(user_email, '') as email
     from {{ ref('stg_costs') }}
     where user_id is not null
-    group by organization_id, user_id
-),
-
-ranked as (
-    select
-        *,
-        row_number() over (
-            partition by organization_id, user_id order by preference
-        ) as place
-    from mentions
 )
 
 select
     organization_id,
     user_id,
-    coalesce(user_name, user_id) as user_name,
-    user_type
-from ranked
-where place = 1
+    coalesce(max(listed_name), max(owner_name), max(email), user_id) as user_name,
+    coalesce(max(listed_type), max(owner_type), 'user') as user_type
+from mentions
+group by organization_id, user_id

@@ -2,7 +2,7 @@ with charges as (
     select
         *,
         -- A decimal(38, 9) times another would leave Spark no room for the decimals.
-        cast(quantity as decimal(28, 9)) as countable,
+        cast(quantity as decimal(31, 9)) as countable,
         case
             when quantity_unit in ('tokens', '1000_tokens') then '1000000 Tokens'
             when quantity_unit = 'duration_seconds' then 'Seconds'
@@ -46,8 +46,8 @@ select
     cast(
         case
             when not charges.has_quantity then charges.unblended_cost
-            when charges.quantity_unit = 'tokens' then charges.countable * cast('0.000001' as decimal(7, 6))
-            when charges.quantity_unit = '1000_tokens' then charges.countable * cast('0.001' as decimal(4, 3))
+            when charges.quantity_unit = 'tokens' then charges.countable * cast('0.000001' as decimal(6, 6))
+            when charges.quantity_unit = '1000_tokens' then charges.countable * cast('0.001' as decimal(3, 3))
             else charges.countable
         end as {{ money() }}
     ) as PricingQuantity,

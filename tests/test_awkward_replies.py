@@ -1,0 +1,303 @@
+"""Replies that are allowed, and awkward: no day, dollar or name may get lost over them."""
+
+import json
+import time
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from conftest import TODAY, days_ago
+from test_source import charge
+
+from openai_costs_source import OpenAICostsError
+from openai_costs_source.demo import Organization
+from openai_costs_source.demo_api import DEMO_ADMIN_KEY, DemoApi
+
+
+class Awkward(DemoApi):
+    """The demo's API, whose grouped pages of costs a test may bend."""
+
+    bend = staticmethod(lambda query, status, page: (status, page))
+
+    def answer(self, method, target, authorization):
+        status, body = super().answer(method, target, authorization)
+        query = self.requests[-1][2]
+        if "/costs" in target and "group_by" in query:
+            status, page = self.bend(query, status, json.loads(body, parse_float=str))
+            body = json.dumps(page)
+        return status, body
+
+
+@pytest.fixture
+def awkward(organization):
+    with Awkward(organization, overrides={}) as api:
+        yield api
+
+
+def refused(message, code=None, param=None):
+    error = {"message": message, "type": "invalid_request_error", "param": param, "code": code}
+    return 400, {"error": error}
+
+
+def midnight(day):
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
+
+
+def loaded_days(warehouse):
+    return [day for (day,) in warehouse.rows("select date from openai_raw.cost_days order by 1")]
+
+
+def every_day(first):
+    return [first + timedelta(days=n) for n in range((TODAY - first).days + 1)]
+
+
+def all_dollars_are_there(warehouse):
+    return warehouse.value("""
+        select bool_and(abs(row_amount - api_amount) < 1e-15) from openai_raw.cost_days
+    """)
+
+
+KEY_FLOOR = (
+    "group_by=api_key_id is not available for this time range. Try a start_time on or after "
+)
+
+
+def test_day_that_a_page_left_out_before_a_refusal_is_asked_again(awkward, warehouse):
+    """The first page lacks a day, the second is refused: both are asked for without keys."""
+
+    def bend(query, status, page):
+        if "api_key_id" not in query["group_by"]:
+            return status, page
+        if "page" in query:
+            return refused(f"{KEY_FLOOR}{midnight(TODAY)}.", param="start_time")
+        if page["has_more"]:
+            del page["data"][3]
+        return status, page
+
+    awkward.bend = bend
+    warehouse.load(awkward, since=days_ago(100))
+    assert loaded_days(warehouse) == every_day(days_ago(100))
+    assert all_dollars_are_there(warehouse)
+
+
+def test_newest_days_first_and_a_refusal_midway_lose_no_day(awkward, warehouse):
+    """The first page tells the newest days, the second is refused."""
+    everything = {}
+
+    def bend(query, status, page):
+        if "api_key_id" not in query["group_by"]:
+            return status, page
+        if "page" in query:
+            return refused(f"{KEY_FLOOR}{midnight(days_ago(50))}.", param="start_time")
+        start = datetime.fromtimestamp(int(query["start_time"][0]), UTC).date()
+        if start == days_ago(90):
+            page["data"] = everything["newest"]["data"][::-1]
+        return status, page
+
+    def keep(query, status, page):
+        everything["newest"] = page
+        return status, page
+
+    awkward.bend = keep
+    warehouse.load(awkward, since=days_ago(40))
+    awkward.bend = bend
+    warehouse.load(awkward, since=days_ago(90))
+    assert loaded_days(warehouse) == every_day(days_ago(90))
+    assert all_dollars_are_there(warehouse)
+
+
+def test_horizon_that_moves_on_while_the_pages_are_read_loses_no_day(awkward, warehouse):
+    tomorrow = str(TODAY - timedelta(days=179))
+
+    def bend(query, status, page):
+        if "page" in query and int(query["start_time"][0]) < midnight(days_ago(179)):
+            return refused(
+                "Usage and cost data are available for the past year. Earliest supported start "
+                f"date: {tomorrow} (UTC).",
+                code="reporting_lookback_exceeded",
+            )
+        return status, page
+
+    awkward.bend = bend
+    warehouse.load(awkward)
+    assert loaded_days(warehouse) == every_day(awkward.organization.earliest)
+    assert all_dollars_are_there(warehouse)
+
+
+def test_users_that_cannot_be_combined_with_projects_cost_no_project_key_or_line_item(
+    awkward, warehouse
+):
+    def bend(query, status, page):
+        if {"user_id", "project_id"} <= set(query["group_by"]):
+            return refused("user_id cannot be combined with project_id.", param="group_by")
+        return status, page
+
+    awkward.bend = bend
+    warehouse.load(awkward, since=days_ago(10))
+    detail = warehouse.rows("""
+        select distinct grouped_by from openai_raw.costs
+    """)
+    assert detail == [("project_id,api_key_id,line_item",)]
+    assert all_dollars_are_there(warehouse)
+
+
+def test_today_may_be_missing(awkward, warehouse):
+    def bend(query, status, page):
+        page["data"] = [b for b in page["data"] if b["start_time"] < midnight(TODAY)]
+        return status, page
+
+    awkward.bend = bend
+    warehouse.load(awkward, since=days_ago(3))
+    assert loaded_days(warehouse) == every_day(days_ago(3))[:-1]
+
+
+def test_two_organizations_in_one_reply_are_refused(awkward, warehouse):
+    def bend(query, status, page):
+        page["data"][0]["results"][0]["organization_id"] = "org-somebody-else"
+        return status, page
+
+    awkward.bend = bend
+    with pytest.raises(Exception, match="several organizations"):
+        warehouse.load(awkward, since=days_ago(3))
+
+
+class Nameless(Organization):
+    slug = None
+
+
+class Unnamed(Awkward):
+    def bend(self, query, status, page):
+        return status, page
+
+    def answer(self, method, target, authorization):
+        status, body = super().answer(method, target, authorization)
+        return status, body.replace('"organization_id"', '"some_id"')
+
+
+def organizations(warehouse):
+    return warehouse.rows("""
+        select organization_id from openai_raw.cost_days
+        union select organization_id from openai_raw.costs
+    """)
+
+
+def test_organization_named_on_some_rows_only_has_one_id_on_all(warehouse):
+    with DemoApi(Nameless(TODAY)) as api:
+        warehouse.load(api, since=days_ago(3))
+        total = warehouse.value("select sum(amount) from openai_raw.costs")
+        warehouse.load(api, since=days_ago(3))
+    assert organizations(warehouse) == [("org-demo-heliotrope",)]
+    assert warehouse.value("select sum(amount) from openai_raw.costs") == total
+
+
+def test_organization_named_in_the_header_alone_takes_its_id_once_rows_tell_it(api, warehouse):
+    api.overrides.update({day: [] for day in every_day(days_ago(180))})
+    warehouse.load(api)
+    assert organizations(warehouse) == [("heliotrope-labs",)]
+    api.overrides[days_ago(2)] = [charge(str(n)) for n in range(1, 40)]
+    warehouse.load(api)
+    assert organizations(warehouse) == [("org-demo-heliotrope",)]
+    assert loaded_days(warehouse) == every_day(days_ago(180))
+
+
+def test_organization_whose_days_all_became_empty_is_still_the_same(api, warehouse):
+    warehouse.load(api, since=days_ago(3))
+    api.overrides.update({day: [] for day in every_day(days_ago(40))})
+    warehouse.load(api, since=days_ago(3))
+    assert organizations(warehouse) == [("org-demo-heliotrope",)]
+    assert warehouse.value("select count(*) from openai_raw.costs") == 0
+
+
+def test_one_key_loads_even_where_nothing_names_the_organization(warehouse):
+    with Unnamed(Nameless(TODAY)) as api:
+        warehouse.load(api, since=days_ago(3))
+    assert organizations(warehouse) == [("unknown",)]
+
+
+def test_several_keys_are_refused_where_nothing_names_their_organizations(warehouse):
+    with Unnamed(Nameless(TODAY)) as api, pytest.raises(Exception, match="which organization"):
+        warehouse.load(api, since=days_ago(3), is_only_key=False)
+
+
+class OddListings(DemoApi):
+    """Listings that a test may bend, by the last part of their path."""
+
+    def __init__(self, *settings, **bends):
+        super().__init__(*settings)
+        self.bends = bends
+
+    def answer(self, method, target, authorization):
+        status, body = super().answer(method, target, authorization)
+        _, path, query = self.requests[-1]
+        bend = self.bends.get(path.rsplit("/", 1)[-1])
+        if bend:
+            status, listing = bend(path, query, status, json.loads(body))
+            body = json.dumps(listing)
+        return status, body
+
+
+def twice(path, query, status, listing):
+    if status == 200:
+        listing["data"] *= 2
+    return status, listing
+
+
+def test_object_that_is_listed_twice_is_stored_once(organization, warehouse):
+    with OddListings(organization, users=twice, projects=twice, api_keys=twice) as api:
+        warehouse.load(api, since=days_ago(1))
+    for table in ("users", "projects", "api_keys"):
+        doubled = f"select id from openai_raw.{table} group by id having count(*) > 1"
+        assert warehouse.rows(doubled) == []
+
+
+def test_key_that_two_projects_list_is_stored_once(organization, warehouse):
+    def same_key(path, query, status, listing):
+        if status == 200:
+            for key in listing["data"]:
+                key["id"] = "key_shared"
+        return status, listing
+
+    with OddListings(organization, api_keys=same_key) as api:
+        warehouse.load(api, since=days_ago(1))
+    assert warehouse.rows("select id from openai_raw.api_keys") == [("key_shared",)]
+
+
+def test_api_that_does_not_know_owner_project_access_still_lists_keys(organization, warehouse):
+    def unknown(path, query, status, listing):
+        if "owner_project_access" in query:
+            return refused("Unknown parameter: 'owner_project_access'.", "unknown_parameter")
+        return status, listing
+
+    with OddListings(organization, api_keys=unknown) as api:
+        warehouse.load(api, since=days_ago(1))
+    assert warehouse.value("select count(*) from openai_raw.api_keys") > 20
+
+
+def test_archived_project_that_is_not_found_costs_no_waiting(organization, warehouse):
+    def outage(path, query, status, listing):
+        return (404, {"error": {"message": "Not here."}}) if status == 403 else (status, listing)
+
+    began = time.monotonic()
+    with OddListings(organization, api_keys=outage) as api:
+        warehouse.load(api, since=days_ago(1))
+    assert time.monotonic() - began < 30
+    assert warehouse.value("select count(*) from openai_raw.api_keys") > 20
+
+
+def test_refused_listing_is_said_aloud_and_costs_still_load(organization, warehouse, caplog):
+    def no(path, query, status, listing):
+        return 403, {"error": {"message": "You are not allowed to do this."}}
+
+    with OddListings(organization, users=no) as api:
+        warehouse.load(api, since=days_ago(1))
+    assert "You are not allowed to do this" in caplog.text
+    assert warehouse.value("select sum(amount) from openai_raw.costs") > Decimal(0)
+
+
+def test_missing_key_is_an_error_before_anything_is_asked(api):
+    from openai_costs_source import admin_keys
+
+    with pytest.raises(OpenAICostsError, match="No key"):
+        admin_keys()
+    with pytest.raises(OpenAICostsError, match="no admin key"):
+        admin_keys([DEMO_ADMIN_KEY, "sk-proj-1"])
