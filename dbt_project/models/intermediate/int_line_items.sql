@@ -35,31 +35,31 @@ words as (
 token_lines as (
     select
         words.line_item,
-        case meter_word
+        case words.meter_word
             {% for word, meter in meters.items() %}
                 when '{{ word }}' then '{{ meter }}'
             {% endfor %}
         end as token_meter,
         case
             {% for modality in modalities %}
-                when lower(subject) like '% {{ modality }}' then '{{ modality }}'
+                when lower(words.subject) like '% {{ modality }}' then '{{ modality }}'
             {% endfor %}
         end as token_modality,
         case
             {% for modality in modalities %}
-                when lower(subject) like '% {{ modality }}'
-                    then substr(subject, 1, length(subject) - {{ modality | length + 1 }})
+                when lower(words.subject) like '% {{ modality }}'
+                    then substr(words.subject, 1, length(words.subject) - {{ modality | length + 1 }})
             {% endfor %}
-            else subject
+            else words.subject
         end as token_model,
-        case when qualifier = 'long context' then 'long' end as context
+        case when words.qualifier = 'long context' then 'long' end as context
     from words
     left join {{ ref('line_item_tools') }} as tools on lower(words.subject) = tools.tool
     where
         tools.tool is null
-        and meter_word in ('{{ meters | join("', '") }}') and qualifier in ('', 'long context')
-        and length(body) = length(subject) + length(meter_word) + 2
-        + case when qualifier = '' then 0 else length(qualifier) + 2 end
+        and words.qualifier in ('', 'long context')
+        and length(words.body) = length(words.subject) + length(words.meter_word) + 2
+        + case when words.qualifier = '' then 0 else length(words.qualifier) + 2 end
 )
 
 select
@@ -82,4 +82,5 @@ left join {{ ref('line_item_tools') }} as tools_with_model
     and lower(words.body) = concat(tools_with_model.tool, ' | ', lower(words.model_after_tool))
     and {{ is_name('words.model_after_tool') }}
 left join token_lines
-    on words.line_item = token_lines.line_item and {{ is_name('token_lines.token_model') }}
+    on words.line_item = token_lines.line_item
+    and token_lines.token_meter is not null and {{ is_name('token_lines.token_model') }}

@@ -2,7 +2,11 @@ with charges as (
     select
         *,
         -- A decimal(38, 9) times another would leave Spark no room for the decimals.
-        cast(quantity as decimal(31, 9)) as countable,
+        cast(quantity as decimal(30, 9)) as countable,
+        cast(
+            case quantity_unit when 'tokens' then '0.000001' when '1000_tokens' then '0.001' else '1' end
+            as decimal(7, 6)
+        ) as pricing_units_in_one,
         case
             when quantity_unit in ('tokens', '1000_tokens') then '1000000 Tokens'
             when quantity_unit = 'duration_seconds' then 'Seconds'
@@ -43,14 +47,10 @@ select
     charges.line_item as ChargeDescription,
     case when charges.unblended_cost < 0 then 'One-Time' else 'Usage-Based' end as ChargeFrequency,
     -- How much of what; a row that tells no quantity is priced by the dollar
-    cast(
-        case
-            when not charges.has_quantity then charges.unblended_cost
-            when charges.quantity_unit = 'tokens' then charges.countable * cast('0.000001' as decimal(6, 6))
-            when charges.quantity_unit = '1000_tokens' then charges.countable * cast('0.001' as decimal(3, 3))
-            else charges.countable
-        end as {{ money() }}
-    ) as PricingQuantity,
+    case
+        when not charges.has_quantity then cast(charges.unblended_cost as {{ money() }})
+        else cast(charges.countable * charges.pricing_units_in_one as {{ money() }})
+    end as PricingQuantity,
     case when charges.has_quantity then charges.pricing_unit else 'Dollars' end as PricingUnit,
     'AI and Machine Learning' as ServiceCategory,
     'Generative AI' as ServiceSubcategory,
