@@ -22,7 +22,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, NoReturn, cast
@@ -92,6 +92,7 @@ def _load_each_organization(
 ) -> bool:
     """Load one organization after the other; False where one of several failed."""
     failures: list[Stop] = []
+    is_whole = True
     try:
         keys = admin_keys(settings.get("admin_key") or _setting("sources.openai_costs.admin_key"))
     except OpenAICostsError as error:
@@ -99,7 +100,7 @@ def _load_each_organization(
     for key in keys:
         try:
             each = {**settings, "admin_key": key, "is_only_key": len(keys) == 1}
-            load(warehouse, **each, since=since, until=until)
+            is_whole &= load(warehouse, **each, since=since, until=until)
         except Stop as stop:
             if stop.exit_code == 2 or len(keys) == 1:
                 raise
@@ -108,19 +109,23 @@ def _load_each_organization(
         _say(str(failure))
     if len(failures) == len(keys):
         raise Stop("No organization could be loaded.")
-    return not failures
+    return is_whole and not failures
 
 
-def load(warehouse: Path, **settings: Any) -> None:
-    """Load one organization into the DuckDB file `warehouse`; `settings` as for `openai_costs`."""
+def load(warehouse: Path, **settings: Any) -> bool:
+    """Load one organization into the DuckDB file `warehouse`; `settings` as for `openai_costs`.
+
+    False where a day was left as it was, because its rows did not add up.
+    """
     is_new = not warehouse.exists()
-    with _progress("Asking OpenAI"), _pipeline(warehouse) as pipeline:
+    with _progress("Asking OpenAI") as progress, _pipeline(warehouse) as pipeline:
         try:
             pipeline.run(openai_costs(**settings), loader_file_format="parquet")
         except BaseException as error:
             if is_new:
                 warehouse.unlink(missing_ok=True)
             raise _foreseen(error, warehouse) or error from None
+    return not progress.errors
 
 
 def build_models(warehouse: Path) -> tuple[int, list[str]]:
@@ -135,11 +140,11 @@ def build_models(warehouse: Path) -> tuple[int, list[str]]:
     os.environ[WAREHOUSE_VARIABLE] = str(warehouse)
     folders = ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)]
     quietly = ["--quiet", "--log-level", "none", "--exclude-resource-type", "unit_test"]
-    with _progress("Building the models") as tell:
+    with _progress("Building the models") as progress:
 
         def tell_model(event: Any) -> None:
             if event.info.name == "LogStartLine":
-                tell(f"Building the models: {event.data.node_info.node_name}")
+                progress.tell(f"Building the models: {event.data.node_info.node_name}")
 
         result = dbtRunner(callbacks=[tell_model]).invoke(["build", *folders, *quietly])
     if result.exception:
@@ -210,26 +215,36 @@ def _demo_organization() -> Iterator[dict[str, str]]:
         yield {"admin_key": DEMO_ADMIN_KEY, "base_url": api.base_url}
 
 
-@contextlib.contextmanager
-def _progress(task: str) -> Iterator[Callable[[str], None]]:
+class _Progress(logging.Handler):
     """What is going on, on a terminal; warnings, such as a rate limit waited for, everywhere."""
-    status = errors.status(task) if errors.is_terminal else None
 
-    class Teller(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            if record.levelno >= logging.WARNING:
-                _say(record.getMessage())
-            elif status:
-                status.update(escape(record.getMessage()))
+    def __init__(self, task: str) -> None:
+        super().__init__()
+        self.status = errors.status(task) if errors.is_terminal else None
+        self.errors = 0
 
-    log, teller = logging.getLogger("openai_costs_source"), Teller()
+    def emit(self, record: logging.LogRecord) -> None:
+        self.errors += record.levelno >= logging.ERROR
+        if record.levelno >= logging.WARNING:
+            _say(record.getMessage())
+        else:
+            self.tell(record.getMessage())
+
+    def tell(self, text: str) -> None:
+        if self.status:
+            self.status.update(escape(text))
+
+
+@contextlib.contextmanager
+def _progress(task: str) -> Iterator[_Progress]:
+    log, progress = logging.getLogger("openai_costs_source"), _Progress(task)
     log.setLevel(logging.INFO)
-    log.addHandler(teller)
+    log.addHandler(progress)
     try:
-        with status or contextlib.nullcontext():
-            yield lambda text: status.update(escape(text)) if status else None
+        with progress.status or contextlib.nullcontext():
+            yield progress
     finally:
-        log.removeHandler(teller)
+        log.removeHandler(progress)
 
 
 def _foreseen(error: BaseException, warehouse: Path) -> Stop | None:

@@ -29,7 +29,9 @@ Settings, under `sources.openai_costs` in dlt's configuration or as arguments:
                       line_item, api_source
     max_wait_seconds  how long to wait, at most, for a reply that is withheld (rate limit, outage)
 
-Errors are `OpenAICostsError`, with OpenAI's own words; inside `pipeline.run` dlt wraps them.
+Errors are `OpenAICostsError`, with OpenAI's own words; inside `pipeline.run` dlt wraps them. A day
+whose rows do not add up to OpenAI's own total, asked twice, is left as it was; the logger
+`openai_costs_source` says so as an error.
 """
 
 from __future__ import annotations
@@ -142,22 +144,29 @@ def openai_costs(
         for organization, organization_id in identified():
             history = History.from_state(histories.get(organization_id))
             due = days_to_load(today, history, trailing, first_day, since, until)
-            pages = organization.costs(_reaching_back(organization, due, dimensions))
+            stretch = _reaching_back(organization, due, dimensions)
+            pages = organization.agreeing_costs(stretch)
             if not organization.id_in_rows:
                 # An organization without rows is small, and a later page may still name it.
                 pages = iter(list(pages))
             organization_id = _id(organization, state["ids"], is_fallback_allowed=True)
             told: list[date] = []
-            for stretch, page in pages:
-                whose = (organization_id, organization.name, stretch.group_by, now)
-                yield rows.cost_rows(page, organization_id, stretch.group_by, now)
+            for asked, page in pages:
+                whose = (organization_id, organization.name, asked.group_by, now)
+                yield rows.cost_rows(page, organization_id, asked.group_by, now)
                 ledger.append(rows.cost_day_rows(page, *whose, organization.totals))
                 told += [bucket.day for bucket in page.buckets]
             # Days that were loaded when only the header named the organization are its days too.
             names_so_far = {organization_id, organization.id_in_header or organization_id}
             scopes += [_days_of(names_so_far, days) for days in stretches(told)]
+            for day in sorted(organization.odd_days):
+                log.error(
+                    "The rows of %s do not add up to OpenAI's own total of that day: what was "
+                    "stored of it stays, and the next run asks again.",
+                    day,
+                )
             if history := after_loading(due, today, history, first_day):
-                histories[organization_id] = history.as_state()
+                histories[organization_id] = history.reopened(organization.odd_days).as_state()
         yield _replacing_rows(rows.COSTS.empty_table(), scopes)
         yield _replacing_rows(pa.concat_tables(ledger), scopes, table_name="cost_days")
 

@@ -21,6 +21,8 @@ COSTS = "/organization/costs"
 # 60 days of a large organization are some 50 MB of JSON; the API allows 180 a page.
 DAYS_PER_PAGE = 60
 DAYS_PER_PAGE_UNGROUPED = 180
+# The most that two sums of the same money differ by for each row that was rounded.
+ONE_ROUNDING = Decimal("1e-18")
 _ID = re.compile(r"[\w.:\-]{1,200}", re.ASCII)
 
 
@@ -29,6 +31,7 @@ class Organization:
 
     `id_in_rows` and `name` are what the rows told of it so far; `totals` holds the API's own
     ungrouped figure of each day that was read, and `first_used` the first day that held anything.
+    `odd_days` are those whose rows did not add up to it, twice: their rows are never given out.
     """
 
     def __init__(self, client: Client, today: date) -> None:
@@ -38,6 +41,7 @@ class Organization:
         self.name: str | None = None
         self.totals: dict[date, Decimal] = {}
         self.first_used: date | None = None
+        self.odd_days: set[date] = set()
 
     @property
     def id_in_header(self) -> str | None:
@@ -50,6 +54,33 @@ class Organization:
             self.totals |= amount_per_day(page)
             used = [bucket.day for bucket in page.buckets if bucket.size]
             self.first_used = min([*used, *filter(None, [self.first_used])], default=None)
+
+    def agreeing_costs(self, stretch: Stretch) -> Iterator[tuple[Stretch, Page]]:
+        """`costs`, without the closed days whose rows do not add up to the API's own total.
+
+        Such a day is asked for once more: OpenAI may have restated it between two requests. A page
+        that was cut short must never look like a saving.
+        """
+        for asked, page in self.costs(stretch):
+            odd = self._disagreeing(page)
+            yield asked, page.without(odd) if odd else page
+            for day in stretches(odd, asked.group_by):
+                self.read_totals(day)
+                for asked_again, page_again in self.costs(day):
+                    still_odd = self._disagreeing(page_again)
+                    self.odd_days |= still_odd
+                    yield asked_again, page_again.without(still_odd)
+
+    def _disagreeing(self, page: Page) -> set[date]:
+        """The closed days of the page that differ from their totals by more than rounding."""
+        amounts = amount_per_day(page)
+        return {
+            bucket.day
+            for bucket in page.buckets
+            if bucket.day < self.today
+            and abs(amounts[bucket.day] - self.totals.get(bucket.day, Decimal(0)))
+            > (bucket.size + 1) * ONE_ROUNDING
+        }
 
     def costs(self, stretch: Stretch) -> Iterator[tuple[Stretch, Page]]:
         """The stretch's pages, each with what was asked in the end: where the API refuses days or a

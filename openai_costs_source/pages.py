@@ -13,8 +13,8 @@ import decimal
 import io
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -74,6 +74,14 @@ class Page:
     results: pa.Table
     has_more: bool
     next_page: str | None
+
+    def without(self, days: Set[date]) -> Page:
+        """The same page, lacking these days."""
+        kept = [bucket for bucket in self.buckets if bucket.day not in days]
+        is_kept = [bucket.day not in days for bucket in self.buckets for _ in range(bucket.size)]
+        return replace(
+            self, buckets=kept, results=self.results.filter(pa.array(is_kept, pa.bool_()))
+        )
 
 
 def read_page(body: bytes, result: pa.StructType = COST_RESULT) -> Page:

@@ -66,6 +66,10 @@ class History:
     asked_from: date
     first_open_day: date
 
+    def reopened(self, days: Iterable[date]) -> History:
+        """The history with these days open again, so that each later run reads them."""
+        return replace(self, first_open_day=min([self.first_open_day, *days]))
+
     def as_state(self) -> dict[str, str]:
         return {name: day.isoformat() for name, day in vars(self).items()}
 

@@ -15,6 +15,7 @@ from decimal import Decimal
 import duckdb
 import pytest
 from conftest import PROJECT, TODAY, days_ago, run_pipeline
+from test_awkward_replies import Truncated
 
 from openai_costs_source.demo_api import DEMO_ADMIN_KEY, DemoApi
 from reporting.summary import _exact
@@ -274,6 +275,8 @@ def test_interrupt_leaves_the_warehouse_as_it_was(api, organization, tmp_path):
                 env={**environment, "OPENAI_BASE_URL": slow.base_url},
                 stderr=subprocess.PIPE,
                 text=True,
+                # A job in the background of a shell inherits that interrupts are ignored.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
             )
             assert slow.hanging.wait(60)
             process.send_signal(signal.SIGINT)
@@ -301,6 +304,18 @@ def test_file_that_is_no_warehouse_is_named(api, tmp_path):
     assert result.returncode == 1
     assert str(path) in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_day_that_does_not_add_up_is_named_and_the_run_exits_with_1(organization, tmp_path):
+    with Truncated(organization) as api:
+        result = run_pipeline(
+            "--since", days_ago(6), cwd=tmp_path, OPENAI_BASE_URL=api.base_url, **KEY
+        )
+    assert result.returncode == 1
+    assert f"The rows of {Truncated.day} do not add up" in result.stderr
+    loaded = [day for day, _ in sums(tmp_path / "openai_costs.duckdb")]
+    assert len(loaded) == 6
+    assert "Top projects" in result.stdout
 
 
 def test_one_organization_that_fails_does_not_keep_the_other_from_loading(api, tmp_path):
