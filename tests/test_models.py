@@ -227,3 +227,14 @@ def test_row_missing_from_raw_fails_the_ledger(small):
         connection.execute("delete from openai_raw.costs where amount < 0")
     tested = dbt("test", "-s", "ledger_equals_raw", warehouse=small)
     assert "ERROR=1" in tested.stdout
+
+
+def test_free_charge_that_came_twice_fails_the_build(api, small):
+    api.overrides[days_ago(5)] = [charge("0", "gpt-5.6-luna, input")]
+    small.load(api, since=days_ago(5), until=days_ago(4))
+    assert dbt("build", warehouse=small).returncode == 0
+    with duckdb.connect(str(small.path)) as connection:
+        connection.execute("insert into openai_marts.focus_costs from openai_marts.focus_costs")
+    tested = dbt("test", "-s", "focus_costs", warehouse=small)
+    assert "each_raw_row_is_one_charge" in tested.stdout
+    assert "ERROR=1" in tested.stdout
