@@ -9,6 +9,8 @@
 Resources and the tables they load:
 
     costs      costs      one row per UTC day, project, user, API key and line item, exact
+               costs_by_user  the same money by user and line item, for days on which OpenAI cannot
+                          combine users with projects, and `costs` tells no users
                cost_days  the ledger: one row per organization and day, also where nothing was spent
     projects   projects   archived ones too
     users      users      deleted ones keep their last known name
@@ -56,7 +58,9 @@ from openai_costs_source.client import (
     checked_key,
 )
 from openai_costs_source.organization import Organization
+from openai_costs_source.pages import Page
 from openai_costs_source.windows import (
+    BY_USER,
     DIMENSIONS,
     FIRST_DAY,
     GROUP_BY,
@@ -136,10 +140,11 @@ def openai_costs(
 
     @dlt.resource(write_disposition=_replacing([]))
     def costs() -> Iterator[Any]:
-        """Also loads the ledger, `cost_days`: a day and its entry belong together."""
+        """Also loads `costs_by_user` and the ledger, `cost_days`: a day belongs together."""
         state = dlt.current.source_state()
         histories = state.setdefault("histories", {})
         ledger = [rows.COST_DAYS.empty_table()]
+        by_user = [rows.COSTS_BY_USER.empty_table()]
         scopes = []
         for organization, organization_id in identified():
             history = History.from_state(histories.get(organization_id))
@@ -151,11 +156,17 @@ def openai_costs(
                 pages = iter(list(pages))
             organization_id = _id(organization, state["ids"], is_fallback_allowed=True)
             told: list[date] = []
+            without_users: list[date] = []
             for asked, page in pages:
                 whose = (organization_id, organization.name, asked.group_by, now)
                 yield rows.cost_rows(page, organization_id, asked.group_by, now)
                 ledger.append(rows.cost_day_rows(page, *whose, organization.totals))
-                told += [bucket.day for bucket in page.buckets]
+                days = [bucket.day for bucket in page.buckets]
+                told += days
+                without_users += days if "user_id" in set(dimensions) - set(asked.group_by) else []
+            for page in _by_user(organization, without_users):
+                whose_users = (organization_id, BY_USER, now, rows.COSTS_BY_USER)
+                by_user.append(rows.cost_rows(page, *whose_users))
             # Days that were loaded when only the header named the organization are its days too.
             names_so_far = {organization_id, organization.id_in_header or organization_id}
             scopes += [_days_of(names_so_far, days) for days in stretches(told)]
@@ -168,6 +179,7 @@ def openai_costs(
             if history := after_loading(due, today, history, first_day):
                 histories[organization_id] = history.reopened(organization.odd_days).as_state()
         yield _replacing_rows(rows.COSTS.empty_table(), scopes)
+        yield _replacing_rows(pa.concat_tables(by_user), scopes, table_name="costs_by_user")
         yield _replacing_rows(pa.concat_tables(ledger), scopes, table_name="cost_days")
 
     @dlt.resource(write_disposition=_LATEST, primary_key=_KEY)
@@ -242,6 +254,20 @@ def _reaching_back(organization: Organization, due: Stretch, group_by: tuple[str
         # No horizon: years of days before the first use say nothing.
         since = organization.first_used or organization.today
     return Stretch(since, due.until, group_by)
+
+
+def _by_user(organization: Organization, days: list[date]) -> Iterator[Page]:
+    """The user × line item answer of these days, as far as the API gives one that adds up."""
+    for stretch in stretches(days, BY_USER):
+        try:
+            for _, page in organization.costs(stretch):
+                if odd := organization.disagreeing(page):
+                    log.warning("Costs by user do not add up on %s and are left out.", min(odd))
+                yield page.without(odd)
+        except OpenAICostsError as error:
+            if error.status != 400:
+                raise
+            log.info("%s Users are told by the owners of their keys.", error)
 
 
 def _keys_listed(organization: Organization, project: dict[str, Any]) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from decimal import Decimal
 from openai_costs_source.client import Client, OpenAICostsError
 from openai_costs_source.pages import Bucket, Page, read_page
 from openai_costs_source.rows import amount_per_day, distinct_values, last_value
-from openai_costs_source.windows import Stretch, after_refusal, stretches, untold_days
+from openai_costs_source.windows import ONE_DAY, Stretch, after_refusal, stretches, untold_days
 
 log = logging.getLogger(__name__)
 
@@ -62,16 +62,16 @@ class Organization:
         that was cut short must never look like a saving.
         """
         for asked, page in self.costs(stretch):
-            odd = self._disagreeing(page)
+            odd = self.disagreeing(page)
             yield asked, page.without(odd) if odd else page
             for day in stretches(odd, asked.group_by):
                 self.read_totals(day)
                 for asked_again, page_again in self.costs(day):
-                    still_odd = self._disagreeing(page_again)
+                    still_odd = self.disagreeing(page_again)
                     self.odd_days |= still_odd
                     yield asked_again, page_again.without(still_odd)
 
-    def _disagreeing(self, page: Page) -> set[date]:
+    def disagreeing(self, page: Page) -> set[date]:
         """The closed days of the page that differ from their totals by more than rounding."""
         amounts = amount_per_day(page)
         return {
@@ -108,7 +108,8 @@ class Organization:
             if refusal:
                 log.info("OpenAI refuses %s as it was asked; asking for less.", asked)
                 for rest in reversed(left):
-                    to_ask.extendleft(reversed(_instead(rest, refusal, bool(told))))
+                    instead = self._finest(rest, _instead(rest, refusal, bool(told)))
+                    to_ask.extendleft(reversed(instead))
             elif closed := [rest for rest in left if rest.since < self.today]:
                 raise OpenAICostsError(
                     f"OpenAI's {COSTS} left out days that were asked for, the first "
@@ -116,6 +117,38 @@ class Organization:
                 )
             else:
                 log.info("Read %s.", asked)
+
+    def _finest(self, refused: Stretch, instead: list[Stretch]) -> list[Stretch]:
+        """Where users had to be given up for a stretch, keep them for the days that allow them.
+
+        Whether users combine with projects depends on the time range. It is taken to be so from
+        some day on, which a few small requests find.
+        """
+        if not _lacks_users(refused, instead):
+            return instead
+        both = replace(refused, group_by=("project_id", "user_id"))
+        known_from, refused_from = both.until, both.since
+        if self._is_allowed(replace(both, since=both.until - ONE_DAY)):
+            known_from = both.until - ONE_DAY
+            while (known_from - refused_from).days > 1:
+                middle = refused_from + (known_from - refused_from) // 2
+                if self._is_allowed(replace(both, since=middle)):
+                    known_from = middle
+                else:
+                    refused_from = middle
+        return [
+            *(replace(piece, until=known_from) for piece in instead),
+            replace(refused, since=known_from),
+        ]
+
+    def _is_allowed(self, stretch: Stretch) -> bool:
+        try:
+            next(self.client.pages(COSTS, {**_query(stretch), "limit": 1}, _read_costs))
+        except OpenAICostsError as error:
+            if error.status != 400:
+                raise
+            return False
+        return True
 
     def _take_identity(self, page: Page) -> None:
         self.name = last_value(page, "organization_name") or self.name
@@ -140,6 +173,12 @@ class Organization:
             return stretches(untold_days(asked, told), asked.group_by)
         except ValueError as error:
             raise OpenAICostsError(f"OpenAI's {COSTS} gave a wrong reply: {error}.") from None
+
+
+def _lacks_users(refused: Stretch, instead: list[Stretch]) -> bool:
+    """True where the same days are to be asked for again, without users alone."""
+    without = tuple(name for name in refused.group_by if name != "user_id")
+    return without != refused.group_by and instead == [replace(refused, group_by=without)]
 
 
 def _instead(rest: Stretch, refusal: OpenAICostsError, is_less: bool) -> list[Stretch]:

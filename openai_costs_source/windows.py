@@ -20,6 +20,9 @@ FIRST_DAY = date(2020, 6, 11)
 GROUP_BY = ("project_id", "user_id", "api_key_id", "line_item")
 """The finest grouping that every row can be attributed by."""
 
+BY_USER = ("user_id", "line_item")
+"""Asked for besides, where users cannot be combined with projects."""
+
 DIMENSIONS = (*GROUP_BY, "api_source")
 """All that the costs endpoint can group by."""
 

@@ -124,20 +124,66 @@ def test_horizon_that_moves_on_while_the_pages_are_read_loses_no_day(awkward, wa
     assert all_dollars_are_there(warehouse)
 
 
-def test_users_that_cannot_be_combined_with_projects_cost_no_project_key_or_line_item(
-    awkward, warehouse
-):
+def users_apart_before(day):
+    """The API combines users with projects from `day` on."""
+
     def bend(query, status, page):
-        if {"user_id", "project_id"} <= set(query["group_by"]):
+        asked = set(query["group_by"])
+        if {"user_id", "project_id"} <= asked and int(query["start_time"][0]) < midnight(day):
             return refused("user_id cannot be combined with project_id.", param="group_by")
+        return status, page
+
+    return bend
+
+
+def test_users_that_cannot_be_combined_with_projects_are_told_apart(awkward, warehouse):
+    awkward.bend = users_apart_before(TODAY + timedelta(days=1))
+    warehouse.load(awkward, since=days_ago(10))
+    detail = warehouse.rows("select distinct grouped_by from openai_raw.costs")
+    assert detail == [("project_id,api_key_id,line_item",)]
+    assert all_dollars_are_there(warehouse)
+    worst = warehouse.value("""
+        select max(abs(apart.amount - api_amount)) from openai_raw.cost_days as days
+        join (
+            select date, sum(amount) as amount from openai_raw.costs_by_user group by 1
+        ) as apart on apart.date = days.date
+    """)
+    assert worst < Decimal("1e-15")
+    assert warehouse.value("select count(distinct user_id) from openai_raw.costs_by_user") > 5
+
+
+def test_days_that_combine_users_with_projects_keep_both(awkward, warehouse):
+    awkward.bend = users_apart_before(days_ago(33))
+    warehouse.load(awkward, since=days_ago(100))
+    spans = warehouse.rows("""
+        select grouped_by, min(date), max(date) from openai_raw.costs group by 1 order by 2
+    """)
+    assert spans == [
+        ("project_id,api_key_id,line_item", days_ago(100), days_ago(34)),
+        ("project_id,user_id,api_key_id,line_item", days_ago(33), TODAY),
+    ]
+    apart = "select min(date), max(date) from openai_raw.costs_by_user"
+    assert warehouse.rows(apart) == [(days_ago(100), days_ago(34))]
+    assert all_dollars_are_there(warehouse)
+
+
+def test_days_that_can_be_combined_again_are_told_apart_no_more(awkward, api, warehouse):
+    awkward.bend = users_apart_before(TODAY + timedelta(days=1))
+    warehouse.load(awkward, since=days_ago(10))
+    warehouse.load(api, since=days_ago(10))
+    assert warehouse.value("select count(*) from openai_raw.costs_by_user") == 0
+    assert warehouse.value("select count(user_id) from openai_raw.costs") > 0
+
+
+def test_api_that_tells_no_users_at_all_still_loads_the_rest(awkward, warehouse):
+    def bend(query, status, page):
+        if "user_id" in query["group_by"]:
+            return refused("Invalid value: 'user_id'.", param="group_by")
         return status, page
 
     awkward.bend = bend
     warehouse.load(awkward, since=days_ago(10))
-    detail = warehouse.rows("""
-        select distinct grouped_by from openai_raw.costs
-    """)
-    assert detail == [("project_id,api_key_id,line_item",)]
+    assert warehouse.value("select count(*) from openai_raw.costs_by_user") == 0
     assert all_dollars_are_there(warehouse)
 
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 import duckdb
 import pytest
 from conftest import PROJECT, Warehouse, days_ago, run
+from test_awkward_replies import Awkward, users_apart_before
 from test_source import charge
 
 MARTS = {
@@ -238,3 +239,32 @@ def test_free_charge_that_came_twice_fails_the_build(api, small):
     tested = dbt("test", "-s", "focus_costs", warehouse=small)
     assert "each_raw_row_is_one_charge" in tested.stdout
     assert "ERROR=1" in tested.stdout
+
+
+def test_users_follow_their_own_answer_where_they_are_told_apart(organization, warehouse):
+    with Awkward(organization) as api:
+        api.bend = users_apart_before(days_ago(2))
+        warehouse.load(api, since=days_ago(5))
+    build = dbt("build", warehouse=warehouse)
+    assert build.returncode == 0, build.stdout
+    by_user = """
+        select date, user_id, sum(unblended_cost) from openai_marts.daily_costs_by_user
+        where attribution = 'reported' group by all order by all
+    """
+    told = """
+        select date, user_id, sum(amount) from (
+            select date, user_id, amount from openai_raw.costs_by_user
+            union all
+            select date, user_id, amount from openai_raw.costs
+        ) where user_id is not null group by all order by all
+    """
+    assert warehouse.rows(by_user) == warehouse.rows(told)
+    assert len({day for day, *_ in warehouse.rows(by_user)}) == 6
+    owners = f"""
+        select count(*) from openai_marts.daily_costs_by_user
+        where attribution = 'key_owner' and date < '{days_ago(2)}'
+    """
+    assert warehouse.value(owners) == 0
+    assert warehouse.value("select sum(BilledCost) from openai_marts.focus_costs") == (
+        warehouse.value("select sum(amount) from openai_raw.costs")
+    )

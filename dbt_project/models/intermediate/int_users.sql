@@ -25,16 +25,19 @@ with mentions as (
 
     union all
 
-    select distinct
-        organization_id,
-        user_id,
-        null as listed_name,
-        null as listed_type,
-        null as owner_name,
-        null as owner_type,
-        nullif(user_email, '') as email
-    from {{ ref('stg_costs') }}
-    where user_id is not null
+    {% for table in ('costs', 'costs_by_user') %}
+        select distinct
+            organization_id,
+            user_id,
+            null as listed_name,
+            null as listed_type,
+            null as owner_name,
+            null as owner_type,
+            nullif(user_email, '') as email
+        from {{ source('openai_raw', table) }}
+        where user_id is not null
+        {{ 'union all' if not loop.last }}
+    {% endfor %}
 )
 
 select

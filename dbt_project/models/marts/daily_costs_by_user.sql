@@ -6,7 +6,7 @@ with daily as (
         currency,
         attribution,
         sum(unblended_cost) as unblended_cost
-    from {{ ref('int_charges') }}
+    from {{ ref('int_user_charges') }}
     group by date, organization_id, user_id, currency, attribution
 )
 
