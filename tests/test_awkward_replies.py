@@ -372,6 +372,22 @@ def test_day_that_was_cut_short_once_is_asked_again(organization, warehouse, cap
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
+class NoisyTotals(DemoApi):
+    """Ungrouped totals as sums of doubles."""
+
+    def answer(self, method, target, authorization):
+        status, body = super().answer(method, target, authorization)
+        if "/costs" in target and "group_by" not in target and status == 200:
+            body = json.dumps(json.loads(body, parse_float=lambda text: float(text) * (1 + 1e-15)))
+        return status, body
+
+
+def test_noise_of_doubles_in_openais_total_does_not_hold_a_day_back(organization, warehouse):
+    with NoisyTotals(organization) as api:
+        warehouse.load(api, since=days_ago(6))
+    assert loaded_days(warehouse) == every_day(days_ago(6))
+
+
 def test_day_that_does_not_add_up_keeps_what_it_held_and_the_others_load(
     api, organization, warehouse, caplog
 ):
