@@ -236,6 +236,17 @@ def test_organization_named_on_some_rows_only_has_one_id_on_all(warehouse):
     assert warehouse.value("select sum(amount) from openai_raw.costs") == total
 
 
+def test_organization_that_only_a_later_page_names_has_one_id_on_all(organization, warehouse):
+    class NamedLate(DemoApi):
+        def answer(self, method, target, authorization):
+            status, body = super().answer(method, target, authorization)
+            return status, body if "page=" in target else body.replace("organization_id", "x")
+
+    with NamedLate(organization) as api:
+        warehouse.load(api, since=days_ago(100))
+    assert organizations(warehouse) == [("org-demo-heliotrope",)]
+
+
 def test_organization_named_in_the_header_alone_takes_its_id_once_rows_tell_it(api, warehouse):
     api.overrides.update({day: [] for day in every_day(days_ago(180))})
     warehouse.load(api)
