@@ -70,7 +70,8 @@ def test_progress_is_shown_on_a_terminal(api, tmp_path):
             break
     os.close(ours)
     assert process.wait() == 0
-    assert b"Asking OpenAI" in shown
+    # The first words may be gone before the screen is drawn; the last days read stay until the end.
+    assert f"to {TODAY}.".encode() in shown
 
 
 def test_any_server_that_speaks_the_api_is_loaded_and_modelled_exactly(api, tmp_path):
