@@ -22,7 +22,8 @@ COSTS = "/organization/costs"
 DAYS_PER_PAGE = 60
 DAYS_PER_PAGE_UNGROUPED = 180
 # The most that two sums of the same money differ by: one rounding for each row, or the noise of
-# doubles, where the API's total was added up in them. Any row that is missing is far more.
+# doubles, where the API's total was added up in them. A missing row that is worth less than that
+# noise passes here, and the dbt test against the API's total warns of it.
 ONE_ROUNDING = Decimal("1e-18")
 NOISE_OF_DOUBLES = Decimal("1e-12")
 _ID = re.compile(r"[\w.:\-]{1,200}", re.ASCII)

@@ -1,6 +1,5 @@
 -- One rounding at the 18th decimal for each row is all that may differ. Days that were not over when
--- they were read are left out: the API's two answers are seconds apart. Spark and DuckDB alike keep
--- 18 decimals of a sum.
+-- they were read are left out: the API's two answers are seconds apart.
 {{ config(severity='warn') }}
 
 select
