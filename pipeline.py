@@ -97,10 +97,14 @@ def _load_each_organization(
         keys = admin_keys(settings.get("admin_key") or _setting("sources.openai_costs.admin_key"))
     except OpenAICostsError as error:
         raise Stop(str(error), 2) from None
+    loaded: set[str] = set()
     for key in keys:
+        # A failed key may have a twin that opens the same organization.
+        found = set(loaded)
         try:
-            each = {**settings, "admin_key": key, "is_only_key": len(keys) == 1}
+            each = {**settings, "admin_key": key, "loaded": found if len(keys) > 1 else None}
             is_whole &= load(warehouse, **each, since=since, until=until)
+            loaded = found
         except Stop as stop:
             if stop.exit_code == 2 or len(keys) == 1:
                 raise

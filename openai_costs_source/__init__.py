@@ -12,6 +12,8 @@ Resources and the tables they load:
                costs_by_user  the same money by user and line item, for days on which OpenAI cannot
                           combine users with projects, and `costs` tells no users
                cost_days  the ledger: one row per organization and day, also where nothing was spent
+               cost_restatements  one row each time that a closed day came back different
+               organizations  how OpenAI names each, and how far back its history reached
     projects   projects   archived ones too
     users      users      deleted ones keep their last known name
     api_keys   api_keys   every project's, each with its owner
@@ -29,7 +31,10 @@ Settings, under `sources.openai_costs` in dlt's configuration or as arguments:
     refetch_days      how many closed days each run reads again; 35 covers the last month too
     group_by          dimensions of the `costs` table, any of project_id, user_id, api_key_id,
                       line_item, api_source
-    max_wait_seconds  how long to wait, at most, for a reply that is withheld (rate limit, outage)
+    max_wait_seconds  how long to wait, at most and in all, for replies that are withheld (rate
+                      limits, outages)
+    user_emails       how people's e-mail addresses are stored: plain, hashed (SHA-256) or none
+    keep_months       whole months of days to keep, before the current one; without it, all
 
 Errors are `OpenAICostsError`, with OpenAI's own words; inside `pipeline.run` dlt wraps them. A day
 whose rows do not add up to OpenAI's own total, asked twice, is left as it was; the logger
@@ -41,6 +46,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -57,15 +63,16 @@ from openai_costs_source.client import (
     OpenAICostsError,
     checked_key,
 )
+from openai_costs_source.memory import Memory
 from openai_costs_source.organization import Organization
 from openai_costs_source.pages import Page
+from openai_costs_source.privacy import USER_EMAILS, cover
 from openai_costs_source.windows import (
     BY_USER,
     DIMENSIONS,
     FIRST_DAY,
     GROUP_BY,
     ONE_DAY,
-    History,
     Stretch,
     after_loading,
     days_to_load,
@@ -83,10 +90,21 @@ SETTINGS = (
     "refetch_days",
     "group_by",
     "max_wait_seconds",
+    "user_emails",
+    "keep_months",
 )
 """What a person may set under `sources.openai_costs`."""
 
 REFETCH_DAYS = 35
+UNKNOWN = "unknown"
+"""The organization that nothing names, where there is only one key."""
+
+_BESIDES = {
+    "costs_by_user": rows.COSTS_BY_USER,
+    "cost_days": rows.COST_DAYS,
+    "cost_restatements": rows.COST_RESTATEMENTS,
+    "organizations": rows.ORGANIZATIONS,
+}
 
 # The names of today over those of yesterday; what a listing no longer holds stays.
 _LATEST: Any = {"disposition": "merge", "strategy": "upsert"}
@@ -101,15 +119,17 @@ def openai_costs(
     refetch_days: Any = None,
     group_by: Any = None,
     max_wait_seconds: Any = None,
+    user_emails: str | None = None,
+    keep_months: Any = None,
     since: date | None = None,
     until: date | None = None,
-    is_only_key: bool = True,
+    loaded: set[str] | None = None,
 ) -> list[DltResource]:
     """The costs of each organization whose admin key is given, and the names that go with them.
 
     `since` and `until` (excluded) load these UTC days instead of the ones that are due. Where
-    other keys load into the same warehouse, `is_only_key` is false: each reply must then name its
-    organization.
+    other keys load into the same warehouse, `loaded` names the organizations that they loaded in
+    the same run: those are left out, this one is added, and replies must name their organization.
 
     Raises OpenAICostsError (wrong use) for settings that cannot be right, before any request.
     """
@@ -122,65 +142,117 @@ def openai_costs(
     dimensions = _dimensions(group_by)
     url = base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI_URL
     patience = _whole_number("max_wait_seconds", max_wait_seconds, MAX_WAIT_SECONDS)
+    months = _whole_number("keep_months", keep_months or 0, 0)
+    emails = str(user_emails or USER_EMAILS[0]).strip().lower()
+    if emails not in USER_EMAILS:
+        raise _wrong_use(f"user_emails is {user_emails}; it is one of {', '.join(USER_EMAILS)}.")
     clients = [Client(key, url, patience) for key in admin_keys(admin_key)]
     organizations = [Organization(client, today) for client in clients]
+    is_only_key = loaded is None and len(clients) == 1
+    others = frozenset(loaded or ())
     recent = Stretch(today - timedelta(days=trailing), today + ONE_DAY)
+    first_kept = _months_ago(today, months) if months else None
+    first_day = max(filter(None, [first_day, first_kept]), default=None)
 
     def identified() -> Iterator[tuple[Organization, str]]:
         """Each organization once, also where two keys open the same one, and its id."""
         ids = dlt.current.source_state().setdefault("ids", {})
-        seen: set[str] = set()
-        for organization in organizations:
+        seen = set(others)
+        for organization in list(organizations):
             if not organization.totals:
                 organization.read_totals(recent)
-            organization_id = _id(organization, ids, is_only_key and len(organizations) == 1)
-            if organization_id not in seen:
+            organization_id = _id(organization, ids, is_only_key)
+            if organization_id in seen:
+                log.warning("Two keys open %s; it is loaded once.", organization_id)
+                organizations.remove(organization)
+            else:
+                seen.add(organization_id)
                 yield organization, organization_id
-            seen.add(organization_id)
+
+    def covered(table_name: str, table: pa.Table) -> pa.Table:
+        return cover(table_name, table, emails, dlt.current.source_state().get("forgotten", ()))
 
     @dlt.resource(write_disposition=_replacing([]))
     def costs() -> Iterator[Any]:
-        """Also loads `costs_by_user` and the ledger, `cost_days`: a day belongs together."""
+        """Also loads `costs_by_user`, `cost_days`, `cost_restatements` and `organizations`: what
+        belongs to a day is replaced together."""
         state = dlt.current.source_state()
-        histories = state.setdefault("histories", {})
-        ledger = [rows.COST_DAYS.empty_table()]
-        by_user = [rows.COSTS_BY_USER.empty_table()]
-        scopes = []
-        for organization, organization_id in identified():
-            history = History.from_state(histories.get(organization_id))
-            due = days_to_load(today, history, trailing, first_day, since, until)
+        memories = state.setdefault("organizations", {})
+        besides = {name: [schema.empty_table()] for name, schema in _BESIDES.items()}
+        pruned = [f"date < DATE '{first_kept}'"] if first_kept else []
+        scopes, changed = list(pruned), list(pruned)
+        named = []
+        for organization, first_id in identified():
+            header = organization.id_in_header or UNKNOWN
+            memory = Memory.from_state(memories.get(first_id) or memories.get(header), today)
+            if first_id != header and header in memories:
+                # All is asked for again: the days that are stored under the header's name take the id.
+                memory.history = None
+            # Who names days wants them as they can be had now.
+            organization.first_told = {} if since or until else memory.first_told
+            due = days_to_load(today, memory.history, trailing, first_day, since, until)
+            if first_kept and due.since < first_kept:
+                due = replace(due, since=min(first_kept, due.until))
             stretch = _reaching_back(organization, due, dimensions)
+            if organization.earliest_day:
+                memory.see_horizon(organization.earliest_day, today)
             pages = organization.agreeing_costs(stretch)
             if not organization.id_in_rows:
                 # An organization without rows is small, and a later page may still name it.
                 pages = iter(list(pages))
             organization_id = _id(organization, state["ids"], is_fallback_allowed=True)
-            told: list[date] = []
+            ledger: list[pa.Table] = []
             without_users: list[date] = []
             for asked, page in pages:
                 whose = (organization_id, organization.name, asked.group_by, now)
-                yield rows.cost_rows(page, organization_id, asked.group_by, now)
+                found = rows.cost_rows(page, organization_id, asked.group_by, now)
+                yield covered("costs", found)
                 ledger.append(rows.cost_day_rows(page, *whose, organization.totals))
-                days = [bucket.day for bucket in page.buckets]
-                told += days
-                without_users += days if "user_id" in set(dimensions) - set(asked.group_by) else []
+                if "user_id" in set(dimensions) - set(asked.group_by):
+                    without_users += [bucket.day for bucket in page.buckets]
             for page in _by_user(organization, without_users):
                 whose_users = (organization_id, BY_USER, now, rows.COSTS_BY_USER)
-                by_user.append(rows.cost_rows(page, *whose_users))
+                found = rows.cost_rows(page, *whose_users)
+                besides["costs_by_user"].append(covered("costs_by_user", found))
+            besides["cost_days"] += ledger
+            restatements = memory.restatements(ledger)
+            besides["cost_restatements"].append(restatements)
             # Days that were loaded when only the header named the organization are its days too.
-            names_so_far = {organization_id, organization.id_in_header or organization_id}
-            scopes += [_days_of(names_so_far, days) for days in stretches(told)]
+            former = {organization_id, header, first_id}
+            told = [day for table in ledger for day in table["date"].to_pylist()]
+            scopes += [_days_of(former, days) for days in stretches(told)]
+            changed += [_restatement_of(former, each) for each in restatements.to_pylist()]
+            named.append(_is_one_of(former))
             for day in sorted(organization.odd_days):
                 log.error(
                     "The rows of %s do not add up to OpenAI's own total of that day: what was "
                     "stored of it stays, and the next run asks again.",
                     day,
                 )
-            if history := after_loading(due, today, history, first_day):
-                histories[organization_id] = history.reopened(organization.odd_days).as_state()
+            memory.learn(dict(organization.first_told), today)
+            if organization_id != first_id:
+                memory.history = None  # As above, in the next run.
+            if history := after_loading(due, today, memory.history, first_day):
+                memory.history = history.reopened(organization.odd_days)
+            if first_kept:
+                memory.forget_before(first_kept)
+            memories.pop(header, None)
+            memories[organization_id] = memory.as_state()
+            if loaded is not None:
+                loaded.add(organization_id)
+            besides["organizations"].append(
+                rows.organization_row(
+                    organization_id,
+                    organization.id_in_header,
+                    memory.earliest_day,
+                    memory.earliest_seen_on,
+                    now,
+                )
+            )
         yield _replacing_rows(rows.COSTS.empty_table(), scopes)
-        yield _replacing_rows(pa.concat_tables(by_user), scopes, table_name="costs_by_user")
-        yield _replacing_rows(pa.concat_tables(ledger), scopes, table_name="cost_days")
+        own_scopes = {"cost_restatements": changed, "organizations": named}
+        for name, tables in besides.items():
+            yield _replacing_rows(pa.concat_tables(tables), own_scopes.get(name, scopes), name)
 
     @dlt.resource(write_disposition=_LATEST, primary_key=_KEY)
     def projects() -> Iterator[pa.Table]:
@@ -192,7 +264,8 @@ def openai_costs(
     @dlt.resource(write_disposition=_LATEST, primary_key=_KEY)
     def users() -> Iterator[pa.Table]:
         for organization, organization_id in identified():
-            yield names.user_rows(organization_id, _listed(organization, "/organization/users", {}))
+            listed = _listed(organization, "/organization/users", {})
+            yield covered("users", names.user_rows(organization_id, listed))
 
     @dlt.transformer(data_from=projects, write_disposition=_LATEST, primary_key=_KEY)
     def api_keys(project_table: pa.Table) -> Iterator[pa.Table]:
@@ -203,7 +276,8 @@ def openai_costs(
             for key in _keys_listed(by_id[organization_id], project):
                 # A key that moved between two pages or projects is still one key.
                 tables[key["id"]] = names.api_key_rows(organization_id, project["id"], [key])
-        yield pa.concat_tables([names.API_KEYS.empty_table(), *tables.values()])
+        found = pa.concat_tables([names.API_KEYS.empty_table(), *tables.values()])
+        yield covered("api_keys", found)
 
     return [costs, projects, users, projects | api_keys]
 
@@ -228,17 +302,14 @@ def _id(organization: Organization, ids: dict[str, str], is_fallback_allowed: bo
     """
     header = organization.id_in_header
     if organization.id_in_rows:
-        if header:
-            ids[header] = organization.id_in_rows
+        ids[header or UNKNOWN] = organization.id_in_rows
         return organization.id_in_rows
-    if header:
-        return ids.get(header, header)
-    if not is_fallback_allowed:
+    if not header and not is_fallback_allowed:
         raise OpenAICostsError(
             "OpenAI's replies do not say which organization a key opens, so several keys cannot "
             "load into one warehouse. A gateway may be dropping the header openai-organization."
         )
-    return "unknown"
+    return ids.get(header or UNKNOWN, header or UNKNOWN)
 
 
 def _reaching_back(organization: Organization, due: Stretch, group_by: tuple[str, ...]) -> Stretch:
@@ -324,11 +395,21 @@ def _replacing_rows(table: pa.Table, scopes: list[str], table_name: str | None =
     return dlt.mark.with_hints(table, hints, create_table_variant=table_name is not None)
 
 
-def _days_of(names: set[str], days: Stretch) -> str:
-    """SQL for one organization's days; the characters of its names were checked when told."""
-    ids = ", ".join(f"'{name}'" for name in sorted(names))
+def _days_of(ids: set[str], days: Stretch) -> str:
+    """SQL for one organization's days."""
     between = f"DATE '{days.since}' AND DATE '{days.until - ONE_DAY}'"
-    return f"(organization_id IN ({ids}) AND date BETWEEN {between})"
+    return f"({_is_one_of(ids)} AND date BETWEEN {between})"
+
+
+def _restatement_of(ids: set[str], restated: dict[str, Any]) -> str:
+    """SQL for this restatement of a day, which a load that was killed may have logged before."""
+    number = f"restatement >= {restated['restatement']}"
+    return f"({_is_one_of(ids)} AND date = DATE '{restated['date']}' AND {number})"
+
+
+def _is_one_of(ids: set[str]) -> str:
+    """SQL; the characters of ids were checked when they were told."""
+    return f"organization_id IN ({', '.join(repr(each) for each in sorted(ids))})"
 
 
 def _listed_in(setting: Any) -> list[str]:
@@ -359,6 +440,12 @@ def _whole_number(name: str, setting: Any, default: int) -> int:
     if not text.isdecimal() or int(text) > 3650:
         raise _wrong_use(f"{name} is {text}; it is a whole number, such as {default}.")
     return int(text)
+
+
+def _months_ago(today: date, months: int) -> date:
+    """The first day of the month that many months ago."""
+    year, month = divmod(today.year * 12 + today.month - 1 - months, 12)
+    return date(year, month + 1, 1)
 
 
 def _wrong_use(message: str) -> OpenAICostsError:

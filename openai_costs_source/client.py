@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.auth import AuthBase
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_before_delay
+from tenacity import RetryCallState, Retrying, retry_if_exception
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ PATHS = frozenset(
 """All that the client can read. It knows no verb but GET."""
 
 TIMEOUT_SECONDS = (10, 120)
-MAX_WAIT_SECONDS = 300
+MAX_WAIT_SECONDS = 600
 LARGEST_LISTING = 100
 _ADMIN_KEY = re.compile(r"sk-admin-[!-~]+")
 _ID = re.compile(r"(?!\.+$)[\w.:\-]+", re.ASCII)
@@ -106,8 +106,9 @@ class Client:
     """One organization's administration API.
 
     `admin_key` must be an admin key; `base_url` ends in the version, as OpenAI's own tools expect
-    it. Raises OpenAICostsError (wrong use) for a key or address that cannot be right, before
-    anything is sent.
+    it. All replies that were withheld (rate limits, outages) are waited for no longer than
+    `max_wait_seconds` together. Raises OpenAICostsError (wrong use) for a key or address that
+    cannot be right, before anything is sent.
     """
 
     organization: str | None = None
@@ -121,7 +122,7 @@ class Client:
     ) -> None:
         self._key = checked_key(admin_key)
         self._base_url, is_loopback = _checked_url(base_url)
-        self._max_wait_seconds = max_wait_seconds
+        self._seconds_left = max_wait_seconds
         self._session = requests.Session()
         self._session.headers["User-Agent"] = "openai-costs-source"
         # An `auth` of its own keeps requests from taking another credential out of ~/.netrc.
@@ -202,13 +203,23 @@ class Client:
         if odd := [value for value in ids.values() if not _ID.fullmatch(value)]:
             raise self._error(path, f"cannot be asked for {odd[0][:60]!r}, which is no id")
         url = self._base_url + path.format_map(ids)
+        seconds_left = self._seconds_left
+
+        def waiting(state: RetryCallState) -> float:
+            return (state.seconds_since_start or 0) + state.upcoming_sleep
+
+        def tell(state: RetryCallState) -> None:
+            self._seconds_left = seconds_left - waiting(state)
+            error = state.outcome.exception() if state.outcome else None
+            log.warning("%s Waiting %.0f s before asking again.", error, state.upcoming_sleep)
+
         patiently = Retrying(
             retry=retry_if_exception(
                 lambda error: isinstance(error, OpenAICostsError) and error.is_passing
             ),
             wait=_wait,
-            stop=stop_before_delay(self._max_wait_seconds if is_patient else 0),
-            before_sleep=_tell_waiting,
+            stop=lambda state: not is_patient or waiting(state) > seconds_left,
+            before_sleep=tell,
             sleep=time.sleep,
             reraise=True,
         )
@@ -323,9 +334,3 @@ def _wait(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     asked = getattr(error, "retry_after", None)
     return float(asked if asked and asked >= 1 else min(2 ** (state.attempt_number - 1), 60))
-
-
-def _tell_waiting(state: RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
-    seconds = state.next_action.sleep if state.next_action else 0
-    log.warning("%s Waiting %.0f s before asking again.", error, seconds)

@@ -5,15 +5,25 @@ from __future__ import annotations
 import logging
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
 from openai_costs_source.client import Client, OpenAICostsError
 from openai_costs_source.pages import Bucket, Page, read_page
-from openai_costs_source.rows import amount_per_day, distinct_values, last_value
-from openai_costs_source.windows import ONE_DAY, Stretch, after_refusal, stretches, untold_days
+from openai_costs_source.rows import ONE_ROUNDING, amount_per_day, distinct_values, last_value
+from openai_costs_source.windows import (
+    NEVER,
+    ONE_DAY,
+    Stretch,
+    after_refusal,
+    cut,
+    earliest_day,
+    first_day_with_keys,
+    stretches,
+    untold_days,
+)
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +34,6 @@ DAYS_PER_PAGE_UNGROUPED = 180
 # The most that two sums of the same money differ by: one rounding for each row, or the noise of
 # doubles, where the API's total was added up in them. A missing row that is worth less than that
 # noise passes here, and the dbt test against the API's total warns of it.
-ONE_ROUNDING = Decimal("1e-18")
 NOISE_OF_DOUBLES = Decimal("1e-12")
 _ID = re.compile(r"[\w.:\-]{1,200}", re.ASCII)
 
@@ -35,6 +44,8 @@ class Organization:
     `id_in_rows` and `name` are what the rows told of it so far; `totals` holds the API's own
     ungrouped figure of each day that was read, and `first_used` the first day that held anything.
     `odd_days` are those whose rows did not add up to it, twice: their rows are never given out.
+    `first_told` is, by dimension, the first day that tells it, and `earliest_day` the first that is
+    told at all, as refusals taught.
     """
 
     def __init__(self, client: Client, today: date) -> None:
@@ -45,6 +56,8 @@ class Organization:
         self.totals: dict[date, Decimal] = {}
         self.first_used: date | None = None
         self.odd_days: set[date] = set()
+        self.first_told: Mapping[str, date] = {}
+        self.earliest_day: date | None = None
 
     @property
     def id_in_header(self) -> str | None:
@@ -91,7 +104,7 @@ class Organization:
 
         Raises OpenAICostsError where the pages do not tell each day once; only today may lack.
         """
-        to_ask = deque([stretch])
+        to_ask = deque(cut(stretch, self.first_told))
         while to_ask:
             asked = to_ask.popleft()
             if not asked.days:
@@ -111,8 +124,7 @@ class Organization:
             if refusal:
                 log.info("OpenAI refuses %s as it was asked; asking for less.", asked)
                 for rest in reversed(left):
-                    instead = self._finest(rest, _instead(rest, refusal, bool(told)))
-                    to_ask.extendleft(reversed(instead))
+                    to_ask.extendleft(reversed(self._instead(rest, refusal, bool(told))))
             elif closed := [rest for rest in left if rest.since < self.today]:
                 raise OpenAICostsError(
                     f"OpenAI's {COSTS} left out days that were asked for, the first "
@@ -121,36 +133,50 @@ class Organization:
             else:
                 log.info("Read %s.", asked)
 
-    def _finest(self, refused: Stretch, instead: list[Stretch]) -> list[Stretch]:
-        """Where users had to be given up for a stretch, keep them for the days that allow them.
+    def _instead(self, rest: Stretch, refusal: OpenAICostsError, is_less: bool) -> list[Stretch]:
+        """What to ask instead of a refused stretch; raises the refusal where nothing helps."""
+        instead = after_refusal(rest, str(refusal), refusal.code, refusal.param)
+        self.earliest_day = earliest_day(str(refusal), refusal.code) or self.earliest_day
+        if instead is None and is_less:
+            # The horizon moved on while the pages were read: what is left may be asked for afresh.
+            return [rest]
+        if instead is None:
+            raise refusal
+        if "api_key_id" in rest.group_by and (floor := first_day_with_keys(str(refusal))):
+            self.first_told = {**self.first_told, "api_key_id": floor}
+        elif instead == cut(rest, {"user_id": NEVER}):
+            first = max(
+                self._first_day_with_users(rest), self.first_told.get("user_id", rest.since)
+            )
+            self.first_told = {**self.first_told, "user_id": first}
+            return cut(rest, {"user_id": first})
+        return instead
 
-        Whether users combine with projects depends on the time range. It is taken to be so from
-        some day on, which a few small requests find.
+    def _first_day_with_users(self, refused: Stretch) -> date:
+        """The first day on which users combine with projects.
+
+        Whether they do depends on the time range. It is taken to be so from some day on, which a
+        few small requests find.
         """
-        if not _lacks_users(refused, instead):
-            return instead
-        both = replace(refused, group_by=("project_id", "user_id"))
-        known_from, refused_from = both.until, both.since
-        if self._is_allowed(replace(both, since=both.until - ONE_DAY)):
-            known_from = both.until - ONE_DAY
-            while (known_from - refused_from).days > 1:
-                middle = refused_from + (known_from - refused_from) // 2
-                if self._is_allowed(replace(both, since=middle)):
-                    known_from = middle
-                else:
-                    refused_from = middle
-        return [
-            *(replace(piece, until=known_from) for piece in instead),
-            replace(refused, since=known_from),
-        ]
+        known_from, refused_from = refused.until - ONE_DAY, refused.since
+        if refused.days == 1 or not self._has_users(replace(refused, since=known_from)):
+            return NEVER if refused.until > self.today else refused.until
+        while (known_from - refused_from).days > 1:
+            middle = refused_from + (known_from - refused_from) // 2
+            if self._has_users(replace(refused, since=middle)):
+                known_from = middle
+            else:
+                refused_from = middle
+        return known_from
 
-    def _is_allowed(self, stretch: Stretch) -> bool:
+    def _has_users(self, stretch: Stretch) -> bool:
+        """False where the stretch is refused for anything but its keys."""
         try:
             next(self.client.pages(COSTS, {**_query(stretch), "limit": 1}, _read_costs))
         except OpenAICostsError as error:
             if error.status != 400:
                 raise
-            return False
+            return first_day_with_keys(str(error)) is not None
         return True
 
     def _take_identity(self, page: Page) -> None:
@@ -176,23 +202,6 @@ class Organization:
             return stretches(untold_days(asked, told), asked.group_by)
         except ValueError as error:
             raise OpenAICostsError(f"OpenAI's {COSTS} gave a wrong reply: {error}.") from None
-
-
-def _lacks_users(refused: Stretch, instead: list[Stretch]) -> bool:
-    """True where the same days are to be asked for again, without users alone."""
-    without = tuple(name for name in refused.group_by if name != "user_id")
-    return without != refused.group_by and instead == [replace(refused, group_by=without)]
-
-
-def _instead(rest: Stretch, refusal: OpenAICostsError, is_less: bool) -> list[Stretch]:
-    """What to ask instead of a refused stretch; raises the refusal where nothing helps."""
-    instead = after_refusal(rest, str(refusal), refusal.code, refusal.param)
-    if instead is None and is_less:
-        # The horizon moved on while the pages were read: what is left may be asked for afresh.
-        return [rest]
-    if instead is None:
-        raise refusal
-    return instead
 
 
 def _read_costs(body: bytes) -> Page:

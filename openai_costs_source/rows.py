@@ -17,6 +17,9 @@ from openai_costs_source.pages import DAY_SECONDS, MONEY, QUANTITY, Page, stored
 
 INSTANT = pa.timestamp("us", tz="UTC")
 
+ONE_ROUNDING = decimal.Decimal("1e-18")
+"""The most that rounding moves a row's amount by."""
+
 _EXACT_SUM = pa.decimal256(76, 18)
 
 COSTS = pa.schema(
@@ -64,6 +67,35 @@ COST_DAYS = pa.schema(
     ]
 )
 """The ledger: one row per organization and day that was loaded, even when it held nothing."""
+
+COST_RESTATEMENTS = pa.schema(
+    [
+        ("organization_id", pa.string()),
+        ("date", pa.date32()),
+        ("restatement", pa.int64()),
+        ("was_amount", MONEY),
+        ("is_amount", MONEY),
+        ("was_row_count", pa.int64()),
+        ("is_row_count", pa.int64()),
+        ("was_loaded_at", INSTANT),
+        ("seen_at", INSTANT),
+        ("seen_on", pa.date32()),
+    ]
+)
+"""One row each time that a closed day came back different, numbered from 1 for each day: what it
+came to when it was loaded before, and what it comes to now."""
+
+ORGANIZATIONS = pa.schema(
+    [
+        ("organization_id", pa.string()),
+        ("name_in_header", pa.string()),
+        ("earliest_day", pa.date32()),
+        ("earliest_seen_on", pa.date32()),
+        ("loaded_at", INSTANT),
+    ]
+)
+"""One row per organization: how OpenAI names it, and how far back OpenAI's own history reached when
+that was last seen."""
 
 
 def cost_rows(
@@ -117,6 +149,12 @@ def cost_day_rows(
         for bucket in page.buckets
     ]
     return pa.Table.from_pylist(days, schema=COST_DAYS)
+
+
+def organization_row(*values: Any) -> pa.Table:
+    """One row of `ORGANIZATIONS`, its values in the schema's order."""
+    row = dict(zip(ORGANIZATIONS.names, values, strict=True))
+    return pa.Table.from_pylist([row], schema=ORGANIZATIONS)
 
 
 def amount_per_day(page: Page) -> dict[date, decimal.Decimal]:

@@ -8,7 +8,7 @@ refusal says what can be had, and the stretch is cut or coarsened accordingly, n
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -27,6 +27,9 @@ DIMENSIONS = (*GROUP_BY, "api_source")
 """All that the costs endpoint can group by."""
 
 ONE_DAY = timedelta(days=1)
+NEVER = date.max
+"""The first day on which a dimension is told, where none of the days so far tells it."""
+
 _HORIZON = re.compile(r"start date:?\s*(\d{4}-\d{2}-\d{2})")
 _KEY_FLOOR = re.compile(r"on or after (\d{9,11})")
 
@@ -124,25 +127,52 @@ def after_refusal(
     stretch: Stretch, message: str, code: str | None, param: str | None
 ) -> list[Stretch] | None:
     """What to ask instead of a stretch that was refused with a 400; None where nothing helps."""
-    if horizon := _HORIZON.search(message) if code == "reporting_lookback_exceeded" else None:
-        earliest = date.fromisoformat(horizon[1])
-        if earliest > stretch.since:
-            return [replace(stretch, since=earliest)] if earliest < stretch.until else []
-    if "api_key_id" in stretch.group_by and (floor := _KEY_FLOOR.search(message)):
-        first_with_key = _first_whole_day(int(floor[1]))
-        without_key = tuple(name for name in stretch.group_by if name != "api_key_id")
-        pieces = [replace(stretch, group_by=without_key)]
-        if first_with_key <= stretch.since:
-            return pieces
-        if first_with_key < stretch.until:
-            pieces[0] = replace(pieces[0], until=first_with_key)
-            pieces.append(replace(stretch, since=first_with_key))
-        return pieces
-    if {"user_id", "project_id"} <= set(stretch.group_by) and (
-        param == "group_by" or "user_id" in message
-    ):
-        return [replace(stretch, group_by=tuple(n for n in stretch.group_by if n != "user_id"))]
+    earliest = earliest_day(message, code)
+    if earliest and earliest > stretch.since:
+        return [replace(stretch, since=earliest)] if earliest < stretch.until else []
+    if "api_key_id" in stretch.group_by and (floor := first_day_with_keys(message)):
+        # A floor that was kept, and refused all the same, holds for the whole stretch.
+        return cut(stretch, {"api_key_id": floor if floor > stretch.since else NEVER})
+    if param == "group_by" or "user_id" in message:
+        without_users = cut(stretch, {"user_id": NEVER})
+        return without_users if without_users != [stretch] else None
     return None
+
+
+def earliest_day(message: str, code: str | None) -> date | None:
+    """The first day of the API's own history, where a refusal tells it."""
+    horizon = _HORIZON.search(message) if code == "reporting_lookback_exceeded" else None
+    try:
+        return date.fromisoformat(horizon[1]) if horizon else None
+    except ValueError:
+        return None
+
+
+def first_day_with_keys(message: str) -> date | None:
+    """The first whole day that a refusal offers API keys for."""
+    floor = _KEY_FLOOR.search(message)
+    return _first_whole_day(int(floor[1])) if floor else None
+
+
+def cut(stretch: Stretch, first_told: Mapping[str, date]) -> list[Stretch]:
+    """The stretch in pieces, each with all the dimensions that are told of its days.
+
+    `first_told` names, by dimension, the first day that tells it; for users, the first day on which
+    they combine with projects, as users alone are always told.
+    """
+    pieces = [stretch]
+    for name, first in first_told.items():
+        pieces = [part for piece in pieces for part in _cut_once(piece, name, first)]
+    return pieces
+
+
+def _cut_once(stretch: Stretch, name: str, first: date) -> list[Stretch]:
+    needed = {name, "project_id"} if name == "user_id" else {name}
+    if first <= stretch.since or not needed <= set(stretch.group_by):
+        return [stretch]
+    without = tuple(other for other in stretch.group_by if other != name)
+    before = replace(stretch, until=min(first, stretch.until), group_by=without)
+    return [before, replace(stretch, since=first)] if first < stretch.until else [before]
 
 
 def untold_days(stretch: Stretch, buckets: Sequence[Bucket]) -> list[date]:

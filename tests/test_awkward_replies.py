@@ -273,7 +273,7 @@ def test_one_key_loads_even_where_nothing_names_the_organization(warehouse):
 
 def test_several_keys_are_refused_where_nothing_names_their_organizations(warehouse):
     with Unnamed(Nameless(TODAY)) as api, pytest.raises(Exception, match="which organization"):
-        warehouse.load(api, since=days_ago(3), is_only_key=False)
+        warehouse.load(api, since=days_ago(3), loaded=set())
 
 
 class OddListings(DemoApi):

@@ -1,0 +1,140 @@
+"""What the loads so far learned of an organization, kept in dlt's state at the destination.
+
+dlt takes up the state of completed loads only. So what a killed load had put here, or into the
+warehouse, is found out afresh by the next one, and no restatement is lost or told twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+
+from openai_costs_source.rows import COST_RESTATEMENTS, ONE_ROUNDING
+from openai_costs_source.windows import History
+
+TRIED_AGAIN_AFTER = timedelta(days=30)
+"""OpenAI may come to tell what it once refused."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What a closed day came to when it was last loaded; `restatements` counts its changes."""
+
+    amount: Decimal
+    row_count: int
+    grouped_by: str
+    loaded_at: datetime
+    restatements: int = 0
+
+    def differs(self, other: Figure) -> bool:
+        """By more than another grouping explains, whose rows are rounded one by one."""
+        if self.grouped_by == other.grouped_by:
+            return (self.amount, self.row_count) != (other.amount, other.row_count)
+        rounding = (self.row_count + other.row_count) * ONE_ROUNDING
+        return abs(self.amount - other.amount) > rounding
+
+
+@dataclass
+class Memory:
+    """Of one organization.
+
+    `first_told` is, by dimension, the first day that tells it, as refusals taught on `learned_on`.
+    `earliest_day` is how far back OpenAI's own history reached on `earliest_seen_on`.
+    """
+
+    history: History | None = None
+    first_told: dict[str, date] = field(default_factory=dict)
+    learned_on: date | None = None
+    earliest_day: date | None = None
+    earliest_seen_on: date | None = None
+    closed_days: dict[date, Figure] = field(default_factory=dict)
+
+    def learn(self, first_told: dict[str, date], today: date) -> None:
+        """What this load was refused; what it did not need to ask stays remembered."""
+        if first_told != self.first_told:
+            self.first_told, self.learned_on = dict(first_told), today
+
+    def see_horizon(self, earliest_day: date, today: date) -> None:
+        self.earliest_day, self.earliest_seen_on = earliest_day, today
+
+    def restatements(self, ledger: Iterable[pa.Table]) -> pa.Table:
+        """The rows of `cost_restatements` for the closed days of the ledger that changed."""
+        changes = []
+        for day in (day for table in ledger for day in table.to_pylist() if day["is_closed"]):
+            was = self.closed_days.get(day["date"])
+            now = Figure(*(day[k] for k in ("row_amount", "row_count", "grouped_by", "loaded_at")))
+            if was:
+                is_restated = was.differs(now)
+                now = Figure(**{**vars(now), "restatements": was.restatements + is_restated})
+                if is_restated:
+                    changes.append(_restatement(day["organization_id"], day["date"], was, now))
+            self.closed_days[day["date"]] = now
+        return pa.Table.from_pylist(changes, schema=COST_RESTATEMENTS)
+
+    def forget_before(self, first_kept: date) -> None:
+        self.closed_days = {day: f for day, f in self.closed_days.items() if day >= first_kept}
+        if self.history and self.history.asked_from < first_kept:
+            self.history = History(first_kept, max(self.history.first_open_day, first_kept))
+
+    def as_state(self) -> dict[str, Any]:
+        return {
+            "history": self.history.as_state() if self.history else None,
+            "first_told": {name: day.isoformat() for name, day in self.first_told.items()},
+            **{name: _text(getattr(self, name)) for name in _DAYS},
+            "closed_days": {
+                day.isoformat(): [
+                    str(figure.amount),
+                    figure.row_count,
+                    figure.grouped_by,
+                    figure.loaded_at.isoformat(),
+                    figure.restatements,
+                ]
+                for day, figure in self.closed_days.items()
+            },
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any] | None, today: date) -> Memory:
+        """What is remembered today: what was refused long ago is to be tried again."""
+        if not state:
+            return cls()
+        memory = cls(
+            history=History.from_state(state["history"]),
+            first_told={name: _day(day) for name, day in state["first_told"].items()},
+            **{name: _day(state[name]) if state[name] else None for name in _DAYS},
+            closed_days={
+                _day(day): Figure(Decimal(amount), rows, by, datetime.fromisoformat(at), count)
+                for day, (amount, rows, by, at, count) in state["closed_days"].items()
+            },
+        )
+        if memory.learned_on and today - memory.learned_on >= TRIED_AGAIN_AFTER:
+            memory.first_told, memory.learned_on = {}, None
+        return memory
+
+
+_DAYS = ("learned_on", "earliest_day", "earliest_seen_on")
+_day = date.fromisoformat
+
+
+def _text(day: date | None) -> str | None:
+    return day.isoformat() if day else None
+
+
+def _restatement(organization_id: str, day: date, was: Figure, now: Figure) -> dict[str, Any]:
+    return {
+        "organization_id": organization_id,
+        "date": day,
+        "restatement": now.restatements,
+        "was_amount": was.amount,
+        "is_amount": now.amount,
+        "was_row_count": was.row_count,
+        "is_row_count": now.row_count,
+        "was_loaded_at": was.loaded_at,
+        "seen_at": now.loaded_at,
+        "seen_on": now.loaded_at.date(),
+    }
