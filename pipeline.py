@@ -5,6 +5,12 @@
     python pipeline.py --since D --until D    (re)load these UTC days, until excluded
     python pipeline.py load                   load only
     python pipeline.py models                 build the models only
+    python pipeline.py check [--json]         what keys, warehouse and dbt allow, and what to do
+    python pipeline.py status                 days loaded, missing, restated, soon to be forgotten
+    python pipeline.py forget --user ID       blank a person's name and e-mail; the money stays
+
+--demo goes with each of them. With --trap NAME the simulated organization behaves as badly as live
+ones were seen to; --trap may be repeated.
 
 The admin key comes from OPENAI_ADMIN_KEY or dlt's sources.openai_costs.admin_key. The warehouse is
 openai_costs.duckdb in the current folder, or what DESTINATION__DUCKDB__CREDENTIALS names.
@@ -17,12 +23,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import logging
 import os
 import re
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, NoReturn, cast
@@ -35,13 +43,21 @@ os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
 os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
 os.environ["DO_NOT_TRACK"] = "1"
 os.environ.setdefault("RUNTIME__LOG_LEVEL", "CRITICAL")
+# Else the warehouse keeps a second copy of what each load brought, people's addresses included.
+os.environ.setdefault("LOAD__TRUNCATE_STAGING_DATASET", "true")
 
 import dlt
 import duckdb
 from dlt.common.configuration.providers.toml import TomlProviderReadException
+from dlt.destinations.sql_client import SqlClientBase
 
-from openai_costs_source import SETTINGS, OpenAICostsError, admin_keys, openai_costs
-from reporting.summary import print_summary
+from openai_costs_source import SETTINGS, OpenAICostsError, admin_keys, api_url, openai_costs
+from openai_costs_source.demo_traps import TRAPS
+from openai_costs_source.doctor import Finding, examine
+from openai_costs_source.upkeep import cover_stored, forget, is_known, take_ids
+from reporting.findings import print_findings
+from reporting.status import print_status
+from reporting.summary import Query, print_summary
 
 DBT_PROJECT = Path(__file__).resolve().parent / "dbt_project"
 INTERRUPTED = "Interrupted. The warehouse is as it was, or whole: run again to go on."
@@ -76,14 +92,22 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(asked: argparse.Namespace) -> int:
     _refuse_unknown_settings()
     warehouse = _warehouse(asked.demo)
-    is_whole = True
     with contextlib.ExitStack() as stack:
-        settings = stack.enter_context(_demo_organization()) if asked.demo else {}
-        if asked.command != "models":
+        settings = stack.enter_context(_demo_organization(asked.trap)) if asked.demo else {}
+        if asked.command == "check":
+            return check(warehouse, settings, asked.json)
+        if asked.command == "status":
+            return status(warehouse)
+        stack.enter_context(_held(warehouse, is_needed=asked.command in ("models", "forget")))
+        is_whole = True
+        if asked.command in (None, "load"):
             is_whole = _load_each_organization(warehouse, asked.since, asked.until, settings)
+        if asked.command == "forget":
+            forget_user(warehouse, asked.user)
         if asked.command != "load":
             passed, warnings = build_models(warehouse)
-            summarize(warehouse, passed, warnings)
+            if asked.command != "forget":
+                summarize(warehouse, passed, warnings)
     return 0 if is_whole else 1
 
 
@@ -121,15 +145,82 @@ def load(warehouse: Path, **settings: Any) -> bool:
 
     False where a day was left as it was, because its rows did not add up.
     """
-    is_new = not warehouse.exists()
     with _progress("Asking OpenAI") as progress, _pipeline(warehouse) as pipeline:
-        try:
-            pipeline.run(openai_costs(**settings), loader_file_format="parquet")
-        except BaseException as error:
-            if is_new:
-                warehouse.unlink(missing_ok=True)
-            raise _foreseen(error, warehouse) or error from None
+        pipeline.run(openai_costs(**settings), loader_file_format="parquet")
+        take_ids(pipeline)
+        cover_stored(pipeline, str(_setting("sources.openai_costs.user_emails") or "plain"))
     return not progress.errors
+
+
+def forget_user(warehouse: Path, user_id: str) -> None:
+    """Blank a person's name and e-mail address in the raw tables; the models follow them."""
+    with _pipeline(warehouse) as pipeline:
+        if not is_known(pipeline, user_id):
+            raise Stop(f"{warehouse} holds no user {user_id}: see openai_marts.focus_costs.", 2)
+        rows = forget(pipeline, user_id)
+    output.print(
+        f"{escape(user_id)} is forgotten, also in later loads: {rows:,} raw rows name the id, and "
+        "none a name or an e-mail address. The money stays.",
+        soft_wrap=True,
+    )
+
+
+def status(warehouse: Path) -> int:
+    _refuse_empty(warehouse)
+    with _pipeline(warehouse) as pipeline, pipeline.sql_client() as client:
+        print_status(output, _query(client), datetime.now(UTC))
+    return 0
+
+
+def check(warehouse: Path, settings: dict[str, str], is_json: bool) -> int:
+    """Print what was found of each key, of the warehouse and of dbt; 0 where a load is possible."""
+    findings: list[Finding] = []
+    keys: list[str] = []
+    try:
+        keys = admin_keys(settings.get("admin_key") or _setting("sources.openai_costs.admin_key"))
+    except OpenAICostsError as error:
+        findings.append(Finding("key", "failed", error.said, error.remedy))
+    url = api_url(settings.get("base_url") or _setting("sources.openai_costs.base_url"))
+    with _progress("Asking OpenAI"):
+        for n, key in enumerate(keys, start=1):
+            found = examine(key, url, datetime.now(UTC).date())
+            findings += [replace(each, key=n if len(keys) > 1 else None) for each in found]
+    findings += [_examined(warehouse), _examined_dbt(warehouse)]
+    print_findings(output, findings, is_json)
+    if not keys:
+        return 2
+    return 1 if any(finding.status == "failed" for finding in findings) else 0
+
+
+def _examined(warehouse: Path) -> Finding:
+    """Whether the warehouse can be written; a file that does not exist yet is not made."""
+    is_new = not warehouse.exists()
+    try:
+        with _held(warehouse):
+            pass
+    except Stop as stop:
+        return Finding("warehouse", "failed", str(stop))
+    if is_new:
+        return Finding("warehouse", "ok", f"{warehouse} can be made; nothing is loaded yet.")
+    return Finding("warehouse", "ok", f"{warehouse} can be written.")
+
+
+def _examined_dbt(warehouse: Path) -> Finding:
+    """Whether dbt finds its profile and opens the same warehouse."""
+    from dbt.cli.main import dbtRunner
+
+    os.environ[WAREHOUSE_VARIABLE] = str(warehouse) if warehouse.exists() else ":memory:"
+    folders = ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)]
+    with _progress("Asking dbt"):
+        result = dbtRunner().invoke(["debug", *folders, "--quiet", "--log-level", "none"])
+    if result.success:
+        return Finding("dbt", "ok", "Its profile is found, and opens the warehouse.")
+    return Finding(
+        "dbt",
+        "failed",
+        f"Its profile cannot be used: {_first_line(result.exception or 'see dbt debug')}.",
+        "Run dbt debug in dbt_project for the details.",
+    )
 
 
 def build_models(warehouse: Path) -> tuple[int, list[str]]:
@@ -137,7 +228,6 @@ def build_models(warehouse: Path) -> tuple[int, list[str]]:
 
     Gives the number of tests that passed, and a sentence for each that warns.
     """
-    _refuse_empty(warehouse)
     from dbt.artifacts.schemas.run import RunExecutionResult
     from dbt.cli.main import dbtRunner
 
@@ -170,7 +260,7 @@ def build_models(warehouse: Path) -> tuple[int, list[str]]:
 
 def summarize(warehouse: Path, passed: int, warnings: list[str]) -> None:
     with _pipeline(warehouse) as pipeline, pipeline.sql_client() as client:
-        print_summary(output, lambda sql, *values: client.execute_sql(sql, *values) or [])
+        print_summary(output, _query(client))
     output.print()
     for warning in warnings:
         output.print(f"  [yellow]Warning[/yellow]    {escape(warning)}")
@@ -179,19 +269,47 @@ def summarize(warehouse: Path, passed: int, warnings: list[str]) -> None:
     output.print(f"  Warehouse  {escape(str(warehouse))}, schema openai_marts", soft_wrap=True)
 
 
+def _query(client: SqlClientBase[Any]) -> Query:
+    return lambda sql, *values: client.execute_sql(sql, *values) or []
+
+
+@contextlib.contextmanager
+def _held(warehouse: Path, is_needed: bool = False) -> Iterator[None]:
+    """The warehouse, kept from other programs: a DuckDB file has one writer.
+
+    A file that held nothing before, and holds nothing when the work has failed, is removed.
+    """
+    if is_needed:
+        _refuse_empty(warehouse)
+    is_of_use = warehouse.exists()
+    try:
+        with duckdb.connect(str(warehouse)) as connection:
+            try:
+                yield
+            finally:
+                is_of_use = is_of_use or _holds_costs(connection)
+    except BaseException as error:
+        raise _foreseen(error, warehouse) or error from None
+    finally:
+        if not is_of_use:
+            warehouse.unlink(missing_ok=True)
+
+
 def _refuse_empty(warehouse: Path) -> None:
     if not warehouse.exists():
         raise Stop(f"{warehouse} does not exist: load costs first, with python pipeline.py.")
     try:
         with duckdb.connect(str(warehouse), read_only=True) as connection:
-            tables = connection.execute(
-                "select table_schema, table_name from information_schema.tables"
-            )
-            if ("openai_raw", "cost_days") in tables.fetchall():
+            if _holds_costs(connection):
                 return
     except duckdb.Error as error:
         raise _foreseen(error, warehouse) or error from None
     raise Stop(f"{warehouse} holds no costs yet: load them first, with python pipeline.py.")
+
+
+def _holds_costs(connection: duckdb.DuckDBPyConnection) -> bool:
+    tables = connection.execute("select table_schema, table_name from information_schema.tables")
+    return ("openai_raw", "cost_days") in tables.fetchall()
 
 
 @contextlib.contextmanager
@@ -211,11 +329,11 @@ def _pipeline(warehouse: Path) -> Iterator[dlt.Pipeline]:
 
 
 @contextlib.contextmanager
-def _demo_organization() -> Iterator[dict[str, str]]:
+def _demo_organization(traps: list[str]) -> Iterator[dict[str, str]]:
     from openai_costs_source.demo import Organization
     from openai_costs_source.demo_api import DEMO_ADMIN_KEY, DemoApi
 
-    with DemoApi(Organization(datetime.now(UTC).date())) as api:
+    with DemoApi(Organization(datetime.now(UTC).date()), traps=traps) as api:
         yield {"admin_key": DEMO_ADMIN_KEY, "base_url": api.base_url}
 
 
@@ -254,20 +372,34 @@ def _progress(task: str) -> Iterator[_Progress]:
 def _foreseen(error: BaseException, warehouse: Path) -> Stop | None:
     """What dlt wrapped, as a sentence; None where nobody foresaw it."""
     cause: BaseException | None = error
+    if isinstance(error, Stop):
+        return error
     while cause:
         if isinstance(cause, KeyboardInterrupt):
             return Stop(INTERRUPTED)
         if isinstance(cause, OpenAICostsError):
             return Stop(str(cause), 2 if cause.is_wrong_use else 1)
         if isinstance(cause, duckdb.IOException) and "lock" in str(cause).lower():
+            process = re.search(r" \(PID \d+\)", str(cause))
             return Stop(
-                f"{warehouse} is open in another program, and DuckDB allows one writer: close it "
-                "there and run again."
+                f"{warehouse} is open in another program{process[0] if process else ''}, perhaps "
+                "another run, and DuckDB allows one writer: close it there, or wait, and run again."
             )
-        if isinstance(cause, duckdb.IOException):
+        if _is_full(cause):
+            return Stop(
+                f"The disk is full, or a file may not grow further ({_first_line(cause)}). The "
+                "warehouse is as it was, or whole: make room and run again."
+            )
+        if isinstance(cause, duckdb.Error):
             return Stop(f"{warehouse} cannot be used as a DuckDB file: {_first_line(cause)}")
         cause = cause.__cause__ or cause.__context__
     return None
+
+
+def _is_full(cause: BaseException) -> bool:
+    if isinstance(cause, duckdb.Error):
+        return "No space left" in str(cause) or "File too large" in str(cause)
+    return isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 
 def _warehouse(is_demo: bool) -> Path:
@@ -310,14 +442,24 @@ def _parsed(arguments: list[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("command", nargs="?", choices=["load", "models"])
+    commands = ["load", "models", "check", "status", "forget"]
+    parser.add_argument("command", nargs="?", choices=commands)
     parser.add_argument("--demo", action="store_true", help="use a simulated organization")
+    parser.add_argument("--trap", action="append", choices=TRAPS, default=[], help="with --demo")
     parser.add_argument("--since", type=_day, metavar="D", help="first UTC day to load")
     parser.add_argument("--until", type=_day, metavar="D", help="UTC day to stop before")
+    parser.add_argument("--json", action="store_true", help="with check: for programs")
+    parser.add_argument("--user", metavar="ID", help="with forget: the person's id at OpenAI")
     asked = parser.parse_args(arguments)
     since, until = asked.since, asked.until
-    if asked.command == "models" and (since or until):
-        parser.error("--since and --until choose days to load, and models loads none")
+    if asked.command not in (None, "load") and (since or until):
+        parser.error(f"--since and --until choose days to load, and {asked.command} loads none")
+    if asked.trap and not asked.demo:
+        parser.error("--trap sets a trap in the simulated organization: it goes with --demo")
+    if asked.json and asked.command != "check":
+        parser.error("--json goes with check")
+    if (asked.user is None) == (asked.command == "forget"):
+        parser.error("forget needs --user ID, the person's id at OpenAI, and nothing else does")
     if since and since > datetime.now(UTC).date():
         parser.error(f"--since {since} is in the future")
     if since and until and since >= until:

@@ -79,7 +79,7 @@ from openai_costs_source.windows import (
     stretches,
 )
 
-__all__ = ["SETTINGS", "OpenAICostsError", "admin_keys", "openai_costs"]
+__all__ = ["SETTINGS", "OpenAICostsError", "admin_keys", "api_url", "openai_costs"]
 
 log = logging.getLogger(__name__)
 
@@ -140,7 +140,7 @@ def openai_costs(
         raise _wrong_use(f"start_date is {first_day}, which is in the future.")
     trailing = _whole_number("refetch_days", refetch_days, REFETCH_DAYS)
     dimensions = _dimensions(group_by)
-    url = base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI_URL
+    url = api_url(base_url)
     patience = _whole_number("max_wait_seconds", max_wait_seconds, MAX_WAIT_SECONDS)
     months = _whole_number("keep_months", keep_months or 0, 0)
     emails = str(user_emails or USER_EMAILS[0]).strip().lower()
@@ -186,7 +186,7 @@ def openai_costs(
             header = organization.id_in_header or UNKNOWN
             memory = Memory.from_state(memories.get(first_id) or memories.get(header), today)
             if first_id != header and header in memories:
-                # All is asked for again: the days that are stored under the header's name take the id.
+                # All is asked for again: days stored under the name in the header take the id.
                 memory.history = None
             # Who names days wants them as they can be had now.
             organization.first_told = {} if since or until else memory.first_told
@@ -293,6 +293,11 @@ def admin_keys(setting: Any = None) -> list[str]:
             f"No key: set OPENAI_ADMIN_KEY to an admin key (sk-admin-…). {WHERE_KEYS_COME_FROM}"
         )
     return list(dict.fromkeys(checked_key(key) for key in given))
+
+
+def api_url(setting: str | None = None) -> str:
+    """Where the API is: a setting, else OPENAI_BASE_URL, else OpenAI."""
+    return setting or os.environ.get("OPENAI_BASE_URL") or OPENAI_URL
 
 
 def _id(organization: Organization, ids: dict[str, str], is_fallback_allowed: bool) -> str:

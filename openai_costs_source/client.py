@@ -5,10 +5,13 @@ The key travels in one header to one host, over HTTPS or loopback, and never alo
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
@@ -24,6 +27,12 @@ WHERE_KEYS_COME_FROM = (
     "An Organization Owner creates one, permission Read only, at "
     "https://platform.openai.com/settings/organization/admin-keys."
 )
+_OTHER_KEYS = {
+    "sk-proj-": "It is a project's key, which calls models and cannot read the bill.",
+    "sk-svcacct-": "It is a service account's key, which calls models and cannot read the bill.",
+    "sk-": "It is an ordinary key, which calls models and cannot read the bill.",
+    "sess-": "It is a browser session's token.",
+}
 PATHS = frozenset(
     {
         "/organization/costs",
@@ -71,7 +80,8 @@ T = TypeVar("T")
 
 
 class OpenAICostsError(Exception):
-    """What went wrong, in OpenAI's own words where it said something, and what to do.
+    """What went wrong (`said`), in OpenAI's own words where it said something, and what to do
+    (`remedy`); both together are its text.
 
     `status`, `code` and `param` are the API's, where it answered. `is_passing`: worth another try.
     `is_wrong_use` tells a setting or argument that must change from a request that failed.
@@ -79,7 +89,8 @@ class OpenAICostsError(Exception):
 
     def __init__(
         self,
-        message: str,
+        said: str,
+        remedy: str | None = None,
         *,
         status: int | None = None,
         code: str | None = None,
@@ -88,7 +99,9 @@ class OpenAICostsError(Exception):
         is_passing: bool = False,
         is_wrong_use: bool = False,
     ) -> None:
-        super().__init__(message)
+        super().__init__(f"{said} {remedy}" if remedy else said)
+        self.said = said
+        self.remedy = remedy
         self.status = status
         self.code = code
         self.param = param
@@ -113,6 +126,9 @@ class Client:
 
     organization: str | None = None
     """What the replies call the organization, in their header."""
+
+    clock_error: timedelta | None = None
+    """How far this machine's clock is ahead of the one that the replies tell."""
 
     def __init__(
         self,
@@ -190,8 +206,8 @@ class Client:
             kind = reply.headers.get("Content-Type", "no content type")
             raise self._error(
                 path,
-                f"gave a reply that cannot be used ({kind}): {error}. "
-                "If a proxy stands between, let it pass this host through",
+                f"gave a reply that cannot be used ({kind}): {error}",
+                "If a proxy stands between, let it pass this host through.",
             ) from None
 
     def _get(
@@ -211,7 +227,8 @@ class Client:
         def tell(state: RetryCallState) -> None:
             self._seconds_left = seconds_left - waiting(state)
             error = state.outcome.exception() if state.outcome else None
-            log.warning("%s Waiting %.0f s before asking again.", error, state.upcoming_sleep)
+            said = getattr(error, "said", error)
+            log.warning("%s Waiting %.0f s before asking again.", said, state.upcoming_sleep)
 
         patiently = Retrying(
             retry=retry_if_exception(
@@ -240,10 +257,14 @@ class Client:
             raise self._error(path, said, is_passing=True) from None
         if organization := reply.headers.get("openai-organization"):
             self.organization = organization
+        with contextlib.suppress(TypeError, ValueError):
+            told = parsedate_to_datetime(reply.headers.get("Date", ""))
+            self.clock_error = datetime.now(UTC) - told
         if reply.is_redirect:
             raise self._error(
                 path,
-                "redirects elsewhere, where the key is not sent: set base_url to the real address",
+                "redirects elsewhere, where the key is not sent",
+                "Set base_url to the real address.",
             )
         if reply.status_code != 200:
             raise self._refusal(path, reply)
@@ -261,7 +282,8 @@ class Client:
         retry_after = _SECONDS.fullmatch(reply.headers.get("Retry-After", "").strip())
         return self._error(
             path,
-            said.rstrip(".") + _remedy(reply.status_code, code, said),
+            said.rstrip("."),
+            _remedy(reply.status_code, code, said),
             status=reply.status_code,
             code=code,
             param=param,
@@ -270,10 +292,12 @@ class Client:
             is_passing=reply.status_code in (404, 429, *range(500, 600)) and code != "not_found",
         )
 
-    def _error(self, path: str, said: str, **facts: Any) -> OpenAICostsError:
+    def _error(
+        self, path: str, said: str, remedy: str | None = None, **facts: Any
+    ) -> OpenAICostsError:
         # A server may quote the key back.
         sentence = f"OpenAI's {path} {said}.".replace(self._key, "[the key]")
-        return OpenAICostsError(sentence, **facts)
+        return OpenAICostsError(sentence, remedy, **facts)
 
 
 class _Bearer(AuthBase):
@@ -289,8 +313,11 @@ def checked_key(key: str) -> str:
     """The key, trimmed; raises OpenAICostsError (wrong use) where it is no admin key."""
     key = key.strip()
     if not _ADMIN_KEY.fullmatch(key):
+        kinds = (what for start, what in _OTHER_KEYS.items() if key.startswith(start))
+        what = next(kinds, "") if not key.startswith("sk-admin-") else ""
         raise OpenAICostsError(
-            f"The key is no admin key: those start with sk-admin-. {WHERE_KEYS_COME_FROM}",
+            f"The key is no admin key: those start with sk-admin-. {what}".strip(),
+            WHERE_KEYS_COME_FROM,
             is_wrong_use=True,
         )
     return key
@@ -316,17 +343,17 @@ def _checked_url(url: str) -> tuple[str, bool]:
     )
 
 
-def _remedy(status: int, code: str | None, said: str) -> str:
+def _remedy(status: int, code: str | None, said: str) -> str | None:
     if "insufficient permissions" in said.lower():
         return (
-            ". The key needs the Usage API scope and Organization administration set to read; an "
-            "Organization Owner creates such an admin key"
+            "The key needs the Usage API scope and Organization administration set to read, and "
+            "whoever created it must still be an Organization Owner."
         )
     if code == "invalid_api_key" or status == 401:
-        return ". Create a new admin key, or correct OPENAI_ADMIN_KEY"
+        return "It was revoked or is mistyped: create a new admin key, or correct OPENAI_ADMIN_KEY."
     if status == 429 or status >= 500 or (status == 404 and code != "not_found"):
-        return ". This may pass"
-    return ""
+        return "This may pass: run again later."
+    return None
 
 
 def _wait(state: RetryCallState) -> float:

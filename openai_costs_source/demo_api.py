@@ -22,6 +22,7 @@ from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 from .demo import EXACT, Charge, Organization, midnight, noise
+from .demo_traps import TRAPS, Reply, Request, restated_days
 
 DEMO_ADMIN_KEY = "sk-admin-demo-heliotrope-labs"
 KEY_FLOOR = 1764979200
@@ -104,7 +105,8 @@ class DemoApi:
 
     `base_url` ends in `/v1`. `requests` holds each request as (method, path, query as sent).
     `overrides` replaces what a day tells (an empty list: an emptied day), `organization` may be
-    replaced by the same one of a later day, both between requests.
+    replaced by the same one of a later day, both between requests. `traps` are names out of
+    `demo_traps.TRAPS`.
     """
 
     base_url: str
@@ -116,12 +118,16 @@ class DemoApi:
         *,
         key_floor: int = KEY_FLOOR,
         overrides: dict[date, list[Charge]] | None = None,
+        traps: Iterable[str] = (),
     ) -> None:
         self.organization = organization
         self.admin_key = admin_key
         self.key_floor = key_floor
         self.overrides = {} if overrides is None else overrides
         self.requests: list[tuple[str, str, dict[str, list[str]]]] = []
+        self.traps = tuple(traps)
+        if "restated" in self.traps:
+            self.overrides |= restated_days(organization)
 
     def __enter__(self) -> Self:
         self._server = _Server(("127.0.0.1", 0), partial(_Handler, self))
@@ -372,17 +378,27 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         authorization = self.headers.get("Authorization") or ""
-        status, text = self.api.answer(self.command, self.path, authorization)
-        body = text.encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        # Live, the header may hold a name in place of the id that the rows tell.
-        if self.api.organization.slug:
-            self.send_header("openai-organization", self.api.organization.slug)
+        reply = self._trapped(*self.api.answer(self.command, self.path, authorization))
+        body = reply.body.encode()
+        self.send_response(reply.status)
+        for name, value in {**reply.headers, "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
+
+    def _trapped(self, status: int, body: str) -> Reply:
+        organization = self.api.organization
+        headers = {"Content-Type": "application/json"}
+        # Live, the header may hold a name in place of the id that the rows tell.
+        if organization.slug:
+            headers["openai-organization"] = organization.slug
+        reply = Reply(status, body, headers)
+        _, path, query = self.api.requests[-1]
+        request = Request(len(self.api.requests) - 1, path, query, organization)
+        for name in self.api.traps:
+            reply = TRAPS[name](request, reply)
+        return reply
 
     do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_GET
 

@@ -171,13 +171,18 @@ class Organization:
 
     def _has_users(self, stretch: Stretch) -> bool:
         """False where the stretch is refused for anything but its keys."""
+        refusal = self.refusal(stretch)
+        return refusal is None or first_day_with_keys(str(refusal)) is not None
+
+    def refusal(self, stretch: Stretch) -> OpenAICostsError | None:
+        """Why the API does not tell the stretch as it would be asked; None where it does."""
         try:
             next(self.client.pages(COSTS, {**_query(stretch), "limit": 1}, _read_costs))
         except OpenAICostsError as error:
             if error.status != 400:
                 raise
-            return first_day_with_keys(str(error)) is not None
-        return True
+            return error
+        return None
 
     def _take_identity(self, page: Page) -> None:
         self.name = last_value(page, "organization_name") or self.name

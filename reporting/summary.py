@@ -74,7 +74,7 @@ def print_summary(console: Console, query: Query) -> None:
         facts.add_row("  Days", _days(first, last, days, open_days))
         facts.add_row("  Rows", f"{rows:,}")
         for _, currency, total, month, month_before in totals:
-            facts.add_row("  Total", f"{_cents(total)} {currency}, exactly {_exact(total)}")
+            facts.add_row("  Total", f"{_cents(total)} {currency}, exactly {exact(total)}")
             facts.add_row(f"  {this_month:%B}", f"{_cents(month)} {currency}" + so_far)
             facts.add_row(f"  {last_month:%B}", f"{_cents(month_before)} {currency}")
         console.print(facts)
@@ -113,7 +113,7 @@ def _days(first: date, last: date, days: int, open_days: int) -> str:
     )
 
 
-def _exact(amount: Decimal) -> str:
+def exact(amount: Decimal) -> str:
     # Decimal.normalize() would round to 28 digits.
     return f"{amount:f}".rstrip("0").rstrip(".")
 

@@ -18,7 +18,7 @@ from conftest import PROJECT, TODAY, days_ago, run_pipeline
 from test_awkward_replies import Truncated
 
 from openai_costs_source.demo_api import DEMO_ADMIN_KEY, DemoApi
-from reporting.summary import _exact
+from reporting.summary import exact
 
 KEY = {"OPENAI_ADMIN_KEY": DEMO_ADMIN_KEY}
 
@@ -205,8 +205,8 @@ def test_names_are_printed_as_they_are(api, tmp_path, organization):
 
 
 def test_exact_total_keeps_all_its_digits():
-    assert _exact(Decimal("12345678901.123456789012345679")) == "12345678901.123456789012345679"
-    assert _exact(Decimal("100.000000000000000000")) == "100"
+    assert exact(Decimal("12345678901.123456789012345679")) == "12345678901.123456789012345679"
+    assert exact(Decimal("100.000000000000000000")) == "100"
 
 
 def test_revoked_key_fails_in_openais_words_and_leaves_no_file(api, tmp_path):

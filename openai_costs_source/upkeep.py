@@ -1,0 +1,113 @@
+"""What is changed in a warehouse besides loading days: ids that came late, and people's names.
+
+Each function takes the pipeline that loads the warehouse and may be run again at any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import dlt
+from dlt.destinations.sql_client import SqlClientBase
+from dlt.extract import DltResource
+
+from openai_costs_source.privacy import PERSONAL, hashed
+
+_OF_DAYS = ("costs", "costs_by_user", "cost_restatements", "organizations")
+_LISTED = ("projects", "users", "api_keys")
+
+
+def take_ids(pipeline: dlt.Pipeline) -> None:
+    """Give rows that were stored under the name in a header the organization's id, once known.
+
+    A load does so for the days that OpenAI still tells; this one for those that it has forgotten.
+    """
+    state = pipeline.state.get("sources", {}).get("openai_costs", {})
+    with pipeline.sql_client() as client:
+        days = client.make_qualified_table_name("cost_days")
+        stored = {each for (each,) in _rows(client, f"SELECT DISTINCT organization_id FROM {days}")}
+        for name, organization_id in state.get("ids", {}).items():
+            if name == organization_id or name not in stored:
+                continue
+            with client.begin_transaction():
+                for table in (*_OF_DAYS, *_LISTED, "cost_days"):
+                    known = client.make_qualified_table_name(table)
+                    if table in _LISTED:
+                        client.execute_sql(
+                            f"DELETE FROM {known} WHERE organization_id = %s AND id IN "
+                            f"(SELECT id FROM {known} WHERE organization_id = %s)",
+                            name,
+                            organization_id,
+                        )
+                    client.execute_sql(
+                        f"UPDATE {known} SET organization_id = %s WHERE organization_id = %s",
+                        organization_id,
+                        name,
+                    )
+
+
+def cover_stored(pipeline: dlt.Pipeline, user_emails: str) -> None:
+    """Hash or blank the e-mail addresses that were stored before the setting said so."""
+    if user_emails == "plain":
+        return
+    with pipeline.sql_client() as client:
+        for table, (_, named) in PERSONAL.items():
+            known = client.make_qualified_table_name(table)
+            for column in named:
+                plain = f"SELECT DISTINCT {column} FROM {known} WHERE {column} LIKE %s"
+                for (text,) in _rows(client, plain, "%@%"):
+                    client.execute_sql(
+                        f"UPDATE {known} SET {column} = %s WHERE {column} = %s",
+                        hashed(text) if user_emails == "hashed" else None,
+                        text,
+                    )
+
+
+def is_known(pipeline: dlt.Pipeline, user_id: str) -> bool:
+    """Whether any raw row names this id."""
+    with pipeline.sql_client() as client:
+        return _rows_that_name(client, user_id) > 0
+
+
+def forget(pipeline: dlt.Pipeline, user_id: str) -> int:
+    """Blank a person's name and e-mail address in the raw tables, now and in every later load.
+
+    The id stays, and the money with it. Gives the number of rows that name the id.
+    """
+    pipeline.run(_forgetting(user_id), loader_file_format="parquet")
+    with pipeline.sql_client() as client:
+        for table, (who, named) in PERSONAL.items():
+            known = client.make_qualified_table_name(table)
+            blank = ", ".join(f"{column} = NULL" for column in named)
+            client.execute_sql(f"UPDATE {known} SET {blank} WHERE {who} = %s", user_id)
+        return _rows_that_name(client, user_id)
+
+
+@dlt.source(name="openai_costs", section="openai_costs")
+def _forgetting(user_id: str) -> DltResource:
+    """Notes in dlt's state, which later loads heed, and in a table who is to be forgotten."""
+
+    @dlt.resource(
+        write_disposition={"disposition": "merge", "strategy": "upsert"}, primary_key="user_id"
+    )
+    def forgotten_users() -> Iterator[dict[str, Any]]:
+        forgotten = dlt.current.source_state().setdefault("forgotten", [])
+        if user_id not in forgotten:
+            forgotten.append(user_id)
+        yield {"user_id": user_id, "forgotten_at": datetime.now(UTC)}
+
+    return forgotten_users
+
+
+def _rows_that_name(client: SqlClientBase[Any], user_id: str) -> int:
+    counts = [
+        f"SELECT COUNT(*) FROM {client.make_qualified_table_name(table)} WHERE {who} = %s"
+        for table, (who, _) in PERSONAL.items()
+    ]
+    return sum(_rows(client, count, user_id)[0][0] for count in counts)
+
+
+def _rows(client: SqlClientBase[Any], sql: str, *values: Any) -> Any:
+    return client.execute_sql(sql, *values) or []

@@ -1,0 +1,106 @@
+"""What is loaded of each organization, what is missing, what was restated, and how fresh it is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from reporting.summary import Query, exact
+
+SOON = timedelta(days=30)
+STALE_HOURS = 36
+LAST_RESTATEMENTS = 5
+
+_DAYS = """
+select date, is_closed, loaded_at
+from openai_raw.cost_days
+where organization_id = %s
+order by date
+"""
+_ORGANIZATIONS = """
+select days.organization_id, max(days.organization_name), max(known.earliest_day),
+    max(known.earliest_seen_on), max(days.loaded_at)
+from openai_raw.cost_days as days
+left join openai_raw.organizations as known on days.organization_id = known.organization_id
+group by days.organization_id
+order by days.organization_id
+"""
+_RESTATEMENTS = """
+select date, was_amount, is_amount, seen_on
+from openai_raw.cost_restatements
+where organization_id = %s
+order by seen_at desc, date desc
+"""
+
+
+def print_status(console: Console, query: Query, now: datetime) -> None:
+    """Print each organization's status; amounts are exact."""
+    today = now.date()
+    for organization_id, name, earliest, seen_on, loaded_at in query(_ORGANIZATIONS):
+        days = query(_DAYS, organization_id)
+        restatements = query(_RESTATEMENTS, organization_id)
+        console.print(f"\n[bold]{escape(name or organization_id)}[/bold] ({organization_id})")
+        facts: dict[str, str] = {}
+        facts["Loaded"] = _age(now, loaded_at)
+        facts["Days"] = f"{len(days)}, {days[0][0]} to {days[-1][0]}"
+        still_open = [day for day, is_closed, _ in days if not is_closed]
+        facts["Not over when read"] = _spans(still_open) or "none"
+        loaded = {day for day, *_ in days}
+        missing = [day for day in _each_day(days[0][0], today) if day not in loaded]
+        facts["Missing"] = _spans(missing) or "none"
+        if earliest:
+            # The horizon moves on by a day each day; the length of the history stays.
+            horizon = max(earliest, earliest + (today - seen_on))
+            facts["OpenAI tells"] = f"days from {horizon} on"
+            leaving = list(_each_day(horizon, horizon + SOON))
+            facts["Soon to be forgotten"] = _leaving(leaving, loaded)
+        facts["Restated"] = _restated(restatements)
+        for label, fact in facts.items():
+            console.print(f"  {label:<22}{fact}", soft_wrap=True)
+        for day, was, is_now, seen_on in restatements[:LAST_RESTATEMENTS]:
+            change = f"{day} from {exact(was)} to {exact(is_now)}, seen on {seen_on}"
+            console.print(" " * 24 + change, soft_wrap=True)
+
+
+def _age(now: datetime, loaded_at: datetime) -> str:
+    if loaded_at.tzinfo is None:
+        loaded_at = loaded_at.replace(tzinfo=UTC)
+    hours = int((now - loaded_at).total_seconds() / 3600)
+    age = f"{hours // 24} days" if hours >= 48 else f"{hours} hours" if hours else "minutes"
+    when = f"{loaded_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC, {age} ago"
+    return f"[yellow]{when}[/yellow]" if hours > STALE_HOURS else when
+
+
+def _each_day(first: date, until: date) -> Iterator[date]:
+    return (first + timedelta(days=n) for n in range((until - first).days))
+
+
+def _leaving(leaving: Sequence[date], loaded: Collection[date]) -> str:
+    missing = [day for day in leaving if day not in loaded]
+    if not missing:
+        return f"{_spans(leaving)}, all loaded"
+    return f"[yellow]{_spans(missing)}, not loaded: run with --since {missing[0]}[/yellow]"
+
+
+def _spans(days: Sequence[date]) -> str:
+    """2026-10-01, 2026-10-05 to 2026-10-07."""
+    spans: list[list[date]] = []
+    for day in days:
+        if spans and spans[-1][-1] == day - timedelta(days=1):
+            spans[-1] = [spans[-1][0], day]
+        else:
+            spans.append([day])
+    return ", ".join(" to ".join(map(str, span)) for span in spans)
+
+
+def _restated(restatements: Sequence[Sequence[Any]]) -> str:
+    if not restatements:
+        return "no closed day came back different so far"
+    latest = max((seen_on - day).days for day, _, _, seen_on in restatements)
+    largest = max(abs(now - was) for _, was, now, _ in restatements)
+    days = len({day for day, *_ in restatements})
+    return f"{days} days, up to {latest} days after the day, by at most {exact(largest)}; the last:"
