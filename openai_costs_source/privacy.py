@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import pyarrow as pa
@@ -16,38 +17,48 @@ USER_EMAILS = ("plain", "hashed", "none")
 """`hashed` is the SHA-256 of the address in lower case, in hexadecimal: it joins with tables that
 hash alike. Who knows an address can tell its hash, so a hash is a pseudonym and no secret."""
 
-PERSONAL: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
+
+@dataclass(frozen=True)
+class Personal:
+    """Of a raw table: the column that tells who is meant, and those that name the person."""
+
+    who: str
+    names: tuple[str, ...]
+    email: str
+
+
+PERSONAL: Mapping[str, Personal] = MappingProxyType(
     {
-        "costs": ("user_id", ("user_email",)),
-        "costs_by_user": ("user_id", ("user_email",)),
-        "users": ("id", ("name", "email")),
-        "api_keys": ("owner_id", ("owner_name", "owner_email")),
+        "costs": Personal("user_id", (), "user_email"),
+        "costs_by_user": Personal("user_id", (), "user_email"),
+        "users": Personal("id", ("name",), "email"),
+        "api_keys": Personal("owner_id", ("owner_name",), "owner_email"),
     }
 )
-"""By raw table, the column that tells who is meant, and those that name the person."""
 
 
 def cover(table_name: str, table: pa.Table, emails: str, forgotten: Collection[str]) -> pa.Table:
     """The rows as they may be stored: e-mails as `emails` says, and nothing of the `forgotten`."""
-    who, named = PERSONAL[table_name]
-    for column in named:
+    personal = PERSONAL[table_name]
+    for column in (*personal.names, personal.email):
         values = table[column]
         if emails != "plain":
-            values = _each(values, hashed if emails == "hashed" else blanked)
+            is_hashed = emails == "hashed" and column == personal.email
+            values = _each(values, hashed if is_hashed else blanked)
         if forgotten:
-            is_forgotten = pc.is_in(table[who], pa.array(sorted(forgotten), pa.string()))
+            is_forgotten = pc.is_in(table[personal.who], pa.array(sorted(forgotten), pa.string()))
             values = pc.if_else(is_forgotten, pa.scalar(None, pa.string()), values)
         table = table.set_column(table.column_names.index(column), column, values)
     return table
 
 
-def hashed(text: str) -> str:
-    """The hash of an e-mail address; any other text is given back, a hash too."""
+def hashed(text: str) -> str | None:
+    """The hash of an e-mail address; a hash is given back."""
     return hashlib.sha256(text.strip().lower().encode()).hexdigest() if "@" in text else text
 
 
 def blanked(text: str) -> str | None:
-    """None for an e-mail address; people without a name may bear theirs in its place."""
+    """None for an e-mail address, which people without a name may bear in its place."""
     return None if "@" in text else text
 
 

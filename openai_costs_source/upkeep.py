@@ -26,8 +26,12 @@ def take_ids(pipeline: dlt.Pipeline) -> None:
     """
     state = pipeline.state.get("sources", {}).get("openai_costs", {})
     with pipeline.sql_client() as client:
-        days = client.make_qualified_table_name("cost_days")
-        stored = {each for (each,) in _rows(client, f"SELECT DISTINCT organization_id FROM {days}")}
+        stored: set[str] = set()
+        for table in ("cost_days", *_LISTED):
+            known = client.make_qualified_table_name(table)
+            stored |= {
+                each for (each,) in _rows(client, f"SELECT DISTINCT organization_id FROM {known}")
+            }
         for name, organization_id in state.get("ids", {}).items():
             if name == organization_id or name not in stored:
                 continue
@@ -53,14 +57,15 @@ def cover_stored(pipeline: dlt.Pipeline, user_emails: str) -> None:
     if user_emails == "plain":
         return
     with pipeline.sql_client() as client:
-        for table, (_, named) in PERSONAL.items():
+        for table, personal in PERSONAL.items():
             known = client.make_qualified_table_name(table)
-            for column in named:
+            for column in (*personal.names, personal.email):
+                is_hashed = user_emails == "hashed" and column == personal.email
                 plain = f"SELECT DISTINCT {column} FROM {known} WHERE {column} LIKE %s"
                 for (text,) in _rows(client, plain, "%@%"):
                     client.execute_sql(
                         f"UPDATE {known} SET {column} = %s WHERE {column} = %s",
-                        hashed(text) if user_emails == "hashed" else None,
+                        hashed(text) if is_hashed else None,
                         text,
                     )
 
@@ -78,10 +83,10 @@ def forget(pipeline: dlt.Pipeline, user_id: str) -> int:
     """
     pipeline.run(_forgetting(user_id), loader_file_format="parquet")
     with pipeline.sql_client() as client:
-        for table, (who, named) in PERSONAL.items():
+        for table, personal in PERSONAL.items():
             known = client.make_qualified_table_name(table)
-            blank = ", ".join(f"{column} = NULL" for column in named)
-            client.execute_sql(f"UPDATE {known} SET {blank} WHERE {who} = %s", user_id)
+            blank = ", ".join(f"{name} = NULL" for name in (*personal.names, personal.email))
+            client.execute_sql(f"UPDATE {known} SET {blank} WHERE {personal.who} = %s", user_id)
         return _rows_that_name(client, user_id)
 
 
@@ -102,11 +107,12 @@ def _forgetting(user_id: str) -> DltResource:
 
 
 def _rows_that_name(client: SqlClientBase[Any], user_id: str) -> int:
-    counts = [
-        f"SELECT COUNT(*) FROM {client.make_qualified_table_name(table)} WHERE {who} = %s"
-        for table, (who, _) in PERSONAL.items()
-    ]
-    return sum(_rows(client, count, user_id)[0][0] for count in counts)
+    found = 0
+    for table, personal in PERSONAL.items():
+        known = client.make_qualified_table_name(table)
+        counted = f"SELECT COUNT(*) FROM {known} WHERE {personal.who} = %s"
+        found += _rows(client, counted, user_id)[0][0]
+    return found
 
 
 def _rows(client: SqlClientBase[Any], sql: str, *values: Any) -> Any:

@@ -333,7 +333,7 @@ def test_another_path_is_refused_before_a_byte_is_sent(server: Serve, path: str)
 
 def test_the_client_offers_reading_and_no_other_verb() -> None:
     offered = {name for name in dir(Client) if not name.startswith("_")}
-    assert offered == {"organization", "pages", "listing"}
+    assert offered == {"organization", "clock_error", "pages", "listing"}
 
 
 @pytest.mark.parametrize(
@@ -478,6 +478,19 @@ def test_waiting_ends_with_the_time_allowed(server: Serve) -> None:
     assert time.monotonic() - began < 2.5
     assert error.status == 503
     assert len(api.asked) == 2
+
+
+def test_waiting_for_several_replies_ends_with_the_time_allowed_for_all(
+    server: Serve, waits: list[float]
+) -> None:
+    slow = refusal(429, "Slow down.", Retry_After="20")
+    api = server(
+        [slow, page("a", next_page="t1"), slow, page("b", next_page="t2"), slow, page("c")]
+    )
+    error = failure(Client(KEY, api.url, max_wait_seconds=50))
+    assert error.status == 429
+    assert waits == [20, 20]
+    assert len(api.asked) == 5
 
 
 def test_waiting_is_told_as_a_warning_with_the_reason(

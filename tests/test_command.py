@@ -334,6 +334,47 @@ def test_one_organization_that_fails_does_not_keep_the_other_from_loading(api, t
     assert len(sums(tmp_path / "openai_costs.duckdb")) == 3
 
 
+class TwoKeys(DemoApi):
+    """Both keys open the organization, the first one for as long as the test says."""
+
+    revoked_at = "/nowhere"
+
+    def answer(self, method, target, authorization):
+        if authorization.endswith("-first") and self.revoked_at in target:
+            authorization = "Bearer sk-admin-revoked"
+        return super().answer(method, target, authorization.removesuffix("-first"))
+
+
+def load_with_two_keys(api, folder):
+    return run_pipeline(
+        "load",
+        "--since",
+        days_ago(3),
+        cwd=folder,
+        OPENAI_BASE_URL=api.base_url,
+        OPENAI_ADMIN_KEY=f"{DEMO_ADMIN_KEY}-first,{DEMO_ADMIN_KEY}",
+    )
+
+
+def test_two_keys_of_one_organization_load_it_once(organization, tmp_path):
+    with TwoKeys(organization) as api:
+        result = load_with_two_keys(api, tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "Two keys open org-demo-heliotrope; it is loaded once." in result.stderr
+    grouped = [query for _, _, query in api.requests if "group_by" in query]
+    assert len(grouped) == 1
+    assert len(sums(tmp_path / "openai_costs.duckdb")) == 4
+
+
+def test_second_key_of_an_organization_loads_it_where_the_first_one_fails(organization, tmp_path):
+    with TwoKeys(organization) as api:
+        api.revoked_at = "group_by"
+        result = load_with_two_keys(api, tmp_path)
+    assert result.returncode == 1
+    assert "Incorrect API key" in result.stderr
+    assert len(sums(tmp_path / "openai_costs.duckdb")) == 4
+
+
 def test_nothing_is_sent_to_anybody_but_the_api(api, tmp_path):
     """A proxy that every other request would have to pass sees none."""
     asked = []

@@ -3,7 +3,7 @@ with mentions as (
     select
         organization_id,
         id as user_id,
-        coalesce(nullif(name, ''), nullif(email, '')) as listed_name,
+        coalesce(nullif(name, ''), {{ address('email') }}) as listed_name,
         case when is_service_account then 'service_account' else 'user' end as listed_type,
         cast(null as {{ dbt.type_string() }}) as owner_name,
         cast(null as {{ dbt.type_string() }}) as owner_type,
@@ -17,7 +17,7 @@ with mentions as (
         owner_id as user_id,
         null as listed_name,
         null as listed_type,
-        coalesce(nullif(owner_name, ''), nullif(owner_email, '')) as owner_name,
+        coalesce(nullif(owner_name, ''), {{ address('owner_email') }}) as owner_name,
         case when owner_type = 'service_account' then 'service_account' else 'user' end as owner_type,
         null as email
     from {{ source('openai_raw', 'api_keys') }}
@@ -33,7 +33,7 @@ with mentions as (
             null as listed_type,
             null as owner_name,
             null as owner_type,
-            nullif(user_email, '') as email
+            {{ address('user_email') }} as email
         from {{ source('openai_raw', table) }}
         where user_id is not null
         {{ 'union all' if not loop.last }}

@@ -1,0 +1,66 @@
+"""The dbt models, built and tested in this process."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, cast
+
+from command.terminal import Stop, first_line, progress
+from command.warehouse import VARIABLE
+from openai_costs_source.doctor import Finding
+
+PROJECT = Path(__file__).resolve().parent.parent / "dbt_project"
+
+
+def build(warehouse: Path) -> tuple[int, list[str]]:
+    """Build and test the dbt models on `warehouse`.
+
+    Gives the number of tests that passed, and a sentence for each that warns.
+    """
+    from dbt.artifacts.schemas.run import RunExecutionResult
+    from dbt.cli.main import dbtRunner
+
+    os.environ[VARIABLE] = str(warehouse)
+    folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
+    quietly = ["--quiet", "--log-level", "none", "--exclude-resource-type", "unit_test"]
+    with progress("Building the models") as shown:
+
+        def tell_model(event: Any) -> None:
+            if event.info.name == "LogStartLine":
+                shown.tell(f"Building the models: {event.data.node_info.node_name}")
+
+        result = dbtRunner(callbacks=[tell_model]).invoke(["build", *folders, *quietly])
+    if result.exception:
+        raise Stop(f"dbt could not start on the models: {first_line(result.exception)}")
+    passed, warnings, failures = 0, [], []
+    for node in cast(RunExecutionResult, result.result).results:
+        sentence = f"{node.node.name.replace('_', ' ')}: {first_line(node.message)}"
+        if node.status == "pass":
+            passed += 1
+        elif node.status == "warn":
+            warnings.append(sentence)
+        elif node.status in ("error", "fail"):
+            failures.append(sentence)
+    if failures:
+        others = f", and {len(failures) - 1} more" if len(failures) > 1 else ""
+        raise Stop(f"The raw tables are loaded, but the models failed: {failures[0]}{others}.")
+    return passed, warnings
+
+
+def examined(warehouse: Path) -> Finding:
+    """Whether dbt finds its profile and opens the same warehouse."""
+    from dbt.cli.main import dbtRunner
+
+    os.environ[VARIABLE] = str(warehouse) if warehouse.exists() else ":memory:"
+    folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
+    with progress("Asking dbt"):
+        result = dbtRunner().invoke(["debug", *folders, "--quiet", "--log-level", "none"])
+    if result.success:
+        return Finding("dbt", "ok", "Its profile is found, and opens the warehouse.")
+    return Finding(
+        "dbt",
+        "failed",
+        f"Its profile cannot be used: {first_line(result.exception or 'see dbt debug')}.",
+        "Run dbt debug in dbt_project for the details.",
+    )

@@ -1,0 +1,140 @@
+"""The warehouse, a DuckDB file: which one, whether it can be used, and what keeps others out."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import dlt
+import duckdb
+
+from command.settings import setting
+from command.terminal import INTERRUPTED, Stop, first_line
+from openai_costs_source import OpenAICostsError
+from openai_costs_source.doctor import Finding
+from reporting.summary import Query
+
+VARIABLE = "DESTINATION__DUCKDB__CREDENTIALS"
+"""dlt's setting, which the dbt profile reads too."""
+
+
+def file(is_demo: bool) -> Path:
+    """Where the warehouse is. Raises Stop where the setting names none that is a file."""
+    named = "demo.duckdb" if is_demo else setting("destination.duckdb.credentials")
+    if isinstance(named, dict):
+        named = named.get("database")
+    text = str(named or "openai_costs.duckdb").removeprefix("duckdb:///")
+    if re.match(r":memory:|\w{2,}:", text):
+        raise Stop(f"The warehouse must be a DuckDB file, which {text.split(':')[0]}: is not.", 2)
+    return Path(text).resolve()
+
+
+@contextlib.contextmanager
+def held(warehouse: Path, is_needed: bool = False) -> Iterator[None]:
+    """The warehouse, kept from other programs: a DuckDB file has one writer.
+
+    A file that held nothing before, and holds nothing when the work has failed, is removed.
+    """
+    if is_needed:
+        refuse_empty(warehouse)
+    is_of_use = warehouse.exists()
+    try:
+        with duckdb.connect(str(warehouse)) as connection:
+            try:
+                yield
+            finally:
+                is_of_use = is_of_use or _holds_costs(connection)
+    except BaseException as error:
+        raise foreseen(error, warehouse) or error from None
+    finally:
+        if not is_of_use:
+            warehouse.unlink(missing_ok=True)
+
+
+def refuse_empty(warehouse: Path) -> None:
+    if not warehouse.exists():
+        raise Stop(f"{warehouse} does not exist: load costs first, with python pipeline.py.")
+    try:
+        with duckdb.connect(str(warehouse), read_only=True) as connection:
+            if _holds_costs(connection):
+                return
+    except duckdb.Error as error:
+        raise foreseen(error, warehouse) or error from None
+    raise Stop(f"{warehouse} holds no costs yet: load them first, with python pipeline.py.")
+
+
+def _holds_costs(connection: duckdb.DuckDBPyConnection) -> bool:
+    tables = connection.execute("select table_schema, table_name from information_schema.tables")
+    return ("openai_raw", "cost_days") in tables.fetchall()
+
+
+@contextlib.contextmanager
+def pipeline(warehouse: Path) -> Iterator[dlt.Pipeline]:
+    """A pipeline whose working folder lives as long as the run.
+
+    What was loaded is remembered in the warehouse, and what a killed run left half loaded must not
+    be resumed: nothing may depend on this machine's disk.
+    """
+    with tempfile.TemporaryDirectory(prefix="openai_costs_") as folder:
+        yield dlt.pipeline(
+            "openai_costs",
+            destination=dlt.destinations.duckdb(str(warehouse)),
+            dataset_name="openai_raw",
+            pipelines_dir=folder,
+        )
+
+
+@contextlib.contextmanager
+def query(file: Path) -> Iterator[Query]:
+    with pipeline(file) as opened, opened.sql_client() as client:
+        yield lambda sql, *values: client.execute_sql(sql, *values) or []
+
+
+def examined(warehouse: Path) -> Finding:
+    """Whether the warehouse can be written; a file that does not exist yet is not made."""
+    is_new = not warehouse.exists()
+    try:
+        with held(warehouse):
+            pass
+    except Stop as stop:
+        return Finding("warehouse", "failed", str(stop))
+    if is_new:
+        return Finding("warehouse", "ok", f"{warehouse} can be made; nothing is loaded yet.")
+    return Finding("warehouse", "ok", f"{warehouse} can be written.")
+
+
+def foreseen(error: BaseException, warehouse: Path) -> Stop | None:
+    """What dlt wrapped, as a sentence; None where nobody foresaw it."""
+    cause: BaseException | None = error
+    if isinstance(error, Stop):
+        return error
+    while cause:
+        if isinstance(cause, KeyboardInterrupt):
+            return Stop(INTERRUPTED)
+        if isinstance(cause, OpenAICostsError):
+            return Stop(str(cause), 2 if cause.is_wrong_use else 1)
+        if isinstance(cause, duckdb.IOException) and "lock" in str(cause).lower():
+            process = re.search(r" \(PID \d+\)", str(cause))
+            return Stop(
+                f"{warehouse} is open in another program{process[0] if process else ''}, perhaps "
+                "another run, and DuckDB allows one writer: close it there, or wait, and run again."
+            )
+        if _is_full(cause):
+            return Stop(
+                f"The disk is full, or a file may not grow further ({first_line(cause)}). The "
+                "warehouse is as it was, or whole: make room and run again."
+            )
+        if isinstance(cause, duckdb.Error):
+            return Stop(f"{warehouse} cannot be used as a DuckDB file: {first_line(cause)}")
+        cause = cause.__cause__ or cause.__context__
+    return None
+
+
+def _is_full(cause: BaseException) -> bool:
+    if isinstance(cause, duckdb.Error):
+        return "No space left" in str(cause) or "File too large" in str(cause)
+    return isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)

@@ -1,0 +1,22 @@
+select
+    restatements.date,
+    restatements.organization_id,
+    organizations.organization_name,
+    restatements.restatement,
+    restatements.seen_on,
+    cast(
+        {{ dbt.datediff('restatements.date', 'restatements.seen_on', 'day') }} as {{ dbt.type_int() }}  -- noqa: LT05
+    ) as days_after,
+    restatements.was_amount as was_cost,
+    restatements.is_amount as is_cost,
+    cast(restatements.is_amount - restatements.was_amount as {{ money() }}) as change,
+    {{ ratio('restatements.is_amount - restatements.was_amount', 'restatements.was_amount') }}
+        as change_share,
+    restatements.was_row_count,
+    restatements.is_row_count,
+    restatements.restatement = max(restatements.restatement) over (
+        partition by restatements.organization_id, restatements.date
+    ) as is_last
+from {{ source('openai_raw', 'cost_restatements') }} as restatements
+left join {{ ref('int_organizations') }} as organizations
+    on restatements.organization_id = organizations.organization_id

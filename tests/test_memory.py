@@ -1,0 +1,238 @@
+"""What a load remembers of an organization: pure, and through a real warehouse."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pyarrow as pa
+import pytest
+from conftest import TODAY, days_ago
+from test_awkward_replies import Awkward, every_day, loaded_days, users_apart_before
+from test_source import DAY, OtherOrganization, charge, requests_for_costs
+
+from openai_costs_source.demo import Organization
+from openai_costs_source.demo_api import DemoApi
+from openai_costs_source.memory import TRIED_AGAIN_AFTER, Memory
+from openai_costs_source.rows import COST_DAYS
+from openai_costs_source.windows import NEVER, History
+
+NOON = datetime.combine(TODAY, datetime.min.time(), UTC) + timedelta(hours=12)
+ALL = "project_id,user_id,api_key_id,line_item"
+
+
+def ledger(amount, rows=3, by=ALL, day=DAY, is_closed=True, loaded_at=NOON):
+    row = {
+        "organization_id": "org-1",
+        "date": day,
+        "loaded_at": loaded_at,
+        "is_closed": is_closed,
+        "grouped_by": by,
+        "row_count": rows,
+        "row_amount": Decimal(amount),
+    }
+    return [pa.Table.from_pylist([row], schema=COST_DAYS)]
+
+
+def restated(memory, *day, **fields):
+    return [
+        (row["restatement"], row["was_amount"], row["is_amount"])
+        for row in memory.restatements(ledger(*day, **fields)).to_pylist()
+    ]
+
+
+def test_day_seen_for_the_first_time_is_no_restatement():
+    assert restated(Memory(), "1.5") == []
+
+
+def test_day_that_comes_back_the_same_is_no_restatement():
+    memory = Memory()
+    restated(memory, "1.5")
+    assert restated(memory, "1.50") == []
+
+
+def test_each_change_of_a_day_is_logged_with_what_it_came_to_before():
+    memory = Memory()
+    restated(memory, "1.5")
+    assert restated(memory, "2") == [(1, Decimal("1.5"), Decimal(2))]
+    assert restated(memory, "1.5") == [(2, Decimal(2), Decimal("1.5"))]
+
+
+def test_day_that_was_still_open_is_not_restated_by_its_end():
+    memory = Memory()
+    restated(memory, "1.5", is_closed=False)
+    assert restated(memory, "2") == []
+
+
+def test_day_split_into_other_rows_is_restated_though_it_comes_to_the_same():
+    memory = Memory()
+    restated(memory, "1.5", rows=3)
+    assert restated(memory, "1.5", rows=4) == [(1, Decimal("1.5"), Decimal("1.5"))]
+
+
+def test_another_grouping_is_no_restatement_for_its_rows_and_their_rounding():
+    memory = Memory()
+    restated(memory, "1.5", rows=3)
+    assert restated(memory, "1.500000000000000002", rows=2, by="line_item") == []
+    assert len(restated(memory, "1.51", rows=3)) == 1
+
+
+def test_restatement_tells_both_loads():
+    memory = Memory()
+    restated(memory, "1.5", loaded_at=NOON)
+    later = NOON + timedelta(days=2)
+    (row,) = memory.restatements(ledger("2", loaded_at=later)).to_pylist()
+    assert (row["was_loaded_at"], row["seen_at"], row["seen_on"]) == (NOON, later, later.date())
+
+
+def test_memory_survives_the_state():
+    memory = Memory(
+        history=History(days_ago(40), TODAY),
+        first_told={"user_id": NEVER, "api_key_id": days_ago(9)},
+        learned_on=TODAY,
+        earliest_day=days_ago(180),
+        earliest_seen_on=days_ago(3),
+    )
+    restated(memory, "0.000000000000000001")
+    restated(memory, "12345678901234567890.123456789012345678")
+    state = json.loads(json.dumps(memory.as_state()))
+    assert Memory.from_state(state, TODAY) == memory
+
+
+def test_what_was_refused_is_tried_again_after_a_while():
+    memory = Memory(first_told={"user_id": NEVER}, learned_on=TODAY)
+    state = memory.as_state()
+    almost = TODAY + TRIED_AGAIN_AFTER - timedelta(days=1)
+    assert Memory.from_state(state, almost).first_told == {"user_id": NEVER}
+    assert Memory.from_state(state, TODAY + TRIED_AGAIN_AFTER).first_told == {}
+
+
+def test_learning_the_same_again_does_not_put_off_the_next_try():
+    memory = Memory(first_told={"user_id": NEVER}, learned_on=days_ago(20))
+    memory.learn({"user_id": NEVER}, TODAY)
+    assert memory.learned_on == days_ago(20)
+
+
+def test_days_before_the_first_one_kept_are_forgotten():
+    memory = Memory(history=History(days_ago(90), TODAY))
+    restated(memory, "1", day=days_ago(31))
+    restated(memory, "1", day=days_ago(30))
+    memory.forget_before(days_ago(30))
+    assert list(memory.closed_days) == [days_ago(30)]
+    assert memory.history == History(days_ago(30), TODAY)
+
+
+def logged(warehouse):
+    return warehouse.rows("""
+        select date, restatement, was_amount, is_amount from openai_raw.cost_restatements
+        order by date, restatement
+    """)
+
+
+def test_every_past_figure_of_a_restated_day_is_kept(api, warehouse):
+    for amount in ("1.5", "1.75", "1.75", "1.25"):
+        api.overrides[DAY] = [charge(amount)]
+        warehouse.load(api, since=days_ago(6))
+    api.overrides[DAY] = []
+    warehouse.load(api, since=days_ago(6))
+    assert logged(warehouse) == [
+        (DAY, 1, Decimal("1.5"), Decimal("1.75")),
+        (DAY, 2, Decimal("1.75"), Decimal("1.25")),
+        (DAY, 3, Decimal("1.25"), Decimal(0)),
+    ]
+
+
+def test_day_that_does_not_add_up_is_not_logged_as_restated(api, organization, warehouse):
+    warehouse.load(api, since=days_ago(6))
+    with DemoApi(organization, traps=["row-is-missing"]) as odd:
+        warehouse.load(odd, since=days_ago(6))
+    assert logged(warehouse) == []
+
+
+def test_restatements_of_one_organization_leave_those_of_another(api, warehouse):
+    with DemoApi(OtherOrganization(TODAY), overrides={}) as other:
+        for amount in ("1", "2"):
+            for each in (api, other):
+                each.overrides[DAY] = [charge(amount)]
+                warehouse.load(each, since=days_ago(6))
+    assert len(logged(warehouse)) == 2
+
+
+@pytest.fixture
+def awkward(organization):
+    with Awkward(organization, overrides={}) as api:
+        yield api
+
+
+def test_refusal_is_remembered_and_not_provoked_again(awkward, warehouse):
+    awkward.bend = users_apart_before(TODAY + timedelta(days=1))
+    warehouse.load(awkward)
+    awkward.requests.clear()
+    warehouse.load(awkward)
+    groupings = [sorted(query.get("group_by", [])) for query in requests_for_costs(awkward)]
+    assert groupings == [
+        [],
+        ["api_key_id", "line_item", "project_id"],
+        ["line_item", "user_id"],
+    ]
+
+
+def test_first_day_with_users_is_remembered_for_later_days(awkward, warehouse):
+    awkward.bend = users_apart_before(days_ago(20))
+    warehouse.load(awkward)
+    awkward.requests.clear()
+    warehouse.load(awkward)
+    assert len(requests_for_costs(awkward)) == 4
+    split = warehouse.rows("""
+        select max(date) from openai_raw.costs where grouped_by not like '%user_id%'
+    """)
+    assert split == [(days_ago(21),)]
+
+
+def test_named_days_are_asked_for_as_they_can_be_had_now(awkward, api, warehouse):
+    awkward.bend = users_apart_before(TODAY + timedelta(days=1))
+    warehouse.load(awkward)
+    warehouse.load(api, since=days_ago(5))
+    detail = "select distinct grouped_by from openai_raw.cost_days where date >= "
+    assert warehouse.rows(f"{detail} '{days_ago(5)}'") == [(ALL,)]
+
+
+def test_how_far_back_openai_tells_is_remembered(api, organization, warehouse):
+    warehouse.load(api)
+    warehouse.load(api)
+    known = "select organization_id, earliest_day, earliest_seen_on from openai_raw.organizations"
+    assert warehouse.rows(known) == [(organization.id, organization.earliest, TODAY)]
+
+
+class Forgotten(Organization):
+    """The same organization, of which OpenAI tells the last days alone."""
+
+    def __init__(self, today):
+        super().__init__(today)
+        self.earliest = days_ago(60)
+
+
+def test_days_under_the_name_in_a_header_take_the_id_even_where_openai_forgot_them(
+    organization, warehouse, tmp_path
+):
+    from conftest import run_pipeline
+    from test_command import KEY
+
+    settings = {
+        "cwd": tmp_path,
+        "DESTINATION__DUCKDB__CREDENTIALS": str(warehouse.path),
+        **KEY,
+    }
+    nothing = {day: [] for day in every_day(days_ago(180))}
+    with DemoApi(organization, overrides=nothing) as api:
+        run_pipeline("load", OPENAI_BASE_URL=api.base_url, **settings)
+        names = "select distinct organization_id from openai_raw.cost_days"
+        assert warehouse.rows(names) == [(organization.slug,)]
+        api.organization = Forgotten(TODAY)
+        api.overrides[days_ago(1)] = [charge(str(n)) for n in range(1, 40)]
+        result = run_pipeline("load", OPENAI_BASE_URL=api.base_url, **settings)
+    assert result.returncode == 0, result.stderr
+    assert warehouse.rows(names) == [(organization.id,)]
+    assert loaded_days(warehouse) == every_day(days_ago(180))
+    for table in ("users", "projects", "api_keys", "organizations"):
+        whose = f"select distinct organization_id from openai_raw.{table}"
+        assert warehouse.rows(whose) == [(organization.id,)]
