@@ -1,6 +1,7 @@
 """What the README says is so: its commands, queries, tables and settings."""
 
 import re
+import shutil
 
 import duckdb
 import pytest
@@ -18,9 +19,13 @@ def blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
-@pytest.fixture
-def demo_warehouse(demo):
-    folder, _ = demo
+@pytest.fixture(scope="module")
+def demo_warehouse(demo, tmp_path_factory):
+    """The demo's warehouse a run later, with some days restated."""
+    folder = tmp_path_factory.mktemp("restated")
+    shutil.copy(demo[0] / "demo.duckdb", folder)
+    result = run_pipeline("--demo", "--trap", "restated", cwd=folder)
+    assert result.returncode == 0, result.stderr
     with duckdb.connect(str(folder / "demo.duckdb"), read_only=True) as connection:
         yield connection
 
@@ -41,7 +46,7 @@ COMMANDS = re.findall(r"^\| `python pipeline\.py ?(.*?)` \|", README, re.MULTILI
 @pytest.mark.parametrize("arguments", COMMANDS)
 def test_command_in_the_readme_runs(api, tmp_path, arguments):
     settings = {"OPENAI_BASE_URL": api.base_url, "OPENAI_ADMIN_KEY": DEMO_ADMIN_KEY}
-    if arguments == "models":
+    if arguments.split()[:1] and arguments.split()[0] in ("models", "status", "forget"):
         assert run_pipeline("load", cwd=tmp_path, **settings).returncode == 0
     result = run_pipeline(*arguments.split(), cwd=tmp_path, **settings)
     assert result.returncode == 0, result.stderr
@@ -49,7 +54,8 @@ def test_command_in_the_readme_runs(api, tmp_path, arguments):
 
 def test_every_command_of_the_help_is_in_the_readme(tmp_path):
     shown = run_pipeline("--help", cwd=tmp_path).stdout
-    for option in re.findall(r"(?<=[ {,])(--[a-z]+|load|models)\b", shown):
+    commands = "load|models|check|status|forget"
+    for option in re.findall(rf"(?<=[ {{,])(--[a-z]+|{commands})\b", shown):
         assert option == "--help" or f"{option}" in README
 
 
