@@ -166,7 +166,13 @@ def check(file: Path, api: dict[str, str], is_json: bool) -> int:
     url = api_url(api.get("base_url") or setting("sources.openai_costs.base_url"))
     with progress("Asking OpenAI"):
         for n, key in enumerate(admin_keys, start=1):
-            found = examine(key, url, datetime.now(UTC).date())
+            found: list[Finding] = []
+            try:
+                openai_costs(admin_key=key, base_url=url)
+                found.extend(examine(key, url, datetime.now(UTC).date()))
+            except OpenAICostsError as error:
+                kind = "settings" if error.is_wrong_use else "OpenAI"
+                found.append(Finding(kind, "failed", error.said, error.remedy))
             findings += [replace(each, key=n if len(admin_keys) > 1 else None) for each in found]
     findings += [warehouse.examined(file), models.examined(file)]
     print_findings(output, findings, is_json)

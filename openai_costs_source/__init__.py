@@ -408,7 +408,7 @@ def _days_of(ids: set[str], days: Stretch) -> str:
 
 def _restatement_of(ids: set[str], restated: dict[str, Any]) -> str:
     """SQL for this restatement of a day, which a load that was killed may have logged before."""
-    number = f"restatement >= {restated['restatement']}"
+    number = f"restatement = {restated['restatement']}"
     return f"({_is_one_of(ids)} AND date = DATE '{restated['date']}' AND {number})"
 
 

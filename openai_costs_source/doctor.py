@@ -45,6 +45,9 @@ def examine(key: str, base_url: str, today: date) -> Iterator[Finding]:
         organization.read_totals(Stretch(FIRST_DAY, today + ONE_DAY))
     except OpenAICostsError as error:
         yield Finding("costs", "failed", error.said, error.remedy)
+        if error.is_missing_permission:
+            # Each endpoint has a permission of its own.
+            yield from _names(client)
         return
     yield Finding("costs", "ok", "The key reads them.")
     yield _whose(organization, today)
