@@ -10,11 +10,14 @@ from openai_costs_source.pages import Bucket
 from openai_costs_source.windows import (
     FIRST_DAY,
     GROUP_BY,
+    NEVER,
     History,
     Stretch,
     after_loading,
     after_refusal,
+    cut,
     days_to_load,
+    earliest_day,
     untold_days,
 )
 
@@ -353,6 +356,36 @@ def test_grouping_that_holds_no_such_pair_cannot_be_helped(group_by):
 
 def test_refusal_of_another_kind_cannot_be_helped():
     assert after_refusal(stretch(), "limit must be at most 180.", None, "limit") is None
+
+
+# What refusals taught
+
+
+def test_stretch_is_cut_where_each_dimension_begins_to_be_told():
+    users_from, keys_from = date(2025, 12, 4), date(2025, 12, 8)
+    assert cut(stretch(), {"user_id": users_from, "api_key_id": keys_from}) == [
+        stretch(until=users_from, group_by=("project_id", "line_item")),
+        stretch(since=users_from, until=keys_from, group_by=WITHOUT_KEY),
+        stretch(since=keys_from),
+    ]
+
+
+def test_dimension_that_is_told_on_no_day_is_left_out():
+    assert cut(stretch(), {"user_id": NEVER}) == [stretch(group_by=WITHOUT_USER)]
+
+
+def test_users_without_projects_are_told_of_all_days():
+    by_user = stretch(group_by=("user_id", "line_item"))
+    assert cut(by_user, {"user_id": NEVER}) == [by_user]
+
+
+@pytest.mark.parametrize("first", [date(2025, 11, 1), date(2025, 12, 1)])
+def test_stretch_that_begins_with_a_dimension_stays_whole(first):
+    assert cut(stretch(), {"api_key_id": first}) == [stretch()]
+
+
+def test_refusal_that_names_no_day_of_the_calendar_teaches_nothing():
+    assert earliest_day(HORIZON.format("2025-13-45"), "reporting_lookback_exceeded") is None
 
 
 # Refusals: properties
