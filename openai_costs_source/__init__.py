@@ -188,12 +188,17 @@ def openai_costs(
             if first_id != header and header in memories:
                 # All is asked for again: days stored under the name in the header take the id.
                 memory.history = None
-            # Who names days wants them as they can be had now.
-            organization.first_told = {} if since or until else memory.first_told
             due = days_to_load(today, memory.history, trailing, first_day, since, until)
             if first_kept and due.since < first_kept:
                 due = replace(due, since=min(first_kept, due.until))
             stretch = _reaching_back(organization, due, dimensions)
+            # Who names days wants them as they can be had now.
+            is_named = since is not None or until is not None
+            organization.first_told = {
+                name: first
+                for name, first in memory.first_told.items()
+                if first <= stretch.since or not is_named
+            }
             if organization.earliest_day:
                 memory.see_horizon(organization.earliest_day, today)
             pages = organization.agreeing_costs(stretch)
