@@ -99,13 +99,6 @@ REFETCH_DAYS = 35
 UNKNOWN = "unknown"
 """The organization that nothing names, where there is only one key."""
 
-_BESIDES = {
-    "costs_by_user": rows.COSTS_BY_USER,
-    "cost_days": rows.COST_DAYS,
-    "cost_restatements": rows.COST_RESTATEMENTS,
-    "organizations": rows.ORGANIZATIONS,
-}
-
 # The names of today over those of yesterday; what a listing no longer holds stays.
 _LATEST: Any = {"disposition": "merge", "strategy": "upsert"}
 _KEY = ("organization_id", "id")
@@ -178,10 +171,7 @@ def openai_costs(
         belongs to a day is replaced together."""
         state = dlt.current.source_state()
         memories = state.setdefault("organizations", {})
-        besides = {name: [schema.empty_table()] for name, schema in _BESIDES.items()}
-        pruned = [f"date < DATE '{first_kept}'"] if first_kept else []
-        scopes, changed = list(pruned), list(pruned)
-        named = []
+        besides = _Besides(first_kept)
         for organization, first_id in identified():
             header = organization.id_in_header or UNKNOWN
             memory = Memory.from_state(memories.get(first_id) or memories.get(header), today)
@@ -199,8 +189,6 @@ def openai_costs(
                 for name, first in memory.first_told.items()
                 if first <= stretch.since or not is_named
             }
-            if organization.earliest_day:
-                memory.see_horizon(organization.earliest_day, today)
             pages = organization.agreeing_costs(stretch)
             if not organization.id_in_rows:
                 # An organization without rows is small, and a later page may still name it.
@@ -210,31 +198,18 @@ def openai_costs(
             without_users: list[date] = []
             for asked, page in pages:
                 whose = (organization_id, organization.name, asked.group_by, now)
-                found = rows.cost_rows(page, organization_id, asked.group_by, now)
-                yield covered("costs", found)
                 ledger.append(rows.cost_day_rows(page, *whose, organization.totals))
                 if "user_id" in set(dimensions) - set(asked.group_by):
                     without_users += [bucket.day for bucket in page.buckets]
+                found = rows.cost_rows(page, organization_id, asked.group_by, now)
+                yield covered("costs", found)
             for page in _by_user(organization, without_users):
-                whose_users = (organization_id, BY_USER, now, rows.COSTS_BY_USER)
-                found = rows.cost_rows(page, *whose_users)
-                besides["costs_by_user"].append(covered("costs_by_user", found))
-            besides["cost_days"] += ledger
-            restatements = memory.restatements(ledger)
-            besides["cost_restatements"].append(restatements)
+                found = rows.cost_rows(page, organization_id, BY_USER, now, rows.COSTS_BY_USER)
+                besides.costs_by_user.append(covered("costs_by_user", found))
             # Days that were loaded when only the header named the organization are its days too.
-            former = {organization_id, header, first_id}
-            told = [day for table in ledger for day in table["date"].to_pylist()]
-            scopes += [_days_of(former, days) for days in stretches(told)]
-            changed += [_restatement_of(former, each) for each in restatements.to_pylist()]
-            named.append(_is_one_of(former))
-            for day in sorted(organization.odd_days):
-                log.error(
-                    "The rows of %s do not add up to OpenAI's own total of that day: what was "
-                    "stored of it stays, and the next run asks again.",
-                    day,
-                )
-            memory.learn(dict(organization.first_told), today)
+            besides.add(ledger, memory.restatements(ledger), {organization_id, first_id, header})
+
+            memory.learn(organization.first_told, organization.earliest_day, today)
             if organization_id != first_id:
                 memory.history = None  # As above, in the next run.
             if history := after_loading(due, today, memory.history, first_day):
@@ -243,9 +218,7 @@ def openai_costs(
                 memory.forget_before(first_kept)
             memories.pop(header, None)
             memories[organization_id] = memory.as_state()
-            if loaded is not None:
-                loaded.add(organization_id)
-            besides["organizations"].append(
+            besides.organizations.append(
                 rows.organization_row(
                     organization_id,
                     organization.id_in_header,
@@ -254,10 +227,15 @@ def openai_costs(
                     now,
                 )
             )
-        yield _replacing_rows(rows.COSTS.empty_table(), scopes)
-        own_scopes = {"cost_restatements": changed, "organizations": named}
-        for name, tables in besides.items():
-            yield _replacing_rows(pa.concat_tables(tables), own_scopes.get(name, scopes), name)
+            for day in sorted(organization.odd_days):
+                log.error(
+                    "The rows of %s do not add up to OpenAI's own total of that day: what was "
+                    "stored of it stays, and the next run asks again.",
+                    day,
+                )
+            if loaded is not None:
+                loaded.add(organization_id)
+        yield from besides.replacing()
 
     @dlt.resource(write_disposition=_LATEST, primary_key=_KEY)
     def projects() -> Iterator[pa.Table]:
@@ -394,15 +372,46 @@ def _nothing_listed(error: OpenAICostsError) -> list[dict[str, Any]]:
     return []
 
 
+class _Besides:
+    """The tables that are loaded with `costs`, and which rows they replace, as SQL."""
+
+    def __init__(self, first_kept: date | None) -> None:
+        self.costs_by_user = [rows.COSTS_BY_USER.empty_table()]
+        self.cost_days = [rows.COST_DAYS.empty_table()]
+        self.cost_restatements = [rows.COST_RESTATEMENTS.empty_table()]
+        self.organizations = [rows.ORGANIZATIONS.empty_table()]
+        pruned = [f"date < DATE '{first_kept}'"] if first_kept else []
+        self._days, self._restatements = list(pruned), list(pruned)
+        self._organizations: list[str] = []
+
+    def add(self, ledger: list[pa.Table], restatements: pa.Table, ids: set[str]) -> None:
+        """The days of an organization, which may be stored under each of these ids."""
+        self.cost_days += ledger
+        self.cost_restatements.append(restatements)
+        told = (day for table in ledger for day in table["date"].to_pylist())
+        self._days += [_days_of(ids, days) for days in stretches(told)]
+        self._restatements += [_restatement_of(ids, each) for each in restatements.to_pylist()]
+        self._organizations.append(_is_one_of(ids))
+
+    def replacing(self) -> Iterator[Any]:
+        """The tables as dlt takes them, and what `costs` replaces."""
+        yield _replacing_rows([rows.COSTS.empty_table()], self._days)
+        yield _replacing_rows(self.costs_by_user, self._days, "costs_by_user")
+        yield _replacing_rows(self.cost_days, self._days, "cost_days")
+        yield _replacing_rows(self.cost_restatements, self._restatements, "cost_restatements")
+        yield _replacing_rows(self.organizations, self._organizations, "organizations")
+
+
 def _replacing(scopes: list[str]) -> Any:
     """The merge that deletes the rows of these days and inserts what was loaded."""
     scope = " OR ".join(scopes) or "1 = 0"
     return {"disposition": "merge", "strategy": "delete-insert", "destination_scope": scope}
 
 
-def _replacing_rows(table: pa.Table, scopes: list[str], table_name: str | None = None) -> Any:
-    hints = dlt.mark.make_hints(table_name=table_name, write_disposition=_replacing(scopes))
-    return dlt.mark.with_hints(table, hints, create_table_variant=table_name is not None)
+def _replacing_rows(tables: list[pa.Table], scopes: list[str], name: str | None = None) -> Any:
+    hints = dlt.mark.make_hints(table_name=name, write_disposition=_replacing(scopes))
+    whole = pa.concat_tables(tables)
+    return dlt.mark.with_hints(whole, hints, create_table_variant=name is not None)
 
 
 def _days_of(ids: set[str], days: Stretch) -> str:

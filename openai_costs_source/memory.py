@@ -6,7 +6,7 @@ warehouse, is found out afresh by the next one, and no restatement is lost or to
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -54,13 +54,12 @@ class Memory:
     earliest_seen_on: date | None = None
     closed_days: dict[date, Figure] = field(default_factory=dict)
 
-    def learn(self, first_told: dict[str, date], today: date) -> None:
-        """What this load was refused; what it did not need to ask stays remembered."""
+    def learn(self, first_told: Mapping[str, date], earliest_day: date | None, today: date) -> None:
+        """What this load was refused; None where it did not reach as far back as that."""
         if first_told != self.first_told:
             self.first_told, self.learned_on = dict(first_told), today
-
-    def see_horizon(self, earliest_day: date, today: date) -> None:
-        self.earliest_day, self.earliest_seen_on = earliest_day, today
+        if earliest_day:
+            self.earliest_day, self.earliest_seen_on = earliest_day, today
 
     def restatements(self, ledger: Iterable[pa.Table]) -> pa.Table:
         """The rows of `cost_restatements` for the closed days of the ledger that changed."""

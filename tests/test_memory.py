@@ -108,7 +108,7 @@ def test_what_was_refused_is_tried_again_after_a_while():
 
 def test_learning_the_same_again_does_not_put_off_the_next_try():
     memory = Memory(first_told={"user_id": NEVER}, learned_on=days_ago(20))
-    memory.learn({"user_id": NEVER}, TODAY)
+    memory.learn({"user_id": NEVER}, None, TODAY)
     assert memory.learned_on == days_ago(20)
 
 
