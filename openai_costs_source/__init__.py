@@ -63,7 +63,7 @@ from openai_costs_source.client import (
     OpenAICostsError,
     checked_key,
 )
-from openai_costs_source.memory import Memory
+from openai_costs_source.memory import Memory, microseconds
 from openai_costs_source.organization import Organization
 from openai_costs_source.pages import Page
 from openai_costs_source.privacy import USER_EMAILS, cover
@@ -169,6 +169,7 @@ def openai_costs(
     def costs() -> Iterator[Any]:
         """Also loads `costs_by_user`, `cost_days`, `cost_restatements` and `organizations`: what
         belongs to a day is replaced together."""
+        _replace_in_transactions()
         state = dlt.current.source_state()
         memories = state.setdefault("organizations", {})
         besides = _Besides(first_kept)
@@ -207,7 +208,9 @@ def openai_costs(
                 found = rows.cost_rows(page, organization_id, BY_USER, now, rows.COSTS_BY_USER)
                 besides.costs_by_user.append(covered("costs_by_user", found))
             # Days that were loaded when only the header named the organization are its days too.
-            besides.add(ledger, memory.restatements(ledger), {organization_id, first_id, header})
+            ids = {organization_id, first_id, header}
+            besides.add(ids, ledger, memory.restatements(ledger), memory.loaded_at)
+            memory.loaded_at = now
 
             memory.learn(organization.first_told, organization.earliest_day, today)
             if organization_id != first_id:
@@ -372,6 +375,17 @@ def _nothing_listed(error: OpenAICostsError) -> list[dict[str, Any]]:
     return []
 
 
+def _replace_in_transactions() -> None:
+    """Make dlt delete and insert a day in one transaction, where the destination has them.
+
+    dlt 1.31 leaves it unsaid for most whether they do, and then commits after each statement: a
+    process killed between the two would lose the days.
+    """
+    destination = dlt.current.pipeline().destination
+    if destination and destination.capabilities().supports_ddl_transactions:
+        destination.caps_params.setdefault("supports_transactions", True)
+
+
 class _Besides:
     """The tables that are loaded with `costs`, and which rows they replace, as SQL."""
 
@@ -384,13 +398,22 @@ class _Besides:
         self._days, self._restatements = list(pruned), list(pruned)
         self._organizations: list[str] = []
 
-    def add(self, ledger: list[pa.Table], restatements: pa.Table, ids: set[str]) -> None:
-        """The days of an organization, which may be stored under each of these ids."""
+    def add(
+        self,
+        ids: set[str],
+        ledger: list[pa.Table],
+        restatements: pa.Table,
+        completed: datetime | None,
+    ) -> None:
+        """The days of an organization, which may be stored under each of these ids; `completed` is
+        its last load that was: what is logged since then, a load that was killed has logged."""
         self.cost_days += ledger
         self.cost_restatements.append(restatements)
         told = (day for table in ledger for day in table["date"].to_pylist())
         self._days += [_days_of(ids, days) for days in stretches(told)]
-        self._restatements += [_restatement_of(ids, each) for each in restatements.to_pylist()]
+        if completed:
+            since = f"seen_us > {microseconds(completed)}"
+            self._restatements.append(f"({_is_one_of(ids)} AND {since})")
         self._organizations.append(_is_one_of(ids))
 
     def replacing(self) -> Iterator[Any]:
@@ -418,12 +441,6 @@ def _days_of(ids: set[str], days: Stretch) -> str:
     """SQL for one organization's days."""
     between = f"DATE '{days.since}' AND DATE '{days.until - ONE_DAY}'"
     return f"({_is_one_of(ids)} AND date BETWEEN {between})"
-
-
-def _restatement_of(ids: set[str], restated: dict[str, Any]) -> str:
-    """SQL for this restatement of a day, which a load that was killed may have logged before."""
-    number = f"restatement = {restated['restatement']}"
-    return f"({_is_one_of(ids)} AND date = DATE '{restated['date']}' AND {number})"
 
 
 def _is_one_of(ids: set[str]) -> str:

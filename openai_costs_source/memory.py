@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -23,13 +23,12 @@ TRIED_AGAIN_AFTER = timedelta(days=30)
 
 @dataclass(frozen=True)
 class Figure:
-    """What a closed day came to when it was last loaded; `restatements` counts its changes."""
+    """What a closed day came to when it was last loaded."""
 
     amount: Decimal
     row_count: int
     grouped_by: str
     loaded_at: datetime
-    restatements: int = 0
 
     def differs(self, other: Figure) -> bool:
         """By more than another grouping explains, whose rows are rounded one by one."""
@@ -44,7 +43,8 @@ class Memory:
     """Of one organization.
 
     `first_told` is, by dimension, the first day that tells it, as refusals taught on `learned_on`.
-    `earliest_day` is how far back OpenAI's own history reached on `earliest_seen_on`.
+    `earliest_day` is how far back OpenAI's own history reached on `earliest_seen_on`. `loaded_at` is
+    the last load that was completed.
     """
 
     history: History | None = None
@@ -53,6 +53,7 @@ class Memory:
     earliest_day: date | None = None
     earliest_seen_on: date | None = None
     closed_days: dict[date, Figure] = field(default_factory=dict)
+    loaded_at: datetime | None = None
 
     def learn(self, first_told: Mapping[str, date], earliest_day: date | None, today: date) -> None:
         """What this load was refused; None where it did not reach as far back as that."""
@@ -67,11 +68,8 @@ class Memory:
         for day in (day for table in ledger for day in table.to_pylist() if day["is_closed"]):
             was = self.closed_days.get(day["date"])
             now = Figure(*(day[k] for k in ("row_amount", "row_count", "grouped_by", "loaded_at")))
-            if was:
-                is_restated = was.differs(now)
-                now = Figure(**{**vars(now), "restatements": was.restatements + is_restated})
-                if is_restated:
-                    changes.append(_restatement(day["organization_id"], day["date"], was, now))
+            if was and was.differs(now):
+                changes.append(_restatement(day["organization_id"], day["date"], was, now))
             self.closed_days[day["date"]] = now
         return pa.Table.from_pylist(changes, schema=COST_RESTATEMENTS)
 
@@ -91,10 +89,10 @@ class Memory:
                     figure.row_count,
                     figure.grouped_by,
                     figure.loaded_at.isoformat(),
-                    figure.restatements,
                 ]
                 for day, figure in self.closed_days.items()
             },
+            "loaded_at": self.loaded_at.isoformat() if self.loaded_at else None,
         }
 
     @classmethod
@@ -107,9 +105,10 @@ class Memory:
             first_told={name: _day(day) for name, day in state["first_told"].items()},
             **{name: _day(state[name]) if state[name] else None for name in _DAYS},
             closed_days={
-                _day(day): Figure(Decimal(amount), rows, by, datetime.fromisoformat(at), count)
-                for day, (amount, rows, by, at, count) in state["closed_days"].items()
+                _day(day): Figure(Decimal(amount), rows, by, datetime.fromisoformat(at))
+                for day, (amount, rows, by, at) in state["closed_days"].items()
             },
+            loaded_at=datetime.fromisoformat(state["loaded_at"]) if state["loaded_at"] else None,
         )
         if memory.learned_on and today - memory.learned_on >= TRIED_AGAIN_AFTER:
             memory.first_told, memory.learned_on = {}, None
@@ -124,11 +123,15 @@ def _text(day: date | None) -> str | None:
     return day.isoformat() if day else None
 
 
+def microseconds(moment: datetime) -> int:
+    """Since 1970, for comparisons in SQL that no session's time zone can shift."""
+    return (moment - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1)
+
+
 def _restatement(organization_id: str, day: date, was: Figure, now: Figure) -> dict[str, Any]:
     return {
         "organization_id": organization_id,
         "date": day,
-        "restatement": now.restatements,
         "was_amount": was.amount,
         "is_amount": now.amount,
         "was_row_count": was.row_count,
@@ -136,4 +139,5 @@ def _restatement(organization_id: str, day: date, was: Figure, now: Figure) -> d
         "was_loaded_at": was.loaded_at,
         "seen_at": now.loaded_at,
         "seen_on": now.loaded_at.date(),
+        "seen_us": microseconds(now.loaded_at),
     }

@@ -72,7 +72,6 @@ COST_RESTATEMENTS = pa.schema(
     [
         ("organization_id", pa.string()),
         ("date", pa.date32()),
-        ("restatement", pa.int64()),
         ("was_amount", MONEY),
         ("is_amount", MONEY),
         ("was_row_count", pa.int64()),
@@ -80,10 +79,11 @@ COST_RESTATEMENTS = pa.schema(
         ("was_loaded_at", INSTANT),
         ("seen_at", INSTANT),
         ("seen_on", pa.date32()),
+        ("seen_us", pa.int64()),
     ]
 )
-"""One row each time that a closed day came back different, numbered from 1 for each day: what it
-came to when it was loaded before, and what it comes to now."""
+"""One row each time that a closed day came back different: what it came to when it was loaded
+before, and what it comes to now. `seen_on` and `seen_us` (microseconds since 1970) are `seen_at`."""
 
 ORGANIZATIONS = pa.schema(
     [

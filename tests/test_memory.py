@@ -35,7 +35,7 @@ def ledger(amount, rows=3, by=ALL, day=DAY, is_closed=True, loaded_at=NOON):
 
 def restated(memory, *day, **fields):
     return [
-        (row["restatement"], row["was_amount"], row["is_amount"])
+        (row["was_amount"], row["is_amount"])
         for row in memory.restatements(ledger(*day, **fields)).to_pylist()
     ]
 
@@ -53,8 +53,8 @@ def test_day_that_comes_back_the_same_is_no_restatement():
 def test_each_change_of_a_day_is_logged_with_what_it_came_to_before():
     memory = Memory()
     restated(memory, "1.5")
-    assert restated(memory, "2") == [(1, Decimal("1.5"), Decimal(2))]
-    assert restated(memory, "1.5") == [(2, Decimal(2), Decimal("1.5"))]
+    assert restated(memory, "2") == [(Decimal("1.5"), Decimal(2))]
+    assert restated(memory, "1.5") == [(Decimal(2), Decimal("1.5"))]
 
 
 def test_day_that_was_still_open_is_not_restated_by_its_end():
@@ -66,7 +66,7 @@ def test_day_that_was_still_open_is_not_restated_by_its_end():
 def test_day_split_into_other_rows_is_restated_though_it_comes_to_the_same():
     memory = Memory()
     restated(memory, "1.5", rows=3)
-    assert restated(memory, "1.5", rows=4) == [(1, Decimal("1.5"), Decimal("1.5"))]
+    assert restated(memory, "1.5", rows=4) == [(Decimal("1.5"), Decimal("1.5"))]
 
 
 def test_another_grouping_is_no_restatement_for_its_rows_and_their_rounding():
@@ -91,6 +91,7 @@ def test_memory_survives_the_state():
         learned_on=TODAY,
         earliest_day=days_ago(180),
         earliest_seen_on=days_ago(3),
+        loaded_at=NOON,
     )
     restated(memory, "0.000000000000000001")
     restated(memory, "12345678901234567890.123456789012345678")
@@ -123,8 +124,8 @@ def test_days_before_the_first_one_kept_are_forgotten():
 
 def logged(warehouse):
     return warehouse.rows("""
-        select date, restatement, was_amount, is_amount from openai_raw.cost_restatements
-        order by date, restatement
+        select date, was_amount, is_amount from openai_raw.cost_restatements
+        order by date, seen_us
     """)
 
 
@@ -135,9 +136,9 @@ def test_every_past_figure_of_a_restated_day_is_kept(api, warehouse):
     api.overrides[DAY] = []
     warehouse.load(api, since=days_ago(6))
     assert logged(warehouse) == [
-        (DAY, 1, Decimal("1.5"), Decimal("1.75")),
-        (DAY, 2, Decimal("1.75"), Decimal("1.25")),
-        (DAY, 3, Decimal("1.25"), Decimal(0)),
+        (DAY, Decimal("1.5"), Decimal("1.75")),
+        (DAY, Decimal("1.75"), Decimal("1.25")),
+        (DAY, Decimal("1.25"), Decimal(0)),
     ]
 
 

@@ -2,7 +2,9 @@ select
     restatements.date,
     restatements.organization_id,
     organizations.organization_name,
-    restatements.restatement,
+    row_number() over (
+        partition by restatements.organization_id, restatements.date order by restatements.seen_us
+    ) as restatement,
     restatements.seen_on,
     cast(
         {{ dbt.datediff('restatements.date', 'restatements.seen_on', 'day') }} as {{ dbt.type_int() }}  -- noqa: LT05
@@ -14,7 +16,7 @@ select
         as change_share,
     restatements.was_row_count,
     restatements.is_row_count,
-    restatements.restatement = max(restatements.restatement) over (
+    restatements.seen_us = max(restatements.seen_us) over (
         partition by restatements.organization_id, restatements.date
     ) as is_last
 from {{ source('openai_raw', 'cost_restatements') }} as restatements
