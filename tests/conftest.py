@@ -17,13 +17,22 @@ from openai_costs_source.demo_api import DEMO_ADMIN_KEY, DemoApi
 PROJECT = Path(__file__).resolve().parent.parent
 TODAY = datetime.now(UTC).date()
 SETTINGS = ("OPENAI_", "SOURCES__", "DESTINATION__", "DBT_", "RUNTIME__")
+OURS = ("DBT_TARGET_PATH", "DBT_LOG_PATH")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_dbt_target(tmp_path_factory):
+    """Tests run side by side, and dbt writes what it compiled into one folder."""
+    folder = tmp_path_factory.mktemp("dbt")
+    os.environ["DBT_TARGET_PATH"] = str(folder / "target")
+    os.environ["DBT_LOG_PATH"] = str(folder / "logs")
 
 
 @pytest.fixture(autouse=True)
 def own_world(monkeypatch, tmp_path):
     """No setting of this machine reaches a test, and no test leaves anything behind."""
     for name in list(os.environ):
-        if name.startswith(SETTINGS):
+        if name.startswith(SETTINGS) and name not in OURS:
             monkeypatch.delenv(name)
     monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
     monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "dlt"))
@@ -85,7 +94,7 @@ def days_ago(days):
 
 def run(*arguments, cwd, **environment):
     """Run a command of the project the way a person does; its exit code and what it printed."""
-    settings = {k: v for k, v in os.environ.items() if not k.startswith(SETTINGS)}
+    settings = {k: v for k, v in os.environ.items() if not k.startswith(SETTINGS) or k in OURS}
     return subprocess.run(
         [sys.executable, *map(str, arguments)],
         cwd=cwd,

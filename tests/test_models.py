@@ -23,8 +23,12 @@ def dbt(*arguments, warehouse):
     if not project.exists():
         leftovers = shutil.ignore_patterns("target", "logs")
         shutil.copytree(PROJECT / "dbt_project", project, ignore=leftovers)
-    path = str(warehouse.path)
-    return run("-m", "dbt.cli.main", *arguments, cwd=project, DESTINATION__DUCKDB__CREDENTIALS=path)
+    own = {
+        "DESTINATION__DUCKDB__CREDENTIALS": str(warehouse.path),
+        "DBT_TARGET_PATH": "target",
+        "DBT_LOG_PATH": "logs",
+    }
+    return run("-m", "dbt.cli.main", *arguments, cwd=project, **own)
 
 
 @pytest.fixture(scope="module")
