@@ -201,7 +201,8 @@ class Client:
     ) -> T:
         reply = self._get(path, params, ids, is_patient)
         try:
-            return decode(reply.content)
+            # A server may quote the key back.
+            return decode(reply.content.replace(self._key.encode(), b"[the key]"))
         except ValueError as error:
             kind = reply.headers.get("Content-Type", "no content type")
             raise self._error(
@@ -224,6 +225,10 @@ class Client:
         def waiting(state: RetryCallState) -> float:
             return (state.seconds_since_start or 0) + state.upcoming_sleep
 
+        def is_final(state: RetryCallState) -> bool:
+            error = state.outcome.exception() if state.outcome else None
+            return not is_patient and getattr(error, "status", None) is not None
+
         def tell(state: RetryCallState) -> None:
             self._seconds_left = seconds_left - waiting(state)
             error = state.outcome.exception() if state.outcome else None
@@ -235,7 +240,7 @@ class Client:
                 lambda error: isinstance(error, OpenAICostsError) and error.is_passing
             ),
             wait=_wait,
-            stop=lambda state: not is_patient or waiting(state) > seconds_left,
+            stop=lambda state: is_final(state) or waiting(state) > seconds_left,
             before_sleep=tell,
             sleep=time.sleep,
             reraise=True,
@@ -256,7 +261,7 @@ class Client:
             said = f"did not answer at {host} ({type(error).__name__})"
             raise self._error(path, said, is_passing=True) from None
         if organization := reply.headers.get("openai-organization"):
-            self.organization = organization
+            self.organization = organization.replace(self._key, "[the key]")
         with contextlib.suppress(TypeError, ValueError):
             told = parsedate_to_datetime(reply.headers.get("Date", ""))
             self.clock_error = datetime.now(UTC) - told
