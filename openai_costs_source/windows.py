@@ -96,7 +96,8 @@ def days_to_load(
 
     Days that a person names win. Otherwise all from `start_date` (without one: all that the API
     offers) until the warehouse holds it, then the trailing `refetch_days`, reaching further back
-    where the last run was longer ago than that, so that a pause leaves no gap.
+    where the last run was longer ago, so that a pause leaves no gap, and each day is read until it
+    is `refetch_days` old.
     """
     until = min(until or today + ONE_DAY, today + ONE_DAY)
     asked_from = start_date or FIRST_DAY
@@ -105,7 +106,9 @@ def days_to_load(
             since = asked_from
         else:
             trailing = today - timedelta(days=refetch_days)
-            since = max(min(trailing, history.first_open_day), asked_from)
+            # The last load read these while they could still change, and not since.
+            young = history.first_open_day - timedelta(days=max(refetch_days - 1, 0))
+            since = max(min(trailing, young), asked_from)
     return Stretch(since, max(until, since))
 
 

@@ -94,9 +94,14 @@ def test_daily_run_takes_the_trailing_days_and_today():
     assert days_to_load(TODAY, known, 35) == Stretch(days_before(TODAY, 35), TOMORROW)
 
 
-def test_run_after_a_long_pause_starts_at_the_first_open_day():
+def test_run_after_a_long_pause_starts_at_the_days_that_could_still_change_before_it():
     known = history(FIRST_DAY, days_before(TODAY, 61))
-    assert days_to_load(TODAY, known, 35) == Stretch(days_before(TODAY, 61), TOMORROW)
+    assert days_to_load(TODAY, known, 35) == Stretch(days_before(TODAY, 61 + 34), TOMORROW)
+
+
+def test_run_after_a_long_pause_without_trailing_days_starts_at_the_first_open_day():
+    known = history(FIRST_DAY, days_before(TODAY, 61))
+    assert days_to_load(TODAY, known, 0) == Stretch(days_before(TODAY, 61), TOMORROW)
 
 
 def test_run_without_trailing_days_still_takes_the_day_that_was_open():
