@@ -38,6 +38,7 @@ from command.terminal import INTERRUPTED, Stop, first_line, output, progress, sa
 from openai_costs_source import OpenAICostsError, api_url, openai_costs
 from openai_costs_source.demo_traps import TRAPS
 from openai_costs_source.doctor import Finding, examine
+from openai_costs_source.privacy import chosen
 from openai_costs_source.upkeep import cover_stored, forget, is_known, take_ids
 from reporting.findings import print_findings
 from reporting.status import print_status
@@ -120,7 +121,7 @@ def load_organization(file: Path, **settings: Any) -> bool:
         except BaseException as error:
             raise warehouse.foreseen(error, file) or error from None
         take_ids(pipeline)
-        cover_stored(pipeline, str(setting("sources.openai_costs.user_emails") or "plain"))
+        cover_stored(pipeline, chosen(setting("sources.openai_costs.user_emails")))
     return not shown.errors
 
 
@@ -160,7 +161,7 @@ def check(file: Path, api: dict[str, str], is_json: bool) -> int:
     findings: list[Finding] = []
     admin_keys: list[str] = []
     try:
-        admin_keys = keys(api.get("admin_key"))
+        admin_keys = keys(api.get("admin_key"), are_checked=False)
     except OpenAICostsError as error:
         findings.append(Finding("key", "failed", error.said, error.remedy))
     url = api_url(api.get("base_url") or setting("sources.openai_costs.base_url"))
@@ -168,16 +169,19 @@ def check(file: Path, api: dict[str, str], is_json: bool) -> int:
         for n, key in enumerate(admin_keys, start=1):
             found: list[Finding] = []
             try:
-                openai_costs(admin_key=key, base_url=url)
-                found.extend(examine(key, url, datetime.now(UTC).date()))
+                for each in examine(key, url, datetime.now(UTC).date()):
+                    found.append(each)
+                    if (each.check, each.status) == ("key", "ok"):
+                        # The settings are checked before anything is asked.
+                        openai_costs(admin_key=key, base_url=url)
             except OpenAICostsError as error:
                 kind = "settings" if error.is_wrong_use else "OpenAI"
                 found.append(Finding(kind, "failed", error.said, error.remedy))
             findings += [replace(each, key=n if len(admin_keys) > 1 else None) for each in found]
     findings += [warehouse.examined(file), models.examined(file)]
     print_findings(output, findings, is_json)
-    if not admin_keys:
-        return 2
+    if not any(finding.check == "costs" for finding in findings):
+        return 2  # Nothing could be asked.
     return 1 if any(finding.status == "failed" for finding in findings) else 0
 
 

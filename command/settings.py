@@ -9,7 +9,7 @@ import dlt
 from dlt.common.configuration.providers.toml import TomlProviderReadException
 
 from command.terminal import Stop
-from openai_costs_source import SETTINGS, admin_keys
+from openai_costs_source import SETTINGS, admin_keys, given_keys
 
 UnreadableSettings = TomlProviderReadException
 
@@ -18,9 +18,11 @@ def setting(name: str) -> Any:
     return dlt.secrets.get(name) or dlt.config.get(name)
 
 
-def keys(given: str | None) -> list[str]:
-    """The admin keys that are set, unless one is given. Raises OpenAICostsError where none is."""
-    return admin_keys(given or setting("sources.openai_costs.admin_key"))
+def keys(given: str | None, are_checked: bool = True) -> list[str]:
+    """The admin keys that are set, unless one is given. Raises OpenAICostsError where none is, or
+    where the form of one is wrong and they are to be checked."""
+    found = given or setting("sources.openai_costs.admin_key")
+    return admin_keys(found) if are_checked else given_keys(found)
 
 
 def refuse_unknown() -> None:

@@ -41,6 +41,8 @@ def held(warehouse: Path, is_needed: bool = False) -> Iterator[None]:
     """
     if is_needed:
         refuse_empty(warehouse)
+    if warehouse.is_file() and not warehouse.stat().st_size:
+        warehouse.unlink()  # Such as mktemp makes; DuckDB wants to make its file itself.
     is_of_use = warehouse.exists()
     try:
         with duckdb.connect(str(warehouse)) as connection:
@@ -52,7 +54,8 @@ def held(warehouse: Path, is_needed: bool = False) -> Iterator[None]:
         raise foreseen(error, warehouse) or error from None
     finally:
         if not is_of_use:
-            warehouse.unlink(missing_ok=True)
+            for left in (warehouse, warehouse.with_name(f"{warehouse.name}.wal")):
+                left.unlink(missing_ok=True)
 
 
 def refuse_empty(warehouse: Path) -> None:
@@ -91,7 +94,10 @@ def pipeline(warehouse: Path) -> Iterator[dlt.Pipeline]:
 @contextlib.contextmanager
 def query(file: Path) -> Iterator[Query]:
     with pipeline(file) as opened, opened.sql_client() as client:
-        yield lambda sql, *values: client.execute_sql(sql, *values) or []
+        try:
+            yield lambda sql, *values: client.execute_sql(sql, *values) or []
+        except Exception as error:
+            raise foreseen(error, file) or error from None
 
 
 def examined(warehouse: Path) -> Finding:
@@ -101,7 +107,10 @@ def examined(warehouse: Path) -> Finding:
         with held(warehouse):
             pass
     except Stop as stop:
-        return Finding("warehouse", "failed", str(stop))
+        is_held = "is open in another program" in str(stop)
+        remedy = "Name a file that can be written, or bring this one back from a copy."
+        remedy = "Close it there, or wait until it is done." if is_held else remedy
+        return Finding("warehouse", "failed", str(stop), remedy)
     if is_new:
         return Finding("warehouse", "ok", f"{warehouse} can be made; nothing is loaded yet.")
     return Finding("warehouse", "ok", f"{warehouse} can be written.")
@@ -117,7 +126,7 @@ def foreseen(error: BaseException, warehouse: Path) -> Stop | None:
             return Stop(INTERRUPTED)
         if isinstance(cause, OpenAICostsError):
             return Stop(str(cause), 2 if cause.is_wrong_use else 1)
-        if isinstance(cause, duckdb.IOException) and "lock" in str(cause).lower():
+        if isinstance(cause, duckdb.IOException) and "set lock on file" in str(cause):
             process = re.search(r" \(PID \d+\)", str(cause))
             return Stop(
                 f"{warehouse} is open in another program{process[0] if process else ''}, perhaps "

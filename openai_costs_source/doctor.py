@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from openai_costs_source.client import Client, OpenAICostsError
+from openai_costs_source.client import Client, OpenAICostsError, checked_key
 from openai_costs_source.names import read_listing
 from openai_costs_source.organization import Organization
 from openai_costs_source.windows import FIRST_DAY, ONE_DAY, Stretch, first_day_with_keys
@@ -35,9 +35,12 @@ class Finding:
 def examine(key: str, base_url: str, today: date) -> Iterator[Finding]:
     """What is found of a key, the most basic first; ends where nothing more can be asked."""
     try:
+        subject = "key"
+        checked_key(key)
+        subject = "settings"
         client = Client(key, base_url, MAX_WAIT_SECONDS)
     except OpenAICostsError as error:
-        yield Finding("settings", "failed", error.said, error.remedy)
+        yield Finding(subject, "failed", error.said, error.remedy)
         return
     yield Finding("key", "ok", "It has the form of an admin key.")
     organization = Organization(client, today)
