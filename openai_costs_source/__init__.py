@@ -66,7 +66,7 @@ from openai_costs_source.client import (
 from openai_costs_source.memory import Memory, microseconds
 from openai_costs_source.organization import Organization
 from openai_costs_source.pages import Page
-from openai_costs_source.privacy import USER_EMAILS, cover
+from openai_costs_source.privacy import chosen, cover
 from openai_costs_source.windows import (
     BY_USER,
     DIMENSIONS,
@@ -79,7 +79,7 @@ from openai_costs_source.windows import (
     stretches,
 )
 
-__all__ = ["SETTINGS", "OpenAICostsError", "admin_keys", "api_url", "openai_costs"]
+__all__ = ["SETTINGS", "OpenAICostsError", "admin_keys", "api_url", "given_keys", "openai_costs"]
 
 log = logging.getLogger(__name__)
 
@@ -136,9 +136,10 @@ def openai_costs(
     url = api_url(base_url)
     patience = _whole_number("max_wait_seconds", max_wait_seconds, MAX_WAIT_SECONDS)
     months = _whole_number("keep_months", keep_months or 0, 0)
-    emails = str(user_emails or USER_EMAILS[0]).strip().lower()
-    if emails not in USER_EMAILS:
-        raise _wrong_use(f"user_emails is {user_emails}; it is one of {', '.join(USER_EMAILS)}.")
+    try:
+        emails = chosen(user_emails)
+    except ValueError as error:
+        raise _wrong_use(str(error)) from None
     clients = [Client(key, url, patience) for key in admin_keys(admin_key)]
     organizations = [Organization(client, today) for client in clients]
     is_only_key = loaded is None and len(clients) == 1
@@ -149,12 +150,12 @@ def openai_costs(
 
     def identified() -> Iterator[tuple[Organization, str]]:
         """Each organization once, also where two keys open the same one, and its id."""
-        ids = dlt.current.source_state().setdefault("ids", {})
+        state = dlt.current.source_state()
         seen = set(others)
         for organization in list(organizations):
             if not organization.totals:
                 organization.read_totals(recent)
-            organization_id = _id(organization, ids, is_only_key)
+            organization_id = _id(organization, state, is_only_key)
             if organization_id in seen:
                 log.warning("Two keys open %s; it is loaded once.", organization_id)
                 organizations.remove(organization)
@@ -174,13 +175,16 @@ def openai_costs(
         memories = state.setdefault("organizations", {})
         besides = _Besides(first_kept)
         for organization, first_id in identified():
-            header = organization.id_in_header or UNKNOWN
-            memory = Memory.from_state(memories.get(first_id) or memories.get(header), today)
-            if first_id != header and header in memories:
-                # All is asked for again: days stored under the name in the header take the id.
+            former = organization.id_in_header or UNKNOWN
+            if is_only_key and set(memories) == {UNKNOWN}:
+                former = UNKNOWN
+            memory = Memory.from_state(memories.get(first_id) or memories.get(former), today)
+            if first_id != former and former in memories:
+                # All is asked for again: days stored under another name take the id.
                 memory.history = None
             due = days_to_load(today, memory.history, trailing, first_day, since, until)
             if first_kept and due.since < first_kept:
+                log.warning("keep_months keeps no day before %s.", first_kept)
                 due = replace(due, since=min(first_kept, due.until))
             stretch = _reaching_back(organization, due, dimensions)
             # Who names days wants them as they can be had now.
@@ -194,7 +198,9 @@ def openai_costs(
             if not organization.id_in_rows:
                 # An organization without rows is small, and a later page may still name it.
                 pages = iter(list(pages))
-            organization_id = _id(organization, state["ids"], is_fallback_allowed=True)
+            organization_id = _id(organization, state, is_only_key)
+            if former != organization_id:
+                state["ids"][former] = organization_id
             ledger: list[pa.Table] = []
             without_users: list[date] = []
             for asked, page in pages:
@@ -208,7 +214,7 @@ def openai_costs(
                 found = rows.cost_rows(page, organization_id, BY_USER, now, rows.COSTS_BY_USER)
                 besides.costs_by_user.append(covered("costs_by_user", found))
             # Days that were loaded when only the header named the organization are its days too.
-            ids = {organization_id, first_id, header}
+            ids = {organization_id, first_id, former, organization.id_in_header or former}
             besides.add(ids, ledger, memory.restatements(ledger), memory.loaded_at)
             memory.loaded_at = now
 
@@ -217,9 +223,7 @@ def openai_costs(
                 memory.history = None  # As above, in the next run.
             if history := after_loading(due, today, memory.history, first_day):
                 memory.history = history.reopened(organization.odd_days)
-            if first_kept:
-                memory.forget_before(first_kept)
-            memories.pop(header, None)
+            memories.pop(former, None)
             memories[organization_id] = memory.as_state()
             besides.organizations.append(
                 rows.organization_row(
@@ -238,6 +242,11 @@ def openai_costs(
                 )
             if loaded is not None:
                 loaded.add(organization_id)
+        if first_kept:
+            for each, remembered in memories.items():
+                memory = Memory.from_state(remembered, today)
+                memory.forget_before(first_kept)
+                memories[each] = memory.as_state()
         yield from besides.replacing()
 
     @dlt.resource(write_disposition=_LATEST, primary_key=_KEY)
@@ -273,12 +282,17 @@ def admin_keys(setting: Any = None) -> list[str]:
 
     Raises OpenAICostsError (wrong use) where there is none, or one that is no admin key.
     """
+    return list(dict.fromkeys(checked_key(key) for key in given_keys(setting)))
+
+
+def given_keys(setting: Any = None) -> list[str]:
+    """The same keys, whatever their form. Raises OpenAICostsError (wrong use) where none is."""
     given = _listed_in(setting) or _listed_in(os.environ.get("OPENAI_ADMIN_KEY"))
     if not given:
         raise _wrong_use(
             f"No key: set OPENAI_ADMIN_KEY to an admin key (sk-admin-…). {WHERE_KEYS_COME_FROM}"
         )
-    return list(dict.fromkeys(checked_key(key) for key in given))
+    return given
 
 
 def api_url(setting: str | None = None) -> str:
@@ -286,21 +300,25 @@ def api_url(setting: str | None = None) -> str:
     return setting or os.environ.get("OPENAI_BASE_URL") or OPENAI_URL
 
 
-def _id(organization: Organization, ids: dict[str, str], is_fallback_allowed: bool) -> str:
+def _id(organization: Organization, state: dict[str, Any], is_only_key: bool) -> str:
     """The organization's id: what its rows say, or said when last it had rows under this header.
 
-    The header of a reply may hold a name in place of the id. `ids` keeps what was learned.
+    The header of a reply may hold a name in place of the id; the state keeps what was learned.
+    Raises OpenAICostsError where nothing tells which of several organizations it is.
     """
-    header = organization.id_in_header
+    ids = state.setdefault("ids", {})
+    header = organization.id_in_header or UNKNOWN
     if organization.id_in_rows:
-        ids[header or UNKNOWN] = organization.id_in_rows
-        return organization.id_in_rows
-    if not header and not is_fallback_allowed:
+        ids[header] = organization.id_in_rows
+    others = set(state.get("organizations", {})) - {UNKNOWN}
+    if header == UNKNOWN and UNKNOWN not in ids and (others or not is_only_key):
         raise OpenAICostsError(
-            "OpenAI's replies do not say which organization a key opens, so several keys cannot "
-            "load into one warehouse. A gateway may be dropping the header openai-organization."
+            "OpenAI's replies do not say which organization the key opens, and the warehouse may "
+            f"hold several{' (' + ', '.join(sorted(others))[:200] + ')' if others else ''}: its "
+            "days could be counted twice.",
+            "A gateway may be dropping the header openai-organization: let it pass.",
         )
-    return ids.get(header or UNKNOWN, header or UNKNOWN)
+    return str(ids.get(header, header))
 
 
 def _reaching_back(organization: Organization, due: Stretch, group_by: tuple[str, ...]) -> Stretch:
@@ -308,6 +326,8 @@ def _reaching_back(organization: Organization, due: Stretch, group_by: tuple[str
     for untold in stretches(day for day in due if day not in organization.totals):
         organization.read_totals(untold)
     told = [day for day in due if day in organization.totals]
+    if not due.days:
+        return due
     if not told:
         log.warning("OpenAI does not tell the costs of %s; what is stored stays.", due)
         return Stretch(due.since, due.since)

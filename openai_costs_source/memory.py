@@ -43,8 +43,8 @@ class Memory:
     """Of one organization.
 
     `first_told` is, by dimension, the first day that tells it, as refusals taught on `learned_on`.
-    `earliest_day` is how far back OpenAI's own history reached on `earliest_seen_on`. `loaded_at` is
-    the last load that was completed.
+    `earliest_day` is how far back OpenAI's own history reached on `earliest_seen_on`. `loaded_at`
+    is the last load that was completed.
     """
 
     history: History | None = None

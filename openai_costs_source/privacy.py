@@ -18,6 +18,14 @@ USER_EMAILS = ("plain", "hashed", "none")
 hash alike. Who knows an address can tell its hash, so a hash is a pseudonym and no secret."""
 
 
+def chosen(setting: object) -> str:
+    """One of `USER_EMAILS`. Raises ValueError where the setting is none of them."""
+    emails = str(setting or USER_EMAILS[0]).strip().lower()
+    if emails not in USER_EMAILS:
+        raise ValueError(f"user_emails is {setting}; it is one of {', '.join(USER_EMAILS)}.")
+    return emails
+
+
 @dataclass(frozen=True)
 class Personal:
     """Of a raw table: the column that tells who is meant, and those that name the person."""

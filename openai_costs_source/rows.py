@@ -83,7 +83,8 @@ COST_RESTATEMENTS = pa.schema(
     ]
 )
 """One row each time that a closed day came back different: what it came to when it was loaded
-before, and what it comes to now. `seen_on` and `seen_us` (microseconds since 1970) are `seen_at`."""
+before, and what it comes to now. `seen_on` and `seen_us` (microseconds since 1970) are `seen_at`
+too."""
 
 ORGANIZATIONS = pa.schema(
     [

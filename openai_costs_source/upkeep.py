@@ -60,12 +60,15 @@ def cover_stored(pipeline: dlt.Pipeline, user_emails: str) -> None:
         for table, personal in PERSONAL.items():
             known = client.make_qualified_table_name(table)
             for column in (*personal.names, personal.email):
-                is_hashed = user_emails == "hashed" and column == personal.email
+                is_email = column == personal.email
+                if is_email and user_emails == "none":
+                    # Hashes too, which another setting may have stored before.
+                    client.execute_sql(f"UPDATE {known} SET {column} = NULL WHERE {column} <> ''")
                 plain = f"SELECT DISTINCT {column} FROM {known} WHERE {column} LIKE %s"
                 for (text,) in _rows(client, plain, "%@%"):
                     client.execute_sql(
                         f"UPDATE {known} SET {column} = %s WHERE {column} = %s",
-                        hashed(text) if is_hashed else None,
+                        hashed(text) if is_email else None,
                         text,
                     )
 
