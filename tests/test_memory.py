@@ -184,7 +184,7 @@ def test_first_day_with_users_is_remembered_for_later_days(awkward, warehouse):
     warehouse.load(awkward)
     assert len(requests_for_costs(awkward)) == 4
     split = warehouse.rows("""
-        select max(date) from openai_raw.costs where grouped_by not like '%user_id%'
+        select max(date) from openai_raw.cost_days where grouped_by not like '%user_id%'
     """)
     assert split == [(days_ago(21),)]
 
