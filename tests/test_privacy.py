@@ -1,0 +1,796 @@
+"""What is told to nobody and kept nowhere: the key, people's names, days that are to go."""
+
+import base64
+import hashlib
+import json
+import logging
+import re
+import shutil
+import ssl
+import subprocess
+import threading
+import traceback
+import zlib
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
+
+import dlt
+import duckdb
+import pytest
+from conftest import TODAY, Warehouse, days_ago, run_pipeline
+from dlt.common.configuration.container import Container
+from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
+
+from openai_costs_source import OpenAICostsError, demo_traps, openai_costs, upkeep
+from openai_costs_source.client import PATHS, Client
+from openai_costs_source.demo import Organization
+from openai_costs_source.demo_api import DemoApi
+from openai_costs_source.demo_traps import Reply
+from openai_costs_source.doctor import examine
+from openai_costs_source.names import read_listing
+
+KEY = "sk-admin-" + "".join(f"{n:02d}Hq{n * 37 % 100:02d}-tR_" for n in range(15))
+REVOKED = {"admin_key": "sk-admin-the-one-that-is-valid"}
+FIRST_DAY = days_ago(66)
+USERS_APART = "users-apart-before"
+
+BRUNO = "user-bruno"
+NAMELESS = "user-amara"
+BRUNOS_NAMES = ("Bruno Carvalho", "bruno@")
+BRUNOS_HASH = hashlib.sha256(b"bruno@heliotrope.example").hexdigest()
+EMAIL_COLUMNS = {
+    "costs": "user_email",
+    "costs_by_user": "user_email",
+    "users": "email",
+    "api_keys": "owner_email",
+}
+WHOSE = {"costs": "user_id", "costs_by_user": "user_id", "users": "id", "api_keys": "owner_id"}
+
+
+def pieces_of(key):
+    """A dozen characters in a row, as they are and in base64, wherever in a text they stand."""
+    plain = key.removeprefix("sk-admin-")
+    coded = [base64.b64encode(key[start:].encode()).decode()[4:-4] for start in range(3)]
+    spans = [(plain, 12), *((text, 16) for text in coded)]
+    return [text[n : n + size] for text, size in spans for n in range(0, len(text) - size, size)]
+
+
+PIECES = pieces_of(KEY)
+
+
+def tells_key(data):
+    """Whether a text, or the bytes of a file, hold part of the key; also in dlt's packed state."""
+    data = data if isinstance(data, bytes) else str(data).encode()
+    texts = [data, *map(unpacked, re.findall(rb"[A-Za-z0-9+/]{40,}={0,2}", data))]
+    return any(piece.encode() in text for text in texts for piece in PIECES)
+
+
+def unpacked(text):
+    try:
+        return zlib.decompress(base64.b64decode(text))
+    except (ValueError, zlib.error):
+        return b""
+
+
+def files_that_tell_key(folder):
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return [path for path in files if tells_key(path.read_bytes())]
+
+
+def rows(path, sql):
+    with duckdb.connect(str(path), read_only=True) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def tables(path):
+    """Each table and view, dlt's own included, and all its rows as one text."""
+    with duckdb.connect(str(path), read_only=True) as connection:
+        named = connection.execute("select table_schema, table_name from information_schema.tables")
+        for table in [f'"{schema}"."{name}"' for schema, name in sorted(named.fetchall())]:
+            joined = f"select coalesce(string_agg(row::varchar, ' '), '') from {table} as row"
+            yield table, connection.execute(joined).fetchone()[0]
+
+
+def tables_that_tell(path, *texts):
+    return [table for table, told in tables(path) if any(text in told for text in texts)]
+
+
+def warehouse_tells_key(path):
+    states = rows(path, "select state from openai_raw._dlt_pipeline_state")
+    assert b"openai_costs" in unpacked(states[0][0])
+    told = [path.read_bytes(), *(told for _, told in tables(path))]
+    return any(map(tells_key, told))
+
+
+def money(path):
+    """What each day comes to, in the raw tables and in the marts."""
+    sums = {
+        "openai_raw.costs": "date, sum(amount)",
+        "openai_raw.costs_by_user": "date, sum(amount)",
+        "openai_raw.cost_days": "date, sum(row_amount)",
+        "openai_marts.daily_costs_by_user": "date, sum(unblended_cost)",
+        "openai_marts.daily_costs_by_project": "date, sum(unblended_cost)",
+        "openai_marts.daily_costs_by_model": "date, sum(unblended_cost)",
+        "openai_marts.focus_costs": "ChargePeriodStart, sum(BilledCost)",
+    }
+    found = {
+        t: rows(path, f"select {sql} from {t} group by 1 order by 1") for t, sql in sums.items()
+    }
+    assert all(found.values())
+    return found
+
+
+class SmallOrganization(Organization):
+    """A quarter of the charges is enough."""
+
+    def charges(self, day):
+        return super().charges(day)[::4]
+
+
+class OtherOrganization(SmallOrganization):
+    id = "org-demo-other"
+    slug = "other"
+
+
+def people():
+    """Everybody of the organization, one with an address in capitals and one without a name."""
+    organization = SmallOrganization(TODAY)
+    by_id = {user["id"]: user for user in organization.users}
+    by_id[BRUNO]["email"] = " Bruno@Heliotrope.EXAMPLE"
+    by_id[NAMELESS]["name"] = by_id[NAMELESS]["email"]
+    return organization
+
+
+def settings(api, folder, **others):
+    """A whole run's settings, with every place that a run may write to in the folder."""
+    (folder / "tmp").mkdir(exist_ok=True)
+    return {
+        "OPENAI_ADMIN_KEY": KEY,
+        "OPENAI_BASE_URL": api.base_url,
+        "SOURCES__OPENAI_COSTS__START_DATE": str(FIRST_DAY),
+        "DESTINATION__DUCKDB__CREDENTIALS": str(folder / "warehouse.duckdb"),
+        "DLT_DATA_DIR": str(folder / "dlt"),
+        "DBT_TARGET_PATH": str(folder / "target"),
+        "DBT_LOG_PATH": str(folder / "logs"),
+        "TMPDIR": str(folder / "tmp"),
+        **{f"SOURCES__OPENAI_COSTS__{k.upper()}": v for k, v in others.items() if k.islower()},
+        **{k: v for k, v in others.items() if not k.islower()},
+    }
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A whole run that logs all it can: its folder, what it printed, and what the server saw."""
+    folder = tmp_path_factory.mktemp("whole")
+    with DemoApi(people(), KEY, traps=[USERS_APART]) as api:
+        loud = settings(api, folder, RUNTIME__LOG_LEVEL="DEBUG")
+        result = run_pipeline(cwd=folder, **loud)
+        assert result.returncode == 0, result.stderr
+        path = folder / "warehouse.duckdb"
+        yield SimpleNamespace(
+            api=api, folder=folder, path=path, result=result, asked=list(api.requests)
+        )
+
+
+def copied(whole, folder):
+    """A warehouse of one's own, as the whole run left it."""
+    warehouse = Warehouse(folder)
+    shutil.copy(whole.path, warehouse.path)
+    return warehouse
+
+
+@pytest.fixture
+def copy(whole, tmp_path):
+    return copied(whole, tmp_path)
+
+
+# The key
+
+
+def test_key_is_in_nothing_that_a_whole_run_prints_or_leaves_behind(whole):
+    assert "[DEBUG]" in whole.result.stderr
+    assert not tells_key(whole.result.stdout + whole.result.stderr)
+    assert not warehouse_tells_key(whole.path)
+    assert (whole.folder / "target" / "manifest.json").exists()
+    assert files_that_tell_key(whole.folder) == []
+
+
+@pytest.mark.parametrize("arguments", [["check", "--json"], ["status"]])
+def test_key_is_in_nothing_that_other_commands_print_or_leave_behind(whole, copy, arguments):
+    loud = settings(whole.api, copy.folder, RUNTIME__LOG_LEVEL="DEBUG")
+    result = run_pipeline(*arguments, cwd=copy.folder, **loud)
+    assert result.returncode == 0, result.stderr
+    assert not tells_key(result.stdout + result.stderr)
+    assert files_that_tell_key(copy.folder) == []
+
+
+def test_revoked_key_is_in_nothing_that_is_printed_or_left_behind(organization, copy):
+    with DemoApi(organization, **REVOKED) as api:
+        loud = settings(api, copy.folder, RUNTIME__LOG_LEVEL="DEBUG")
+        result = run_pipeline(cwd=copy.folder, **loud)
+    assert result.returncode == 1
+    assert "Incorrect API key" in result.stderr
+    assert not tells_key(result.stdout + result.stderr)
+    assert files_that_tell_key(copy.folder) == []
+
+
+def test_key_in_a_settings_file_that_cannot_be_read_is_not_printed(tmp_path):
+    (tmp_path / ".dlt").mkdir()
+    secrets = tmp_path / ".dlt" / "secrets.toml"
+    for broken in (f'admin_key = "{KEY}\n', f"admin_key = {KEY}\n"):
+        secrets.write_text(f"[sources.openai_costs]\n{broken}")
+        result = run_pipeline("load", cwd=tmp_path)
+        assert result.returncode == 2
+        assert "secrets.toml" in result.stderr
+        assert not tells_key(result.stdout + result.stderr)
+
+
+def refused_with_key(request, reply):
+    error = {"message": f"Bad key {KEY}.", "code": KEY, "param": KEY, "type": KEY}
+    return Reply(401, json.dumps({"error": error}), {"WWW-Authenticate": KEY, "x-request-id": KEY})
+
+
+def page_with_key(request, reply):
+    html = f"<html>You sent Authorization: Bearer {KEY}</html>"
+    return Reply(200, html, {"Content-Type": f"text/html; sent={KEY}"})
+
+
+def amounts_with_key(request, reply):
+    return Reply(200, re.sub(r'"value": [^,]+', f'"value": "{KEY}"', reply.body), reply.headers)
+
+
+def header_with_key(request, reply):
+    return Reply(reply.status, reply.body, {**reply.headers, "openai-organization": KEY})
+
+
+def header_with_bearer(request, reply):
+    headers = {**reply.headers, "openai-organization": f"Bearer {KEY}"}
+    return Reply(reply.status, reply.body, headers)
+
+
+QUOTING = {
+    trap.__name__: trap
+    for trap in (
+        refused_with_key,
+        page_with_key,
+        amounts_with_key,
+        header_with_key,
+        header_with_bearer,
+    )
+}
+
+
+@pytest.fixture
+def quoting(monkeypatch, organization):
+    """A server that quotes the key back, in the way that is named."""
+
+    def serve(how):
+        monkeypatch.setitem(demo_traps.TRAPS, how, QUOTING[how])
+        return DemoApi(organization, KEY, traps=[how])
+
+    return serve
+
+
+def test_key_that_a_server_quotes_is_in_nothing_that_is_printed_or_left_behind(quoting, tmp_path):
+    with quoting("page_with_key") as api:
+        loud = settings(api, tmp_path, RUNTIME__LOG_LEVEL="DEBUG")
+        for arguments in ([], ["check", "--json"]):
+            result = run_pipeline(*arguments, cwd=tmp_path, **loud)
+            assert result.returncode == 1
+            assert "[the key]" in result.stdout + result.stderr
+            assert not tells_key(result.stdout + result.stderr)
+    assert files_that_tell_key(tmp_path) == []
+
+
+@pytest.mark.parametrize("how", QUOTING)
+def test_key_that_a_server_quotes_is_in_no_finding(quoting, how):
+    with quoting(how) as api:
+        findings = list(examine(KEY, api.base_url, TODAY))
+    assert not tells_key(findings)
+
+
+@pytest.fixture
+def logged(caplog):
+    """All that is logged, also what dlt keeps from the root logger."""
+    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="dlt")
+    logging.getLogger("dlt").addHandler(caplog.handler)
+    yield caplog
+    logging.getLogger("dlt").removeHandler(caplog.handler)
+
+
+@pytest.fixture
+def own_pipeline(tmp_path):
+    return dlt.pipeline(
+        "openai_costs",
+        destination=dlt.destinations.duckdb(str(tmp_path / "warehouse.duckdb")),
+        dataset_name="openai_raw",
+        pipelines_dir=str(tmp_path / "pipelines"),
+    )
+
+
+@pytest.fixture
+def in_secrets_file(tmp_path):
+    """The key in dlt's settings file, which dlt reads once a process."""
+    read_again = Container()[PluggableRunContext].reload_providers
+    file = tmp_path / ".dlt" / "secrets.toml"
+    file.parent.mkdir()
+    file.write_text(f'[sources.openai_costs]\nadmin_key = "{KEY}"\n')
+    read_again()
+    yield
+    file.unlink()
+    read_again()
+
+
+@pytest.fixture
+def in_own_variable(monkeypatch):
+    monkeypatch.setenv("OPENAI_ADMIN_KEY", KEY)
+
+
+@pytest.fixture
+def in_dlts_variable(monkeypatch):
+    monkeypatch.setenv("SOURCES__OPENAI_COSTS__ADMIN_KEY", KEY)
+
+
+def told_by(error):
+    """All that an error and what it was raised from say of themselves."""
+    chain = [error]
+    while chain[-1].__cause__ or chain[-1].__context__:
+        chain.append(chain[-1].__cause__ or chain[-1].__context__)
+    return [*map(repr, chain), *map(str, chain), *traceback.format_exception(error)]
+
+
+def told_by_trace(pipeline):
+    trace = pipeline.last_trace
+    return [trace.asstr(verbosity=2), trace.asdict(), repr(trace)]
+
+
+def records(logged):
+    assert logged.records
+    return [logged.text, *(vars(record) for record in logged.records)]
+
+
+@pytest.mark.parametrize("where", ["in_own_variable", "in_dlts_variable", "in_secrets_file"])
+def test_key_is_in_nothing_that_ones_own_pipeline_tells_or_keeps(
+    request, organization, own_pipeline, logged, tmp_path, monkeypatch, capfd, where
+):
+    request.getfixturevalue(where)
+    with DemoApi(organization, KEY) as api:
+        monkeypatch.setenv("OPENAI_BASE_URL", api.base_url)
+        own_pipeline.run(openai_costs(since=days_ago(2)))
+        after_success = told_by_trace(own_pipeline)
+        api.admin_key = REVOKED["admin_key"]
+        with pytest.raises(Exception, match="Incorrect API key") as failure:
+            own_pipeline.run(openai_costs(since=days_ago(2)))
+    assert not tells_key(after_success + told_by_trace(own_pipeline))
+    assert not tells_key(told_by(failure.value))
+    assert not tells_key(records(logged))
+    assert not tells_key(capfd.readouterr())
+    assert not warehouse_tells_key(tmp_path / "warehouse.duckdb")
+    assert (tmp_path / "pipelines" / "openai_costs" / "trace.pickle").exists()
+    allowed = tmp_path / ".dlt" / "secrets.toml"
+    assert set(files_that_tell_key(tmp_path)) <= {allowed}
+
+
+@pytest.mark.parametrize("how", QUOTING)
+def test_key_that_a_server_quotes_is_in_nothing_that_ones_own_pipeline_tells_or_keeps(
+    quoting, own_pipeline, logged, tmp_path, capfd, how
+):
+    failure = None
+    with quoting(how) as api:
+        try:
+            own_pipeline.run(openai_costs(admin_key=KEY, base_url=api.base_url, since=days_ago(2)))
+        except Exception as error:
+            failure = error
+    assert failure or how == "header_with_key"
+    assert failure is None or not tells_key(told_by(failure))
+    assert not tells_key(told_by_trace(own_pipeline))
+    assert not tells_key(records(logged))
+    assert not tells_key(capfd.readouterr())
+    assert files_that_tell_key(tmp_path) == []
+
+
+def test_every_request_of_a_whole_run_is_a_get_on_a_listed_path(whole):
+    asked = {
+        (method, re.sub(r"/projects/[^/]+/", "/projects/{project_id}/", path))
+        for method, path, _ in whole.asked
+    }
+    assert asked == {("GET", "/v1" + path) for path in PATHS}
+
+
+# Certificates that nobody vouches for
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    if not shutil.which("openssl"):
+        pytest.skip("openssl makes the certificate")
+    folder = tmp_path_factory.mktemp("certificate")
+    files = ["-keyout", folder / "private.pem", "-out", folder / "certificate.pem"]
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1,IP:0.0.0.0"]
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+    subprocess.run(["openssl", "req", "-x509", *curve, *files, *names], check=True, timeout=60)
+    return folder
+
+
+@pytest.fixture
+def self_signed(certificate):
+    """An HTTPS server with its own certificate; keeps the headers of what it is asked."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.server.asked.append(dict(self.headers))
+            body = b'{"object": "list", "data": [], "has_more": false}'
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate / "certificate.pem", certificate / "private.pem")
+    with ThreadingHTTPServer(("0.0.0.0", 0), Handler) as server:
+        server.asked = []
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+# The client takes no setting from the environment for 127.0.0.1; 0.0.0.0 is a host as any other.
+HOSTS = ("127.0.0.1", "0.0.0.0")
+SWITCHED_OFF = {
+    "PYTHONHTTPSVERIFY": "0",
+    "CURL_CA_BUNDLE": "",
+    "REQUESTS_CA_BUNDLE": "",
+    "SSL_CERT_FILE": "",
+    "SSL_CERT_DIR": "",
+    "NODE_TLS_REJECT_UNAUTHORIZED": "0",
+}
+NO_PROXY = {"NO_PROXY": "*", "no_proxy": "*"}
+
+
+def read_users(host, server):
+    client = Client(KEY, f"https://{host}:{server.server_port}/v1", max_wait_seconds=0)
+    return list(client.listing("/organization/users", read_listing, {}))
+
+
+@pytest.mark.parametrize("host", HOSTS)
+@pytest.mark.parametrize("variable", SWITCHED_OFF)
+def test_no_variable_makes_the_key_travel_to_a_host_that_nobody_vouches_for(
+    self_signed, monkeypatch, host, variable
+):
+    for name, value in {**NO_PROXY, variable: SWITCHED_OFF[variable]}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(OpenAICostsError, match="certificate"):
+        read_users(host, self_signed)
+    assert self_signed.asked == []
+
+
+def test_certificate_that_a_person_vouches_for_is_trusted(self_signed, certificate, monkeypatch):
+    trusted = {"REQUESTS_CA_BUNDLE": str(certificate / "certificate.pem")}
+    for name, value in {**NO_PROXY, **trusted}.items():
+        monkeypatch.setenv(name, value)
+    assert read_users("0.0.0.0", self_signed) == []
+    assert [asked["Authorization"] for asked in self_signed.asked] == [f"Bearer {KEY}"]
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_command_ends_with_a_sentence_at_a_certificate_that_nobody_vouches_for(
+    self_signed, tmp_path, host
+):
+    url = f"https://{host}:{self_signed.server_port}/v1"
+    off = {**SWITCHED_OFF, **NO_PROXY}
+    result = run_pipeline("load", cwd=tmp_path, OPENAI_ADMIN_KEY=KEY, OPENAI_BASE_URL=url, **off)
+    assert result.returncode == 1
+    assert "certificate" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert self_signed.asked == []
+
+
+@pytest.mark.parametrize("name", ["VERIFY", "VERIFY_SSL"])
+def test_there_is_no_setting_that_switches_verification_off(self_signed, tmp_path, name):
+    result = run_pipeline(
+        "load",
+        cwd=tmp_path,
+        OPENAI_ADMIN_KEY=KEY,
+        OPENAI_BASE_URL=f"https://127.0.0.1:{self_signed.server_port}/v1",
+        **{f"SOURCES__OPENAI_COSTS__{name}": "false"},
+    )
+    assert result.returncode == 2
+    assert f"There is no setting sources.openai_costs.{name.lower()}" in result.stderr
+    assert self_signed.asked == []
+
+
+# E-mail addresses
+
+
+def test_addresses_are_stored_as_they_are_unless_a_setting_says_otherwise(whole):
+    for table, column in EMAIL_COLUMNS.items():
+        known = f"select lower(trim(any_value({column}))) from openai_raw.{table}"
+        sql = f"{known} where {WHOSE[table]} = '{BRUNO}' and {column} is not null"
+        assert rows(whole.path, sql) == [("bruno@heliotrope.example",)]
+
+
+def run_again(whole, folder, **others):
+    """The plain warehouse after a run with other settings that reads three days again."""
+    copy = copied(whole, folder)
+    chosen = settings(whole.api, folder, **others)
+    result = run_pipeline("--since", days_ago(2), cwd=folder, **chosen)
+    assert result.returncode == 0, result.stderr
+    return copy.path
+
+
+@pytest.fixture(scope="module")
+def hashed(whole, tmp_path_factory):
+    return run_again(whole, tmp_path_factory.mktemp("hashed"), user_emails="hashed")
+
+
+@pytest.fixture(scope="module")
+def sparing(whole, tmp_path_factory):
+    """Neither addresses nor days before the last month."""
+    folder = tmp_path_factory.mktemp("sparing")
+    return run_again(whole, folder, user_emails="none", keep_months="1")
+
+
+@pytest.fixture(params=["hashed", "sparing"])
+def covered(request):
+    return request.getfixturevalue(request.param)
+
+
+def test_no_address_is_left_in_any_table_whenever_it_was_loaded(whole, covered):
+    assert len(tables_that_tell(whole.path, "@")) > 5
+    assert tables_that_tell(covered, "@") == []
+
+
+@pytest.mark.parametrize(("run", "expected"), [("hashed", BRUNOS_HASH), ("sparing", None)])
+def test_a_persons_addresses_all_have_the_same_hash_or_are_gone(request, run, expected):
+    path = request.getfixturevalue(run)
+    for table, column in EMAIL_COLUMNS.items():
+        whose = f"{WHOSE[table]} = '{BRUNO}'"
+        found = rows(path, f"select distinct {column} from openai_raw.{table} where {whose}")
+        assert (expected,) in found
+        assert set(found) <= {(expected,), (None,)}
+
+
+def test_names_that_are_no_address_stay_where_addresses_go(whole, covered):
+    names = "select id, name from openai_raw.users where name not like '%@%' order by all"
+    assert rows(covered, names) == rows(whole.path, names)
+    shown = "select distinct x_PrincipalName from openai_marts.focus_costs where x_PrincipalId = "
+    assert rows(covered, f"{shown} '{BRUNO}'") == [("Bruno Carvalho",)]
+    assert rows(covered, f"{shown} '{NAMELESS}'") == [(NAMELESS,)]
+
+
+def test_money_is_the_same_to_the_last_digit_where_addresses_go(whole, hashed):
+    assert money(hashed) == money(whole.path)
+
+
+def emails(path):
+    addresses = [
+        f"select '{table}', {column} from openai_raw.{table} where {column} is not null"
+        for table, column in EMAIL_COLUMNS.items()
+    ]
+    return set(rows(path, " union ".join(addresses)))
+
+
+@pytest.mark.parametrize("setting", ["hashed", "none"])
+def test_ones_own_pipeline_stores_no_address_where_none_is_wanted(whole, warehouse, setting):
+    warehouse.load(whole.api, admin_key=KEY, since=days_ago(22), user_emails=setting)
+    assert all(warehouse.value(f"select count(*) from openai_raw.{table}") for table in WHOSE)
+    assert tables_that_tell(warehouse.path, "@") == []
+
+
+def test_going_from_hashes_to_none_leaves_no_hash_of_earlier_days(whole, copy):
+    for setting in ("hashed", "none"):
+        chosen = settings(whole.api, copy.folder, user_emails=setting)
+        result = run_pipeline("load", "--since", days_ago(1), cwd=copy.folder, **chosen)
+        assert result.returncode == 0, result.stderr
+    assert emails(copy.path) == set()
+
+
+@pytest.mark.parametrize(("written", "meant"), [("PLAIN", "plain"), (" Hashed ", "hashed")])
+def test_setting_in_capitals_does_to_stored_addresses_what_it_does_to_new_ones(
+    whole, copy, written, meant
+):
+    before = emails(copy.path)
+    chosen = settings(whole.api, copy.folder, user_emails=written)
+    result = run_pipeline("load", "--since", days_ago(1), cwd=copy.folder, **chosen)
+    assert result.returncode == 0, result.stderr
+    hashes = {
+        (table, hashlib.sha256(address.strip().lower().encode()).hexdigest())
+        for table, address in before
+    }
+    assert emails(copy.path) == (before if meant == "plain" else hashes)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("user_emails", "md5"), ("keep_months", "-1"), ("keep_months", "a few")],
+)
+def test_wrong_value_is_one_sentence_and_attempts_nothing(api, tmp_path, setting, value):
+    result = run_pipeline(cwd=tmp_path, **settings(api, tmp_path, **{setting: value}))
+    assert result.returncode == 2
+    assert f"{setting} is {value}" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert api.requests == []
+    assert list(tmp_path.glob("*.duckdb")) == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"user_emails": "hash"}, {"keep_months": "1.5"}, {"keep_months": 4000}, {"keep_months": [1]}],
+)
+def test_wrong_value_is_refused_in_ones_own_pipeline(wrong):
+    with pytest.raises(OpenAICostsError, match=next(iter(wrong))) as refusal:
+        openai_costs(admin_key=KEY, **wrong)
+    assert refusal.value.is_wrong_use
+
+
+# Days that are to go
+
+
+def first_of_month(months_ago):
+    first = TODAY.replace(day=1)
+    for _ in range(months_ago):
+        first = (first - timedelta(days=1)).replace(day=1)
+    return first
+
+
+FIRST_KEPT = first_of_month(1)
+OF_DAYS = ("costs", "costs_by_user", "cost_days", "cost_restatements")
+
+
+def oldest(warehouse):
+    """The oldest day of each raw table of days; None where one is empty."""
+    return {t: warehouse.value(f"select min(date) from openai_raw.{t}") for t in OF_DAYS}
+
+
+@pytest.fixture
+def restated(whole, copy):
+    """A warehouse in which a day that is to go was seen to change."""
+    whole.api.overrides[days_ago(64)] = []
+    try:
+        copy.load(whole.api, admin_key=KEY, start_date=FIRST_DAY, refetch_days=75)
+    finally:
+        whole.api.overrides.clear()
+    assert set(oldest(copy).values()) == {FIRST_DAY, days_ago(64)}
+    return copy
+
+
+def test_days_before_the_months_to_keep_go_and_do_not_come_back(whole, restated):
+    kept = f"select date, sum(amount) from openai_raw.costs where date >= '{FIRST_KEPT}' group by 1"
+    before = sorted(restated.rows(kept))
+    keeping = {"admin_key": KEY, "start_date": FIRST_DAY, "keep_months": 1}
+    for named in ({}, {}, {"since": FIRST_DAY}, {"since": FIRST_DAY, "until": days_ago(63)}):
+        restated.load(whole.api, **keeping, **named)
+        assert oldest(restated) == {**dict.fromkeys(OF_DAYS, FIRST_KEPT), "cost_restatements": None}
+        assert sorted(restated.rows(kept)) == before
+
+
+def test_days_that_went_are_loaded_again_once_the_setting_is_taken_away(whole, copy):
+    everything = "select * exclude (loaded_at) from openai_raw.costs order by all"
+    before = copy.rows(everything)
+    for months in (1, None):
+        copy.load(whole.api, admin_key=KEY, start_date=FIRST_DAY, keep_months=months)
+    assert copy.rows(everything) == before
+
+
+def test_days_of_another_organization_are_loaded_again_once_the_setting_is_taken_away(
+    whole, warehouse
+):
+    loading = {"resources": ["costs"], "start_date": FIRST_DAY}
+    days = (
+        "select min(date), count(*) from openai_raw.cost_days where organization_id like '%other'"
+    )
+    with DemoApi(OtherOrganization(TODAY)) as other:
+        warehouse.load(other, **loading)
+        before = warehouse.rows(days)
+        warehouse.load(whole.api, **loading, admin_key=KEY, keep_months=1)
+        warehouse.load(other, **loading)
+    assert warehouse.rows(days) == before
+
+
+def test_days_that_are_not_kept_are_not_blamed_on_openai(whole, copy):
+    chosen = settings(whole.api, copy.folder, keep_months="1")
+    named = ("--since", FIRST_DAY, "--until", days_ago(63))
+    result = run_pipeline("load", *named, cwd=copy.folder, **chosen)
+    assert "OpenAI does not tell" not in result.stderr
+
+
+def test_models_hold_no_day_before_the_months_to_keep(whole, sparing):
+    of_days = """
+        select table_schema, table_name, column_name from information_schema.columns
+        where column_name in ('date', 'ChargePeriodStart') and table_schema <> 'openai_raw_staging'
+    """
+    modelled = rows(sparing, of_days)
+    assert ("openai_marts", "focus_costs", "ChargePeriodStart") in modelled
+    for schema, table, day in modelled:
+        earlier = f"select count(*) from {schema}.{table} where {day} < '{FIRST_KEPT}'"
+        assert rows(sparing, earlier) == [(0,)], table
+    kept = {
+        table: [(day, amount) for day, amount in days if str(day) >= str(FIRST_KEPT)]
+        for table, days in money(whole.path).items()
+    }
+    assert money(sparing) == kept
+
+
+# People who are to be forgotten
+
+
+def forget(whole, folder, user_id):
+    return run_pipeline("forget", "--user", user_id, cwd=folder, **settings(whole.api, folder))
+
+
+SERVICE_ACCOUNT = "svc_acct_helpdesk-bot"
+
+
+def test_forgotten_people_are_named_nowhere_also_after_a_full_reload(whole, copy, own_pipeline):
+    copy.load(whole.api, admin_key=KEY, since=days_ago(3))
+    in_staging = [
+        table for table in tables_that_tell(copy.path, BRUNOS_NAMES[0]) if "stag" in table
+    ]
+    assert len(in_staging) > 1
+
+    assert upkeep.forget(own_pipeline, SERVICE_ACCOUNT)
+    result = forget(whole, copy.folder, BRUNO)
+    assert result.returncode == 0, result.stderr
+    assert len(result.stdout.splitlines()) == 1
+    assert tables_that_tell(copy.path, *BRUNOS_NAMES) == []
+    for who in (BRUNO, SERVICE_ACCOUNT):
+        names = "select distinct user_name from openai_marts.daily_costs_by_user where user_id = "
+        assert copy.rows(f"{names} '{who}'") == [(who,)]
+    assert money(copy.path) == money(whole.path)
+    billed = f"select sum(BilledCost) from openai_marts.focus_costs where x_PrincipalId = '{BRUNO}'"
+    assert copy.rows(billed) == rows(whole.path, billed)
+
+    copy.load(whole.api, admin_key=KEY, since=FIRST_DAY)
+    assert tables_that_tell(copy.path, *BRUNOS_NAMES) == []
+    owners = (
+        f"select distinct owner_name from openai_raw.api_keys where owner_id = '{SERVICE_ACCOUNT}'"
+    )
+    assert copy.rows(owners) == [(None,)]
+    for table, column in EMAIL_COLUMNS.items():
+        whose = f"from openai_raw.{table} where {WHOSE[table]} = '{BRUNO}'"
+        assert copy.rows(f"select count(*) > 0, count({column}) {whose}") == [(True, 0)]
+    assert money(copy.path) == money(whole.path)
+
+
+@pytest.mark.parametrize("user_id", ["user-nobody", "' or 1=1 --"])
+def test_unknown_person_is_one_sentence_and_changes_nothing(whole, copy, user_id):
+    before = list(tables(copy.path))
+    result = forget(whole, copy.folder, user_id)
+    assert result.returncode == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert user_id in result.stderr
+    assert result.stdout == ""
+    assert list(tables(copy.path)) == before
+
+
+def test_forgetting_in_a_missing_or_empty_warehouse_is_one_sentence(api, tmp_path):
+    path = tmp_path / "warehouse.duckdb"
+    for exists, sentence in ((False, "does not exist"), (True, "holds no costs yet")):
+        if exists:
+            duckdb.connect(str(path)).close()
+        result = run_pipeline("forget", "--user", BRUNO, cwd=tmp_path, **settings(api, tmp_path))
+        assert result.returncode == 1
+        assert sentence in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+        assert path.exists() == exists
+    assert api.requests == []
+
+
+# Copies
+
+
+def test_no_copy_of_what_was_loaded_stays_in_the_staging_dataset(whole):
+    staged = rows(
+        whole.path,
+        "select table_name from information_schema.tables "
+        "where table_schema = 'openai_raw_staging' and table_name not like '_dlt%'",
+    )
+    assert {("costs",), ("costs_by_user",), ("users",), ("api_keys",)} <= set(staged)
+    for (table,) in staged:
+        assert rows(whole.path, f"select count(*) from openai_raw_staging.{table}") == [(0,)]
