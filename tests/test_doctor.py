@@ -1,0 +1,493 @@
+"""What `check` finds, with a remedy each, and what `status` tells of a warehouse."""
+
+import json
+import re
+import shutil
+from datetime import UTC, datetime, timedelta
+
+import duckdb
+import pytest
+from conftest import TODAY, Warehouse, days_ago, run_pipeline
+from test_source import charge
+
+from openai_costs_source import demo_api, demo_traps
+from openai_costs_source.demo import Organization
+from openai_costs_source.demo_api import DEMO_ADMIN_KEY, DemoApi
+from openai_costs_source.doctor import examine
+
+KEY = {"OPENAI_ADMIN_KEY": DEMO_ADMIN_KEY}
+KEYS_PAGE = "https://platform.openai.com/settings/organization/admin-keys"
+OTHER_KEYS = {
+    "sk-proj-0123456789": "It is a project's key",
+    "sk-svcacct-0123456789": "It is a service account's key",
+    "sk-0123456789": "It is an ordinary key",
+}
+
+
+def examined(api, key=DEMO_ADMIN_KEY):
+    """What is found of a key, by the name of the check."""
+    return {found.check: found for found in examine(key, api.base_url, TODAY)}
+
+
+def examined_with(organization, *traps):
+    with DemoApi(organization, traps=traps) as api:
+        return examined(api)
+
+
+def check(folder, api, **settings):
+    """The exit code of `check --json`, and its findings by check; keys by their number too."""
+    environment = {"OPENAI_BASE_URL": api.base_url, **KEY, **settings}
+    result = run_pipeline("check", "--json", cwd=folder, **environment)
+    told = json.loads(result.stdout)
+    assert set(told) == {"is_loadable", "findings"}
+    assert told["is_loadable"] is (result.returncode == 0)
+    assert "Traceback" not in result.stderr
+    return result.returncode, {
+        (found["check"], found["key"]) if found["key"] else found["check"]: found
+        for found in told["findings"]
+    }
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+# A key, and what it opens
+
+
+def test_healthy_organization_has_nothing_to_be_mended(api, organization):
+    found = examined(api)
+    assert {each.status for each in found.values()} == {"ok", "note"}
+    assert {name for name, each in found.items() if each.status == "note"} == {"detail"}
+    assert f"{organization.name} ({organization.id})" in found["organization"].finding
+    assert str(organization.earliest) in found["history"].finding
+
+
+def test_check_of_a_healthy_organization_is_one_json_object_and_exits_with_0(api, tmp_path):
+    exit_code, found = check(tmp_path, api)
+    assert exit_code == 0
+    assert {each["status"] for each in found.values()} == {"ok", "note"}
+    assert {"key", "costs", "organization", "users", "warehouse", "dbt"} <= set(found)
+
+
+def test_check_says_for_a_person_whether_a_load_is_possible(api, tmp_path):
+    result = run_pipeline("check", cwd=tmp_path, OPENAI_BASE_URL=api.base_url, **KEY)
+    assert result.returncode == 0
+    assert result.stdout.splitlines()[-1] == "A load is possible."
+    assert "Heliotrope Labs" in result.stdout
+    assert result.stderr == ""
+
+
+def test_waiting_for_a_rate_limit_does_not_break_the_json(organization, tmp_path, monkeypatch):
+    def first_is_limited(request, reply):
+        return reply if request.number else demo_traps.TRAPS["rate-limit"](request, reply)
+
+    monkeypatch.setitem(demo_traps.TRAPS, "first", first_is_limited)
+    with DemoApi(organization, traps=["first"]) as api:
+        exit_code, found = check(tmp_path, api)
+    assert (exit_code, found["costs"]["status"]) == (0, "ok")
+
+
+@pytest.mark.parametrize("key", ["", "sk-proj-0123456789"])
+def test_missing_key_and_key_of_another_form_send_nothing(api, tmp_path, key):
+    exit_code, found = check(tmp_path, api, OPENAI_ADMIN_KEY=key)
+    assert exit_code == 2
+    assert found["key"]["status"] == "failed"
+    told = f"{found['key']['finding']} {found['key']['remedy']}"
+    assert (OTHER_KEYS[key] if key else "No key") in told
+    assert KEYS_PAGE in told
+    assert api.requests == []
+
+
+@pytest.mark.parametrize("key", OTHER_KEYS)
+def test_key_of_another_kind_is_told_by_its_form(api, key):
+    (found,) = examine(key, api.base_url, TODAY)
+    assert found.status == "failed"
+    assert OTHER_KEYS[key] in found.finding
+    assert KEYS_PAGE in found.remedy
+    assert key not in f"{found}"
+    assert api.requests == []
+
+
+def test_revoked_key_is_to_be_replaced(api):
+    found = examined(api, "sk-admin-revoked")["costs"]
+    assert found.status == "failed"
+    assert "Incorrect API key provided" in found.finding
+    assert "create a new admin key" in found.remedy
+
+
+def test_key_of_somebody_who_is_no_owner_is_told_by_the_text_whatever_the_status(organization):
+    forbidden = examined_with(organization, "ordinary-key")["costs"]
+    unauthorized = examined_with(organization, "ordinary-key-401")["costs"]
+    assert forbidden.status == unauthorized.status == "failed"
+    assert "403" in forbidden.finding
+    assert "401" in unauthorized.finding
+    assert forbidden.remedy == unauthorized.remedy
+    assert "Organization Owner" in forbidden.remedy
+
+
+def test_key_that_may_not_read_names_can_load(organization, tmp_path):
+    with DemoApi(organization, traps=["no-management-scope"]) as api:
+        exit_code, found = check(tmp_path, api)
+    assert exit_code == 0
+    assert found["costs"]["status"] == "ok"
+    for listing in ("projects", "users"):
+        assert found[listing]["status"] == "warning"
+        assert "api.management.read" in found[listing]["finding"]
+        assert "Organization administration" in found[listing]["remedy"]
+
+
+def test_key_that_may_not_read_costs_cannot_load(organization, tmp_path):
+    with DemoApi(organization, traps=["no-usage-scope"]) as api:
+        exit_code, found = check(tmp_path, api)
+    assert exit_code == 1
+    assert found["costs"]["status"] == "failed"
+    assert "api.usage.read" in found["costs"]["finding"]
+    assert "Usage API scope" in found["costs"]["remedy"]
+    assert found["users"]["status"] == "ok"
+
+
+def test_key_of_another_organization_is_a_warning_that_names_it(organization, tmp_path):
+    with DemoApi(organization, traps=["other-organization"]) as api:
+        exit_code, found = check(tmp_path, api)
+    assert exit_code == 0
+    assert found["organization"]["status"] == "warning"
+    assert "org-demo-empty" in found["organization"]["finding"]
+    assert "another organization's" in found["organization"]["remedy"]
+
+
+def test_organization_that_stopped_spending_is_named_too(organization):
+    unused = {days_ago(age): [] for age in range(40)}
+    with DemoApi(organization, overrides=unused) as api:
+        found = examined(api)["organization"]
+    assert found.status == "warning"
+    assert organization.name in found.finding
+    assert found.remedy
+
+
+def test_first_day_that_tells_api_keys_is_named(organization):
+    found = examined_with(organization, "key-floor")["costs by API key"]
+    assert found.status == "note"
+    assert str(days_ago(20)) in found.finding
+    assert "without keys" in found.remedy
+
+
+@pytest.mark.parametrize(
+    ("trap", "extent"),
+    [("users-apart", "does not tell"), ("users-apart-before", "part of the history")],
+)
+def test_users_that_do_not_combine_with_projects_are_noted(organization, trap, extent):
+    found = examined_with(organization, trap)["costs by user"]
+    assert found.status == "note"
+    assert extent in found.finding
+    assert "costs_by_user" in found.remedy
+
+
+def test_end_of_openais_memory_is_named_and_loading_in_time_advised(api, organization):
+    found = examined(api)["history"]
+    assert str(organization.earliest) in found.finding
+    assert "Load before" in found.remedy
+
+
+@pytest.mark.parametrize(
+    ("seconds", "status", "told"),
+    [
+        (-1200, "warning", "ahead of"),
+        (1200, "warning", "behind"),
+        (60, "ok", "within"),
+        (None, "note", "do not tell the time"),
+    ],
+)
+def test_clock_that_is_wrong_is_a_warning(api, monkeypatch, seconds, status, told):
+    def date_time_string(self, timestamp=None):
+        if seconds is None:
+            return ""
+        moment = datetime.now(UTC) + timedelta(seconds=seconds)
+        return f"{moment:%a, %d %b %Y %H:%M:%S} GMT"
+
+    monkeypatch.setattr(demo_api._Handler, "date_time_string", date_time_string)
+    found = examined(api)["clock"]
+    assert found.status == status
+    assert told in found.finding
+    if status == "warning":
+        assert re.search(r" 1,(19|20)\d s ", found.finding)
+        assert found.remedy
+
+
+def test_gateway_that_drops_the_header_matters_where_rows_do_not_name_the_organization(
+    organization,
+):
+    assert examined_with(organization, "no-header")["organization"].status == "ok"
+    found = examined_with(organization, "no-header", "no-extras")["organization"]
+    assert found.status == "warning"
+    assert "gateway" in found.remedy
+
+
+def test_captive_portal_is_no_empty_bill(organization):
+    found = examined_with(organization, "captive-portal")
+    assert found["costs"].status == "failed"
+    assert "not JSON" in found["costs"].finding
+    assert "proxy" in found["costs"].remedy
+    assert "organization" not in found
+
+
+def test_each_of_several_keys_has_its_own_findings(api, tmp_path):
+    keys = {"OPENAI_ADMIN_KEY": f"{DEMO_ADMIN_KEY},sk-admin-revoked"}
+    exit_code, found = check(tmp_path, api, **keys)
+    assert exit_code == 1
+    assert found["costs", 1]["status"] == "ok"
+    assert found["costs", 2]["status"] == "failed"
+    assert {name for name in found if isinstance(name, str)} == {"warehouse", "dbt"}
+    result = run_pipeline("check", cwd=tmp_path, OPENAI_BASE_URL=api.base_url, **keys)
+    assert result.returncode == 1
+    lines = result.stdout.splitlines()
+    assert any("key 2: costs: " in line and "Incorrect API key" in line for line in lines)
+    assert lines[-1] == "No load is possible yet."
+
+
+def test_key_of_another_form_among_several_is_told_by_its_number(api, tmp_path):
+    keys = {"OPENAI_ADMIN_KEY": f"{DEMO_ADMIN_KEY},sk-proj-0123456789"}
+    exit_code, found = check(tmp_path, api, **keys)
+    assert exit_code != 0
+    assert found["key", 2]["status"] == "failed"
+    assert "project's key" in found["key", 2]["finding"]
+
+
+# The warehouse, dbt and the settings
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory):
+    """A warehouse of all the history, and the server that it was loaded from."""
+    warehouse = Warehouse(tmp_path_factory.mktemp("loaded"))
+    with DemoApi(Organization(TODAY)) as api:
+        warehouse.load(api, resources=["costs"])
+        yield warehouse, api
+
+
+@pytest.fixture
+def copy(loaded, tmp_path):
+    warehouse = Warehouse(tmp_path)
+    shutil.copy(loaded[0].path, warehouse.path)
+    return warehouse
+
+
+def place(path):
+    return {"DESTINATION__DUCKDB__CREDENTIALS": str(path)}
+
+
+def test_check_leaves_no_file_behind(api, tmp_path):
+    written = {"DBT_TARGET_PATH": str(tmp_path / "target"), "DBT_LOG_PATH": str(tmp_path / "logs")}
+    assert check(tmp_path, api, **written)[0] == 0
+    assert contents(tmp_path) == {}
+
+
+def test_check_changes_nothing_in_the_warehouse(api, copy):
+    before = contents(copy.folder)
+    exit_code, found = check(copy.folder, api, **place(copy.path))
+    assert exit_code == 0
+    assert str(copy.path) in found["warehouse"]["finding"]
+    assert contents(copy.folder) == before
+
+
+def test_warehouse_that_another_process_holds_is_named_with_the_process(api, copy):
+    with duckdb.connect(str(copy.path)) as connection:
+        connection.execute("select 1")
+        exit_code, found = check(copy.folder, api, **place(copy.path))
+    assert exit_code == 1
+    assert found["warehouse"]["status"] == "failed"
+    assert f"{copy.path} is open in another program (PID" in found["warehouse"]["finding"]
+    assert "close it there" in f"{found['warehouse']}"
+
+
+def test_damaged_warehouse_has_a_remedy(api, copy):
+    whole = copy.path.read_bytes()
+    copy.path.write_bytes(b"\0" * 4096 + whole[4096:])
+    exit_code, found = check(copy.folder, api, **place(copy.path))
+    assert exit_code == 1
+    assert found["warehouse"]["status"] == "failed"
+    assert str(copy.path) in found["warehouse"]["finding"]
+    assert found["warehouse"]["remedy"]
+
+
+@pytest.mark.parametrize("folder", ["missing", "blocked"])
+def test_warehouse_in_a_folder_that_does_not_exist_has_a_remedy(api, tmp_path, folder):
+    exit_code, found = check(tmp_path, api, **place(tmp_path / folder / "warehouse.duckdb"))
+    assert exit_code == 1
+    assert found["warehouse"]["status"] == "failed"
+    assert "open in another program" not in found["warehouse"]["finding"]
+    assert "No such file or directory" in found["warehouse"]["finding"]
+    assert found["warehouse"]["remedy"]
+    assert not (tmp_path / folder).exists()
+
+
+def test_dbt_without_its_profile_has_a_remedy(api, tmp_path):
+    exit_code, found = check(tmp_path, api, DBT_TARGET="another")
+    assert exit_code == 1
+    assert found["dbt"]["status"] == "failed"
+    assert "dbt debug" in found["dbt"]["remedy"]
+    assert found["costs"]["status"] == "ok"
+
+
+def test_setting_that_a_load_would_refuse_is_a_finding_and_sends_nothing(api, tmp_path):
+    wrong = {"SOURCES__OPENAI_COSTS__USER_EMAILS": "md5"}
+    exit_code, found = check(tmp_path, api, **wrong)
+    assert exit_code != 0
+    assert any("user_emails is md5" in each["finding"] for each in found.values())
+    assert api.requests == []
+
+
+# Status
+
+
+def status(warehouse, **settings):
+    """The facts that `status` tells of each organization, by their labels, and all the lines."""
+    result = run_pipeline("status", cwd=warehouse.folder, **place(warehouse.path), **settings)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+    facts = {}
+    for line in result.stdout.splitlines():
+        if line and not line.startswith(" "):
+            told = facts.setdefault(line, {})
+        elif line.startswith("  ") and line[2] != " ":
+            told[line[2:24].strip()] = line[24:]
+    return facts, result.stdout
+
+
+def only_facts(warehouse):
+    facts, printed = status(warehouse)
+    (told,) = facts.values()
+    return told, printed
+
+
+def test_status_tells_the_days_that_are_loaded_and_that_today_is_open(copy, organization):
+    told, _ = only_facts(copy)
+    days = (TODAY - organization.earliest).days + 1
+    assert told["Days"] == f"{days}, {organization.earliest} to {TODAY}"
+    assert told["Not over when read"] == str(TODAY)
+    assert told["Missing"] == "none"
+    assert "minutes ago" in told["Loaded"]
+    assert "no closed day" in told["Restated"]
+
+
+def test_status_tells_the_days_that_are_missing_in_between(api, warehouse):
+    warehouse.load(api, resources=["costs"], since=days_ago(20), until=days_ago(15))
+    warehouse.load(api, resources=["costs"], since=days_ago(10), until=days_ago(5))
+    warehouse.load(api, resources=["costs"], since=days_ago(4), until=days_ago(1))
+    told, _ = only_facts(warehouse)
+    assert told["Days"] == f"13, {days_ago(20)} to {days_ago(2)}"
+    gaps = [f"{days_ago(15)} to {days_ago(11)}", str(days_ago(5)), str(days_ago(1))]
+    assert told["Missing"] == ", ".join(gaps)
+    assert told["Not over when read"] == "none"
+
+
+def test_status_tells_a_day_that_was_left_out_for_it_did_not_add_up(organization, warehouse):
+    with DemoApi(organization, traps=["row-is-missing"]) as api:
+        warehouse.load(api, resources=["costs"], since=days_ago(6))
+    told, _ = only_facts(warehouse)
+    assert told["Missing"] == str(days_ago(4))
+
+
+def test_status_tells_that_the_days_to_be_forgotten_soon_are_loaded(copy, organization):
+    told, _ = only_facts(copy)
+    last = organization.earliest + timedelta(days=29)
+    assert told["OpenAI tells"] == f"days from {organization.earliest} on"
+    assert told["Soon to be forgotten"] == f"{organization.earliest} to {last}, all loaded"
+
+
+def test_status_tells_which_days_to_load_before_they_are_forgotten(api, organization, warehouse):
+    earliest = organization.earliest
+    beyond = {"since": earliest - timedelta(days=5), "until": earliest + timedelta(days=6)}
+    warehouse.load(api, resources=["costs"], **beyond)
+    told, _ = only_facts(warehouse)
+    first, last = (earliest + timedelta(days=ahead) for ahead in (6, 29))
+    to_load = f"{first} to {last}, not loaded: run with --since {first}"
+    assert told["Soon to be forgotten"] == to_load
+
+
+def change(warehouse, sql):
+    with duckdb.connect(str(warehouse.path)) as connection:
+        connection.execute(sql)
+
+
+def test_status_reckons_that_openai_forgets_a_day_each_day(copy, organization):
+    change(
+        copy,
+        "update openai_raw.organizations set earliest_seen_on = earliest_seen_on - interval 3 day",
+    )
+    told, _ = only_facts(copy)
+    assert told["OpenAI tells"] == f"days from {organization.earliest + timedelta(days=3)} on"
+
+
+def test_status_lists_restatements_with_what_was_and_what_is(loaded, copy):
+    _, api = loaded
+    day = days_ago(5)
+    was = copy.value(f"select row_amount from openai_raw.cost_days where date = '{day}'")
+    api.overrides[day] = [charge("1.25"), charge("0.000000000000000001")]
+    try:
+        copy.load(api, resources=["costs"], since=day)
+    finally:
+        api.overrides.clear()
+    told, printed = only_facts(copy)
+    shown = f"{was:f}".rstrip("0")
+    assert f"{day} from {shown} to 1.250000000000000001, seen on {TODAY}" in printed
+    assert "up to 5 days after the day" in told["Restated"]
+
+
+@pytest.mark.parametrize(("ago", "told"), [("3 day", "3 days ago"), ("5 hour", "5 hours ago")])
+def test_status_tells_how_old_the_last_load_is(copy, ago, told):
+    change(copy, f"update openai_raw.cost_days set loaded_at = loaded_at - interval {ago}")
+    facts, _ = only_facts(copy)
+    assert facts["Loaded"].endswith(told)
+
+
+class OtherOrganization(Organization):
+    id = "org-demo-other"
+    slug = "other"
+    name = "Other Labs"
+
+
+def test_status_tells_each_organization_apart(copy, organization):
+    with DemoApi(OtherOrganization(TODAY)) as other:
+        copy.load(other, resources=["costs"], since=days_ago(3))
+    facts, _ = status(copy)
+    assert list(facts) == ["Heliotrope Labs (org-demo-heliotrope)", "Other Labs (org-demo-other)"]
+    assert facts["Other Labs (org-demo-other)"]["Days"].startswith("4, ")
+    assert facts["Heliotrope Labs (org-demo-heliotrope)"]["Missing"] == "none"
+
+
+def test_status_needs_no_key_sends_nothing_and_changes_nothing(api, copy):
+    before = contents(copy.folder)
+    status(copy, OPENAI_BASE_URL=api.base_url)
+    assert api.requests == []
+    assert contents(copy.folder) == before
+
+
+def test_status_of_a_missing_or_empty_warehouse_is_one_sentence(tmp_path):
+    path = tmp_path / "openai_costs.duckdb"
+    for exists, sentence in ((False, "does not exist"), (True, "holds no costs yet")):
+        if exists:
+            duckdb.connect(str(path)).close()
+        result = run_pipeline("status", cwd=tmp_path)
+        assert result.returncode == 1
+        assert sentence in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+        assert result.stdout == ""
+        assert path.exists() == exists
+
+
+def status_failure(warehouse):
+    result = run_pipeline("status", cwd=warehouse.folder, **place(warehouse.path))
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1
+    return result.stderr
+
+
+def test_status_of_a_warehouse_that_is_open_elsewhere_is_one_sentence(copy):
+    with duckdb.connect(str(copy.path)):
+        assert f"{copy.path} is open in another program" in status_failure(copy)
+
+
+def test_status_of_a_warehouse_that_lacks_a_table_is_one_sentence(copy):
+    change(copy, "drop table openai_raw.cost_restatements")
+    assert "cost_restatements" in status_failure(copy)
