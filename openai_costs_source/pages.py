@@ -30,8 +30,14 @@ END_OF_CALENDAR = 253_402_300_800
 _EXACT_LITERAL = pa.decimal256(76, 38)
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
 # PyArrow 26 crashes the process on a document that is `null`, and on exponents far below any
-# decimal, such as 1E-99999999, also where JSON escapes disguise one in a string.
-_PERILOUS_EXPONENT = re.compile(rb"[\d.][eE]-\d{5}|\\u00(?:2[dD]|3\d|[46]5)")
+# decimal, such as 1E-99999999. A number of more than 256 bits it takes for what is left of it
+# without the upper ones. JSON escapes may disguise either in a string.
+_PERILOUS_NUMBER = re.compile(
+    rb"[\d.][eE]-\d{5}"
+    rb"|[\s:\",\[]-?\d+(?:\.\d*)?[eE]\+?\d"
+    rb"|\d{39}"
+    rb"|\\u00(?:2[bBdDeE]|3\d|[46]5)"
+)
 _ENOUGH_DIGITS = decimal.Context(prec=100, rounding=decimal.ROUND_HALF_EVEN)
 
 COST_RESULT = pa.struct(
@@ -93,7 +99,7 @@ def read_page(body: bytes, result: pa.StructType = COST_RESULT) -> Page:
         body.decode()
     except UnicodeDecodeError:
         raise ValueError("it is not UTF-8") from None
-    if body.lstrip().startswith(b"{") and not _PERILOUS_EXPONENT.search(body):
+    if body.lstrip().startswith(b"{") and not _PERILOUS_NUMBER.search(body):
         with contextlib.suppress(pa.ArrowException):
             return _read_page_with_arrow(body, result)
     return _read_page_with_python(body, result)
@@ -183,14 +189,16 @@ def _read_page_with_python(body: bytes, result: pa.StructType) -> Page:
     if document.get("object") != "page" or not isinstance(data, list):
         raise ValueError("it is not a page")
     next_page = document.get("next_page")
-    if next_page is not None and not isinstance(next_page, str):
-        raise ValueError("its next_page is not text")
+    _value("its next_page", next_page, pa.string())
     buckets, rows = [], []
     for item in data:
         item = item if isinstance(item, dict) else {}
         start, end, results = (item.get(name) for name in ("start_time", "end_time", "results"))
-        if type(start) is not int or type(end) is not int:
-            raise ValueError("a bucket has no start_time or end_time")
+        if type(start) is not int:
+            raise ValueError("a bucket has no start_time, in whole seconds")
+        if type(end) is not int:
+            day = _bucket(start, start + DAY_SECONDS, 0).day
+            raise ValueError(f"the bucket of {day} has no end_time, in whole seconds")
         bucket = _bucket(start, end, len(results) if isinstance(results, list) else 0)
         if not isinstance(results, list):
             raise ValueError(f"the bucket of {bucket.day} has no results")
@@ -225,6 +233,8 @@ def _value(name: str, value: Any, stored: pa.DataType) -> Any:
 
 
 def _decimal(name: str, value: Any, stored: pa.Decimal128Type) -> decimal.Decimal:
+    if isinstance(value, float):
+        raise ValueError(f"{name} is a number beyond all bounds")
     literal = str(value) if isinstance(value, (str, int, decimal.Decimal)) else ""
     if isinstance(value, bool) or not _NUMBER.fullmatch(literal):
         raise ValueError(f"{name} is not a number: {str(value)[:60]!r}")
@@ -255,15 +265,22 @@ def _bucket(start: int, end: int, size: int) -> Bucket:
 
 
 def json_object(body: bytes) -> dict[str, Any]:
-    """A JSON object with exact decimals; ValueError where the reply is not JSON."""
+    """A JSON object with exact decimals; ValueError where the reply is not JSON.
+
+    Only a number that neither a decimal nor an integer can hold comes as a float, 0 or infinite.
+    """
+
+    def number(literal: str) -> Any:
+        try:
+            return int(literal) if literal.strip("-").isdigit() else decimal.Decimal(literal)
+        except (ValueError, decimal.InvalidOperation):
+            return float(literal)
 
     def no_number(literal: str) -> Any:
         raise ValueError(f"it holds {literal}, which is not a number")
 
     try:
-        document = json.loads(body, parse_float=decimal.Decimal, parse_constant=no_number)
+        document = json.loads(body, parse_float=number, parse_int=number, parse_constant=no_number)
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
         raise ValueError("it is not JSON") from None
-    except decimal.InvalidOperation:
-        raise ValueError("it holds a number beyond all bounds") from None
     return document if isinstance(document, dict) else {}

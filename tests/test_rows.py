@@ -551,7 +551,7 @@ def test_bucket_without_a_list_of_results_is_refused_naming_its_day(results):
 @pytest.mark.parametrize("moment", [None, "1764979200", 1764979200.0, True, [], {}])
 @pytest.mark.parametrize("name", ["start_time", "end_time"])
 def test_bucket_without_whole_seconds_is_refused(name, moment):
-    with pytest.raises(ValueError, match="start_time or end_time"):
+    with pytest.raises(ValueError, match=f"{name}, in whole seconds"):
         read_page(body(bucket() | {name: moment}))
 
 
