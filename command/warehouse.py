@@ -82,7 +82,11 @@ def pipeline(warehouse: Path) -> Iterator[dlt.Pipeline]:
     What was loaded is remembered in the warehouse, and what a killed run left half loaded must not
     be resumed: nothing may depend on this machine's disk.
     """
-    with tempfile.TemporaryDirectory(prefix="openai_costs_") as folder:
+    try:
+        working_folder = tempfile.TemporaryDirectory(prefix="openai_costs_")
+    except OSError as error:
+        raise foreseen(error, warehouse) or error from None
+    with working_folder as folder:
         yield dlt.pipeline(
             "openai_costs",
             destination=dlt.destinations.duckdb(str(warehouse)),
@@ -146,4 +150,8 @@ def foreseen(error: BaseException, warehouse: Path) -> Stop | None:
 def _is_full(cause: BaseException) -> bool:
     if isinstance(cause, duckdb.Error):
         return "No space left" in str(cause) or "File too large" in str(cause)
-    return isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+    if not isinstance(cause, OSError):
+        return False
+    # Where Python cannot write a file into any folder for temporary ones, it says that none exists.
+    is_nowhere = "No usable temporary directory" in str(cause)
+    return is_nowhere or cause.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)

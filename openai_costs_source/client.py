@@ -43,6 +43,7 @@ PATHS = frozenset(
 )
 """All that the client can read. It knows no verb but GET."""
 
+_RUN_AGAIN = "Nothing of this answer was stored: run again."
 TIMEOUT_SECONDS = (10, 120)
 MAX_WAIT_SECONDS = 600
 LARGEST_LISTING = 100
@@ -158,12 +159,12 @@ class Client:
             if not page.has_more:
                 return
             if not token:
-                raise self._error(path, "announced more pages but named none")
+                raise self._error(path, "announced more pages but named none", _RUN_AGAIN)
             # Tokens can be handed out for ever past the last bucket.
             if not page.buckets:
                 return
             if token in seen:
-                raise self._error(path, "named the same next page twice")
+                raise self._error(path, "named the same next page twice", _RUN_AGAIN)
             seen.add(token)
 
     def listing(
@@ -188,7 +189,8 @@ class Client:
                 return
             after = page.last_id
             if not after or after in seen:
-                raise self._error(path, "announced more objects but did not say after which")
+                said = "announced more objects but did not say after which"
+                raise self._error(path, said, _RUN_AGAIN)
             seen.add(after)
 
     def _decoded(
@@ -257,9 +259,11 @@ class Client:
             # A handshake that was cut off may pass; a certificate or protocol that failed will not.
             if isinstance(error, requests.exceptions.SSLError) and "EOF" not in str(error):
                 said = f"has no TLS certificate at {host} that this machine trusts"
-                raise self._error(path, said) from None
+                remedy = "A proxy may have one of its own: REQUESTS_CA_BUNDLE names its authority."
+                raise self._error(path, said, remedy) from None
             said = f"did not answer at {host} ({type(error).__name__})"
-            raise self._error(path, said, is_passing=True) from None
+            remedy = "Look at the network and at base_url, and run again."
+            raise self._error(path, said, remedy, is_passing=True) from None
         if organization := reply.headers.get("openai-organization"):
             self.organization = organization.replace(self._key, "[the key]")
         with contextlib.suppress(TypeError, ValueError):

@@ -1,0 +1,880 @@
+"""Faults at every point of a run: nothing is lost, nothing is doubled, no day is half replaced."""
+
+import contextlib
+import ctypes
+import itertools
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+
+import dlt
+import duckdb
+import pytest
+from conftest import PROJECT, TODAY, Warehouse, days_ago
+from test_source import charge
+
+from openai_costs_source import OpenAICostsError, openai_costs
+from openai_costs_source.demo import Organization
+from openai_costs_source.demo_api import DEMO_ADMIN_KEY, TRAPS, DemoApi
+from openai_costs_source.demo_traps import Reply
+
+FIRST_DAY = days_ago(4)
+CORRECTED, EMPTIED, REFILLED, KEPT = (days_ago(n) for n in (4, 3, 2, 1))
+MANY = [charge("0.1", f"gpt-5.6-sol, meter {n}", api_key_id=f"key_{n}") for n in range(300)]
+SEVERAL = MANY[:9]
+VERSIONS = {
+    "A": {
+        CORRECTED: [charge("1.5"), charge("2.5", "gpt-5.6-sol, output")],
+        EMPTIED: SEVERAL,
+        REFILLED: [],
+        KEPT: MANY,
+        TODAY: SEVERAL[:1],
+    },
+    "B": {
+        CORRECTED: [charge("1.750000000000000001")],
+        EMPTIED: [],
+        REFILLED: SEVERAL,
+        KEPT: MANY,
+        TODAY: SEVERAL[:2],
+    },
+}
+RESTATED = (CORRECTED, EMPTIED, REFILLED)
+TABLES = ("costs", "costs_by_user", "cost_days", "organizations", "projects", "users", "api_keys")
+
+
+class Small(Organization):
+    """One project that is active and one that is archived."""
+
+    def __init__(self, today):
+        super().__init__(today)
+        self.projects = [self.projects[0], self.projects[-1]]
+
+
+def load(warehouse, api, **settings):
+    warehouse.load(api, **{"start_date": FIRST_DAY, "refetch_days": 4, **settings})
+
+
+def contents(warehouse):
+    """Every row of the source's tables, without the moment of the load."""
+    return tables(warehouse, [f"openai_raw.{name}" for name in TABLES], "loaded_at")
+
+
+def everything(warehouse):
+    """Every row of every table, dlt's own included."""
+    named = "select format('{}.{}', schema_name, table_name) from duckdb_tables() order by all"
+    return tables(warehouse, [name for (name,) in warehouse.rows(named)])
+
+
+def tables(warehouse, names, left_out=""):
+    columns = f"columns(name -> name <> '{left_out}')"
+    with duckdb.connect(str(warehouse.path), read_only=True) as connection:
+        return {
+            name: connection.execute(f"select {columns} from {name} order by all").fetchall()
+            for name in names
+        }
+
+
+def restatements(warehouse):
+    return warehouse.rows("""
+        select
+            date, row_number() over (partition by date order by seen_us),
+            was_amount, is_amount, was_row_count, is_row_count
+        from openai_raw.cost_restatements order by all
+    """)
+
+
+def restatements_between(*versions):
+    """What `restatements` must be once these versions were loaded one after the other."""
+    changes = [(was, now) for was, now in itertools.pairwise(versions) if was != now]
+    return sorted(
+        (day, number, amount(was, day), amount(now, day), count(was, day), count(now, day))
+        for day in RESTATED
+        for number, (was, now) in enumerate(changes, start=1)
+    )
+
+
+def amount(version, day):
+    return sum((each.amount for each in VERSIONS[version][day]), Decimal(0))
+
+
+def count(version, day):
+    return len(VERSIONS[version][day])
+
+
+def other(version):
+    return "B" if version == "A" else "A"
+
+
+@pytest.fixture(scope="module")
+def small():
+    return Small(TODAY)
+
+
+@pytest.fixture(scope="module")
+def version_a(small, tmp_path_factory):
+    """A warehouse that holds version A."""
+    return loaded_once(small, "A", tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(small, version_a, tmp_path_factory):
+    """What each version looks like once it is loaded."""
+    version_b = loaded_once(small, "B", tmp_path_factory)
+    return {"A": contents(version_a), "B": contents(version_b)}
+
+
+def loaded_once(organization, version, tmp_path_factory):
+    warehouse = Warehouse(tmp_path_factory.mktemp(version))
+    with DemoApi(organization, overrides=VERSIONS[version]) as api:
+        load(warehouse, api)
+    return warehouse
+
+
+@pytest.fixture
+def loaded(version_a, warehouse):
+    """A warehouse of one's own that holds version A."""
+    shutil.copy(version_a.path, warehouse.path)
+    return warehouse
+
+
+def check(warehouse, undisturbed, *versions):
+    """It is as if these versions had been loaded undisturbed, one after the other."""
+    assert contents(warehouse) == undisturbed[versions[-1]]
+    assert restatements(warehouse) == restatements_between(*versions)
+
+
+def test_undisturbed_load_tells_each_version_exactly(undisturbed):
+    for version, days in VERSIONS.items():
+        costs = undisturbed[version]["openai_raw.costs"]
+        assert len(costs) == sum(len(charges) for charges in days.values())
+        ledger = undisturbed[version]["openai_raw.cost_days"]
+        assert [row[2] for row in ledger] == sorted(days)
+        assert [row[6] for row in ledger] == [amount(version, day) for day in sorted(days)]
+
+
+def refused(status, message, code=None, **headers):
+    error = {"message": message, "type": "invalid_request_error", "param": None, "code": code}
+    body = json.dumps({"error": error})
+    headers = {name.replace("_", "-"): value for name, value in headers.items()}
+    return lambda reply: Reply(status, body, {"Content-Type": "application/json", **headers})
+
+
+def connection_dropped(reply):
+    raise ConnectionResetError
+
+
+def connection_dropped_midway(reply):
+    half = reply.body[: len(reply.body) // 2]
+    chunked = {"Transfer-Encoding": "chunked", "Connection": "close"}
+    return Reply(200, f"{len(reply.body):x}\r\n{half}", {**reply.headers, **chunked})
+
+
+def half_a_body(reply):
+    return Reply(200, reply.body[: len(reply.body) // 2], reply.headers)
+
+
+def captive_portal(reply):
+    return Reply(200, "<html>Welcome! Log in to go on.</html>", {"Content-Type": "text/html"})
+
+
+def changed(**fields):
+    def fault(reply):
+        page = json.loads(reply.body, parse_float=str)
+        return Reply(200, json.dumps({**page, **fields}), reply.headers)
+
+    return fault
+
+
+NO_PERMISSION = "You have insufficient permissions for this operation. Missing scopes: any."
+REQUESTS = ("totals", "page 1", "page 2", "users", "projects", "keys", "keys of the archived")
+LISTINGS = {"users", "projects", "keys"}
+NAMES = {*LISTINGS, "keys of the archived"}
+ANYWHERE = set(REQUESTS)
+# Each fault, and the requests at which a load gets over it.
+FAULTS = {
+    "rate limit": (refused(429, "Rate limit reached.", Retry_After="1"), ANYWHERE),
+    "rate limit without seconds": (refused(429, "Rate limit reached."), ANYWHERE),
+    "outage": (refused(404, "Not found."), ANYWHERE),
+    "server error": (refused(500, "The server had an error."), ANYWHERE),
+    "bad gateway": (lambda reply: Reply(502, "<html>Bad gateway</html>"), ANYWHERE),
+    "connection dropped": (connection_dropped, ANYWHERE),
+    "connection dropped midway": (connection_dropped_midway, ANYWHERE),
+    "half a body": (half_a_body, set()),
+    "captive portal": (captive_portal, set()),
+    "wrong key": (refused(401, "Incorrect API key.", "invalid_api_key"), {REQUESTS[-1]}),
+    "no permission": (refused(403, NO_PERMISSION), NAMES),
+    "unknown refusal": (refused(400, "This cannot be done."), {"page 2", *NAMES}),
+    # A listing goes on after its last object; what the archived project gets is no listing.
+    "more without a token": (changed(has_more=True, next_page=None, last_id=None), LISTINGS),
+    "nothing, and more": (changed(data=[], has_more=True, next_page=None, last_id=None), set()),
+    "wrong types": (changed(data=[{"id": 1, "start_time": "soon", "results": {}}]), set()),
+}
+
+
+class Struck:
+    """A server that strikes one of a load's requests, once."""
+
+    def __init__(self, api):
+        self.api = api
+        self.prepare("A")
+
+    def prepare(self, version, request=None, fault=None):
+        self.api.overrides = VERSIONS[version]
+        self.asked, self.target, self.fault = [], request, fault
+
+    def strike(self, request, reply):
+        self.asked.append(name_of(request))
+        is_due = self.asked[-1] == self.target and self.asked.count(self.target) == 1
+        return self.fault(reply) if is_due else reply
+
+
+def name_of(request):
+    """The request as `REQUESTS` names it."""
+    match request.path.split("/")[3:]:
+        case ["costs"]:
+            is_grouped, is_later = request.group_by != [], "page" in request.query
+            return f"page {1 + is_later}" if is_grouped else "totals"
+        case ["projects", project, "api_keys"]:
+            return "keys of the archived" if project == "proj_prototype" else "keys"
+        case [listing]:
+            return listing
+
+
+@pytest.fixture
+def struck(small, monkeypatch):
+    monkeypatch.setattr("openai_costs_source.client._wait", lambda state: 0.01)
+    monkeypatch.setattr("openai_costs_source.organization.DAYS_PER_PAGE", 3)
+    with DemoApi(small, traps=["fault"]) as api:
+        struck = Struck(api)
+        monkeypatch.setitem(TRAPS, "fault", struck.strike)
+        yield struck
+
+
+def sentence_in(error):
+    """The one that OpenAICostsError says, wherever dlt wrapped it."""
+    while not isinstance(error, OpenAICostsError):
+        error = error.__cause__ or error.__context__
+        assert error is not None
+    return str(error)
+
+
+def test_small_load_makes_these_requests(struck, loaded):
+    struck.prepare("A")
+    load(loaded, struck.api)
+    assert sorted(struck.asked) == sorted(REQUESTS)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_fault_at_any_request_is_got_over_or_leaves_the_warehouse_as_it_was(
+    name, struck, loaded, undisturbed
+):
+    fault, got_over = FAULTS[name]
+    versions = ["A"]
+    before = everything(loaded)
+    for request in REQUESTS:
+        where = f"{name} at {request}"
+        version = other(versions[-1])
+        struck.prepare(version, request, fault)
+        if request in got_over:
+            load(loaded, struck.api)
+            assert request in struck.asked, where
+            versions.append(version)
+            check(loaded, undisturbed, *versions)
+            before = everything(loaded)
+        else:
+            with pytest.raises(Exception) as failure:  # noqa: PT011
+                load(loaded, struck.api)
+            sentence = sentence_in(failure.value)
+            assert sentence.startswith("OpenAI's /organization/"), where
+            assert len(sentence.splitlines()) == 1, where
+            assert everything(loaded) == before, where
+    versions.append(other(versions[-1]))
+    struck.prepare(versions[-1])
+    load(loaded, struck.api)
+    check(loaded, undisturbed, *versions)
+
+
+class Serving(DemoApi):
+    """The small organization's API; a test may do something before a request is answered."""
+
+    @staticmethod
+    def before_answering(number):
+        pass
+
+    def answer(self, method, target, authorization):
+        self.before_answering(len(self.requests) + 1)
+        return super().answer(method, target, authorization)
+
+    def tell(self, version):
+        self.overrides = VERSIONS[version]
+        self.requests.clear()
+        self.before_answering = lambda number: None
+
+
+@pytest.fixture
+def serving(small):
+    with Serving(small) as api:
+        yield api
+
+
+def started(api, warehouse, *command, environment=MappingProxyType({}), **settings):
+    """`python pipeline.py` with this command, or another program with its settings; it runs."""
+    program = [] if "-c" in command else [PROJECT / "pipeline.py"]
+    return subprocess.Popen(
+        [sys.executable, *program, *command],
+        cwd=warehouse.folder,
+        env={
+            **os.environ,
+            "OPENAI_ADMIN_KEY": DEMO_ADMIN_KEY,
+            "OPENAI_BASE_URL": api.base_url,
+            "SOURCES__OPENAI_COSTS__START_DATE": str(FIRST_DAY),
+            "SOURCES__OPENAI_COSTS__REFETCH_DAYS": "4",
+            "DESTINATION__DUCKDB__CREDENTIALS": str(warehouse.path),
+            "PYTHONPATH": str(PROJECT),
+            "TMPDIR": str(warehouse.folder),
+            **environment,
+        },
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **settings,
+    )
+
+
+def ended(process):
+    """Its exit code, what it printed, and what it said of failures."""
+    try:
+        printed, said = process.communicate(timeout=120)
+    finally:
+        process.kill()
+    return process.returncode, printed, said
+
+
+def succeeded(process):
+    code, printed, said = ended(process)
+    assert code == 0, said
+    return printed
+
+
+def was_killed(process):
+    return ended(process)[0] == -signal.SIGKILL
+
+
+def failed(process):
+    """What a run said that failed as it should: in one line, which names no line of code."""
+    code, _, said = ended(process)
+    assert code == 1, said
+    assert "Traceback" not in said
+    assert len(said.splitlines()) == 1
+    return said
+
+
+def log_of(warehouse):
+    return Path(f"{warehouse.path}.wal")
+
+
+def each_day_is_whole(warehouse):
+    """Whether each day is stored as one version tells it."""
+    stored = {day: [] for day in VERSIONS["A"]}
+    for day, *row in warehouse.rows("select date, line_item, amount from openai_raw.costs"):
+        stored[day].append(tuple(row))
+    told = {
+        (day, tuple(sorted((each.line_item, each.amount) for each in charges)))
+        for days in VERSIONS.values()
+        for day, charges in days.items()
+    }
+    return {(day, tuple(sorted(rows))) for day, rows in stored.items()} <= told
+
+
+def test_run_that_is_killed_at_any_request_leaves_the_warehouse_as_it_was(
+    serving, loaded, undisturbed
+):
+    before = everything(loaded)
+    for last in range(1, len(REQUESTS)):
+        serving.tell("B")
+        process = started(serving, loaded, "load")
+        serving.before_answering = lambda number, last=last, process=process: (
+            os.kill(process.pid, signal.SIGKILL) if number == last else None
+        )
+        assert was_killed(process)
+        assert everything(loaded) == before
+    serving.tell("B")
+    load(loaded, serving)
+    check(loaded, undisturbed, "A", "B")
+
+
+# `python pipeline.py load`, killed before the first SQL statement that begins so. What stands after
+# a semicolon is a statement of its own, as it is to DuckDB.
+KILLED_BEFORE = r"""
+import os, signal, sys
+import pipeline
+from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
+
+execute = DuckDbSqlClient.execute_query
+
+def watched(self, query, *values, **named):
+    *others, last = query.rstrip(";\n ").split(";\n")
+    for statement in [*others, last]:
+        if statement.strip().startswith(sys.argv[1]):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if statement is not last:
+            with execute(self, statement, *values, **named):
+                pass
+    return execute(self, last, *values, **named)
+
+DuckDbSqlClient.execute_query = watched
+sys.exit(pipeline.main(["load"]))
+"""
+COMPLETING = 'INSERT INTO "openai_raw"."_dlt_loads"'
+"""The last of a load: all is in its table by then."""
+
+
+def killed_before(statement, serving, warehouse):
+    return was_killed(started(serving, warehouse, "-c", KILLED_BEFORE, statement))
+
+
+def test_run_that_is_killed_between_two_statements_leaves_each_day_whole(
+    serving, loaded, undisturbed
+):
+    versions = ["A"]
+    for statement in (
+        'INSERT INTO "openai_raw_staging"."costs"',
+        'INSERT INTO "openai_raw"."_dlt_pipeline_state"',
+        'DELETE FROM "openai_raw"."costs"',
+        'INSERT INTO "openai_raw"."costs"',
+        'INSERT INTO "openai_raw"."cost_days"',
+        'DELETE FROM "openai_raw"."cost_restatements"',
+        'INSERT INTO "openai_raw"."cost_restatements"',
+        COMPLETING,
+    ):
+        versions.append(other(versions[-1]))
+        serving.tell(versions[-1])
+        assert killed_before(statement, serving, loaded)
+        assert each_day_is_whole(loaded), f"killed before {statement}"
+        load(loaded, serving)
+        check(loaded, undisturbed, *versions)
+
+
+def test_restatement_that_only_a_killed_run_saw_is_not_told(serving, loaded, undisturbed):
+    """The days have come back as they were when the next run asks."""
+    serving.tell("B")
+    assert killed_before(COMPLETING, serving, loaded)
+    serving.tell("A")
+    load(loaded, serving)
+    check(loaded, undisturbed, "A")
+
+
+def test_run_that_is_killed_at_any_moment_of_the_loading_leaves_each_day_whole(
+    serving, loaded, undisturbed
+):
+    asked_all = threading.Event()
+    asked_at = []
+
+    def note(number):
+        if number == len(REQUESTS) - 1:
+            asked_at.append(time.monotonic())
+            asked_all.set()
+
+    versions = ["A", "B"]
+    serving.tell("B")
+    serving.before_answering = note
+    succeeded(started(serving, loaded, "load"))
+    loading_takes = time.monotonic() - asked_at[0]
+    for n in range(1, 5):
+        versions.append(other(versions[-1]))
+        serving.tell(versions[-1])
+        serving.before_answering = note
+        asked_all.clear()
+        process = started(serving, loaded, "load")
+        assert asked_all.wait(60)
+        time.sleep(loading_takes * n / 5)
+        process.kill()
+        ended(process)
+        assert each_day_is_whole(loaded), f"killed after {n} fifths"
+        load(loaded, serving)
+        check(loaded, undisturbed, *versions)
+
+
+def test_run_that_is_killed_while_it_models_leaves_the_raw_days_and_the_next_one_models_them(
+    serving, loaded, undisturbed
+):
+    serving.tell("B")
+    load(loaded, serving)
+    log = log_of(loaded)
+    for written in (1, 10_000):
+        process = started(serving, loaded, "models")
+        while process.poll() is None and not (log.exists() and log.stat().st_size >= written):
+            time.sleep(0.005)
+        process.kill()
+        assert was_killed(process)
+        check(loaded, undisturbed, "A", "B")
+    succeeded(started(serving, loaded))
+    check(loaded, undisturbed, "A", "B")
+    told = [(day, amount("B", day)) for day in sorted(VERSIONS["B"]) if VERSIONS["B"][day]]
+    assert told == loaded.rows("""
+        select cast(ChargePeriodStart as date), sum(BilledCost)
+        from openai_marts.focus_costs group by 1 order by 1
+    """)
+    for by in ("project", "user", "model"):
+        mart = f"openai_marts.daily_costs_by_{by}"
+        daily = f"select date, sum(unblended_cost) from {mart} group by 1 order by 1"
+        assert loaded.rows(daily) == told
+
+
+def test_second_run_on_a_warehouse_is_refused_and_the_first_one_completes(
+    serving, loaded, undisturbed
+):
+    is_asked, may_answer = threading.Event(), threading.Event()
+
+    def hang(number):
+        is_asked.set()
+        assert may_answer.wait(60)
+
+    serving.tell("B")
+    serving.before_answering = hang
+    first = started(serving, loaded, "load")
+    try:
+        assert is_asked.wait(60)
+        asked = len(serving.requests)
+        for command in ("load", "models"):
+            said = failed(started(serving, loaded, command))
+            assert f"{loaded.path} is open in another program" in said
+            assert "perhaps another run" in said
+        assert len(serving.requests) == asked
+    finally:
+        may_answer.set()
+        code, _, said = ended(first)
+    assert code == 0, said
+    check(loaded, undisturbed, "A", "B")
+
+
+def no_file_larger_than(size):
+    """For a process that is about to start: to it, the disk is full once a file has that size."""
+    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+@pytest.fixture(scope="module")
+def log_size(small, version_a, tmp_path_factory):
+    """How large the warehouse's log grows while version B is loaded over version A."""
+    warehouse = Warehouse(tmp_path_factory.mktemp("log"))
+    shutil.copy(version_a.path, warehouse.path)
+    sizes = [0]
+    with DemoApi(small, overrides=VERSIONS["B"]) as api:
+        process = started(api, warehouse, "load")
+        while process.poll() is None:
+            with contextlib.suppress(FileNotFoundError):
+                sizes.append(log_of(warehouse).stat().st_size)
+            time.sleep(0.002)
+        succeeded(process)
+    return max(sizes)
+
+
+@pytest.mark.parametrize("share", [0, 0.01, 0.5, 0.7, 0.9])
+def test_disk_that_is_full_leaves_each_day_whole(share, log_size, serving, loaded, undisturbed):
+    """No file can grow beyond a share of what the warehouse's log needs. The smallest shares stop a
+    file in the working folder."""
+    size = int(log_size * share)
+    serving.tell("B")
+    said = failed(started(serving, loaded, "load", preexec_fn=no_file_larger_than(size)))
+    assert said.startswith("The disk is full")
+    assert each_day_is_whole(loaded)
+    load(loaded, serving)
+    check(loaded, undisturbed, "A", "B")
+
+
+@pytest.mark.parametrize("size", [0, 5_000, 14_000])
+def test_first_run_that_finds_the_disk_full_leaves_nothing(size, serving, warehouse, undisturbed):
+    serving.tell("B")
+    said = failed(started(serving, warehouse, "load", preexec_fn=no_file_larger_than(size)))
+    assert said.startswith("The disk is full")
+    assert list(warehouse.folder.glob("*.duckdb*")) == []
+    load(warehouse, serving)
+    check(warehouse, undisturbed, "B")
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder with a disk of its own, and a function that sets the disk's size."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+
+    def mount(*settings):
+        command = ["mount", "-t", "tmpfs", *settings, "tmpfs", folder]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    mounted = mount("-o", "size=100m")
+    if mounted.returncode:
+        pytest.skip(f"no disk of a test's own can be mounted here: {mounted.stderr.strip()}")
+    yield folder, lambda size: mount("-o", f"remount,size={size}")
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.mark.parametrize("share", [0, 0.5])
+def test_disk_of_the_warehouse_that_is_full_leaves_each_day_whole(
+    share, small_disk, log_size, serving, loaded, undisturbed
+):
+    folder, set_size = small_disk
+    loaded.path = Path(shutil.move(loaded.path, folder))
+    set_size(loaded.path.stat().st_size + 4096 + int(log_size * share))
+    serving.tell("B")
+    said = failed(started(serving, loaded, "load"))
+    assert said.startswith("The disk is full")
+    assert each_day_is_whole(loaded)
+    set_size("100m")
+    load(loaded, serving)
+    check(loaded, undisturbed, "A", "B")
+
+
+def test_first_run_that_fills_the_disk_of_the_warehouse_leaves_nothing(
+    small_disk, serving, warehouse, undisturbed
+):
+    folder, set_size = small_disk
+    warehouse.path = folder / warehouse.path.name
+    set_size(16_384)
+    serving.tell("B")
+    said = failed(started(serving, warehouse, "load"))
+    assert said.startswith("The disk is full")
+    assert list(folder.iterdir()) == []
+    set_size("100m")
+    load(warehouse, serving)
+    check(warehouse, undisturbed, "B")
+
+
+def test_temporary_folder_that_is_full_leaves_the_warehouse_as_it_was(
+    small_disk, serving, loaded, undisturbed
+):
+    folder, set_size = small_disk
+    before = everything(loaded)
+    set_size(32_768)
+    serving.tell("B")
+    said = failed(started(serving, loaded, "load", environment={"TMPDIR": str(folder)}))
+    assert said.startswith("The disk is full")
+    assert everything(loaded) == before
+    assert list(folder.iterdir()) == []
+    load(loaded, serving)
+    check(loaded, undisturbed, "A", "B")
+
+
+def overwritten(start, size=None):
+    def damage(content):
+        end = len(content) if size is None else start + size
+        return content[:start] + random.Random(start).randbytes(end - start) + content[end:]
+
+    return damage
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(overwritten(0, 512), id="its beginning"),
+        pytest.param(overwritten(4096, 8192), id="its headers"),
+        pytest.param(overwritten(12288), id="all behind its headers"),
+        pytest.param(lambda content: content[:1000], id="all but its beginning is gone"),
+        pytest.param(lambda content: content[: len(content) // 2], id="its second half is gone"),
+    ],
+)
+def test_damaged_warehouse_is_named_and_left_alone(damage, serving, loaded):
+    damaged = damage(loaded.path.read_bytes())
+    loaded.path.write_bytes(damaged)
+    serving.tell("B")
+    said = failed(started(serving, loaded, "load"))
+    assert str(loaded.path) in said
+    assert "cannot be used as a DuckDB file" in said
+    assert serving.requests == []
+    assert loaded.path.read_bytes() == damaged
+
+
+def test_warehouse_in_a_folder_whose_name_speaks_of_locks_is_told_to_be_damaged(serving, loaded):
+    folder = loaded.folder / "blocks"
+    folder.mkdir()
+    loaded.path = Path(shutil.move(loaded.path, folder))
+    loaded.path.write_bytes(b"no database" * 1000)
+    serving.tell("B")
+    assert "cannot be used as a DuckDB file" in failed(started(serving, loaded, "load"))
+
+
+def test_empty_file_is_a_new_warehouse(serving, warehouse, undisturbed):
+    warehouse.path.touch()
+    serving.tell("B")
+    succeeded(started(serving, warehouse, "load"))
+    check(warehouse, undisturbed, "B")
+
+
+def permissions_hold():
+    """For a process that is about to start: as root, lose the right to pass over permissions."""
+    drop_from_bounding_set, dac_override = 24, 1
+    if os.geteuid() == 0:
+        ctypes.CDLL(None).prctl(drop_from_bounding_set, dac_override)
+
+
+@pytest.fixture
+def forbidding():
+    """Takes the right to write from a file or folder; permissions hold, also for root."""
+    if os.geteuid() == 0 and sys.platform != "linux":
+        pytest.skip("permissions do not hold for root")
+    forbidden = []
+
+    def forbid(path):
+        forbidden.append((path, path.stat().st_mode))
+        path.chmod(path.stat().st_mode & 0o555)
+
+    yield forbid
+    for path, mode in forbidden:
+        path.chmod(mode)
+
+
+@pytest.mark.parametrize("what", ["the file", "its folder", "the folder of a new one"])
+def test_warehouse_that_may_not_be_written_is_named(what, forbidding, serving, loaded):
+    folder = loaded.folder / "kept"
+    folder.mkdir()
+    content = loaded.path.read_bytes()
+    loaded.path = Path(shutil.move(loaded.path, folder))
+    if what == "the folder of a new one":
+        loaded.path.unlink()
+    forbidding(loaded.path if what == "the file" else folder)
+    files = list(folder.iterdir())
+    serving.tell("B")
+    said = failed(started(serving, loaded, "load", preexec_fn=permissions_hold))
+    assert str(loaded.path) in said
+    assert "Permission denied" in said
+    assert list(folder.iterdir()) == files
+    assert [path.read_bytes() for path in files] == [content] * len(files)
+
+
+def files_below(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_local_state_of_dlt_is_neither_used_nor_changed_nor_missed(
+    serving, loaded, undisturbed, tmp_path
+):
+    """It belongs to another warehouse and holds a load that was not completed."""
+    serving.tell("A")
+    elsewhere = dlt.pipeline(
+        "openai_costs",
+        destination=dlt.destinations.duckdb(str(tmp_path / "elsewhere.duckdb")),
+        dataset_name="openai_raw",
+    )
+    source = partial(openai_costs, DEMO_ADMIN_KEY, serving.base_url, refetch_days=4)
+    elsewhere.run(source(start_date=days_ago(1)), loader_file_format="parquet")
+    elsewhere.extract(source(since=FIRST_DAY), loader_file_format="parquet")
+    elsewhere.normalize()
+    local = Path(os.environ["DLT_DATA_DIR"])
+    left_behind = files_below(local)
+    assert any("normalized" in path.parts for path in left_behind)
+
+    serving.tell("B")
+    succeeded(started(serving, loaded, "load"))
+    check(loaded, undisturbed, "A", "B")
+    assert files_below(local) == left_behind
+    shutil.rmtree(local)
+    serving.tell("A")
+    succeeded(started(serving, loaded, "load"))
+    check(loaded, undisturbed, "A", "B", "A")
+
+
+def set_clock(monkeypatch, *moments):
+    """What time it is when the source asks, time after time; the last holds on."""
+    left = list(moments)
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return left.pop(0) if len(left) > 1 else left[0]
+
+    monkeypatch.setattr("openai_costs_source.datetime", Clock)
+
+
+def noon(day):
+    return datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+
+
+def ledger(warehouse):
+    return warehouse.rows("""
+        select date, is_closed, row_amount from openai_raw.cost_days order by date
+    """)
+
+
+def each_day(first, last=TODAY):
+    return [first + timedelta(days=n) for n in range((last - first).days + 1)]
+
+
+@pytest.fixture
+def two_months_paused(warehouse, monkeypatch):
+    """Loaded until 60 days ago and today again. Each day has one charge on its own day, two on the
+    next, and three from then on."""
+    for today in (days_ago(60), TODAY):
+        days = each_day(days_ago(70), today)
+        told = {day: SEVERAL[: min(1 + (today - day).days, 3)] for day in days}
+        set_clock(monkeypatch, noon(today))
+        with DemoApi(Small(today), overrides=told) as api:
+            load(warehouse, api, start_date=days_ago(70), refetch_days=10)
+    return warehouse
+
+
+def test_pause_of_two_months_leaves_no_gap_and_no_day_open_that_is_over(two_months_paused):
+    days = each_day(days_ago(70))
+    assert [(day, closed) for day, closed, _ in ledger(two_months_paused)] == [
+        (day, day < TODAY) for day in days
+    ]
+    stored = dict(
+        two_months_paused.rows("select date, sum(amount) from openai_raw.costs group by 1")
+    )
+    paused = each_day(days_ago(60), days_ago(2))
+    assert {stored[day] for day in paused} == {Decimal("0.3")}
+    assert (stored[days_ago(1)], stored[TODAY]) == (Decimal("0.2"), Decimal("0.1"))
+
+
+def test_days_that_were_still_changing_when_a_pause_began_are_read_again(two_months_paused):
+    amounts = {day: amount for day, _, amount in ledger(two_months_paused)}
+    assert amounts[days_ago(61)] == Decimal("0.3")
+
+
+@pytest.mark.parametrize("request_name", REQUESTS[:3])
+def test_run_across_midnight_loses_nothing_and_the_next_one_closes_the_day(
+    request_name, struck, warehouse, tmp_path, monkeypatch
+):
+    """The server's day moves on after that request, the machine's once the run has begun."""
+    tomorrow = TODAY + timedelta(days=1)
+    today_told, tomorrow_told = struck.api.organization, Small(tomorrow)
+
+    def midnight_passes(reply):
+        struck.api.organization = tomorrow_told
+        return reply
+
+    struck.prepare("A", request_name, midnight_passes)
+    struck.api.overrides = {}
+    second_before = noon(TODAY).replace(hour=23, minute=59, second=59)
+    set_clock(monkeypatch, second_before, second_before + timedelta(seconds=2))
+    load(warehouse, struck.api)
+    days = [(day, day < TODAY) for day in each_day(FIRST_DAY)]
+    assert [(day, closed) for day, closed, _ in ledger(warehouse)] == days
+    for day in each_day(FIRST_DAY):
+        rows = f"select count(*) from openai_raw.costs where date = '{day}'"
+        told = {len(told.charges(day)) for told in (today_told, tomorrow_told)}
+        assert warehouse.value(rows) in told
+
+    set_clock(monkeypatch, noon(tomorrow))
+    load(warehouse, struck.api, refetch_days=0)
+    is_closed = f"select is_closed, row_count from openai_raw.cost_days where date = '{TODAY}'"
+    assert warehouse.rows(is_closed) == [(True, len(tomorrow_told.charges(TODAY)))]
+    load(warehouse, struck.api, refetch_days=5)
+    (tmp_path / "afresh").mkdir()
+    afresh = Warehouse(tmp_path / "afresh")
+    load(afresh, struck.api)
+    assert contents(warehouse) == contents(afresh)
+    restated_today = f"select * from openai_raw.cost_restatements where date = '{TODAY}'"
+    assert warehouse.rows(restated_today) == []
