@@ -14,9 +14,13 @@ Resources and the tables they load:
                cost_days  the ledger: one row per organization and day, also where nothing was spent
                cost_restatements  one row each time that a closed day came back different
                organizations  how OpenAI names each, and how far back its history reached
-    projects   projects   archived ones too
-    users      users      deleted ones keep their last known name
-    api_keys   api_keys   every project's, each with its owner
+    usage_…    usage_…    one row per UTC day and whatever each of eleven kinds can be grouped by
+               usage_days  the ledger of usage: one row per organization, kind and day
+    projects   projects   what each was called and when, archived and deleted ones too
+    users      users      the same of people
+    service_accounts  service_accounts  the same of service accounts
+    api_keys   api_keys   the same of every project's keys, each with its owner
+               listed, listings  what was listed when, and so what is deleted
 
 The first run takes all the history that OpenAI offers (a rolling year); later runs read the
 trailing `refetch_days` again, because OpenAI restates days, and replace those days whole. What was
@@ -54,7 +58,7 @@ import dlt
 import pyarrow as pa
 from dlt.extract import DltResource
 
-from openai_costs_source import names, rows
+from openai_costs_source import replacing, rows
 from openai_costs_source.client import (
     MAX_WAIT_SECONDS,
     OPENAI_URL,
@@ -63,10 +67,22 @@ from openai_costs_source.client import (
     OpenAICostsError,
     checked_key,
 )
+from openai_costs_source.endpoint import Endpoint
+from openai_costs_source.listings import KEY, Listings, versions
 from openai_costs_source.memory import Memory, microseconds
+from openai_costs_source.names import versioned
 from openai_costs_source.organization import Organization
 from openai_costs_source.pages import Page
 from openai_costs_source.privacy import chosen, cover
+from openai_costs_source.replacing import replacing_rows
+from openai_costs_source.usage import (
+    DAYS_PER_PAGE,
+    KINDS,
+    USAGE_DAYS,
+    Kind,
+    usage_day_rows,
+    usage_rows,
+)
 from openai_costs_source.windows import (
     BY_USER,
     DIMENSIONS,
@@ -98,10 +114,6 @@ SETTINGS = (
 REFETCH_DAYS = 35
 UNKNOWN = "unknown"
 """The organization that nothing names, where there is only one key."""
-
-# The names of today over those of yesterday; what a listing no longer holds stays.
-_LATEST: Any = {"disposition": "merge", "strategy": "upsert"}
-_KEY = ("organization_id", "id")
 
 
 @dlt.source(name="openai_costs", section="openai_costs", max_table_nesting=0)
@@ -163,14 +175,20 @@ def openai_costs(
                 seen.add(organization_id)
                 yield organization, organization_id
 
+    def due_days(memory: Memory) -> Stretch:
+        due = days_to_load(today, memory.history, trailing, first_day, since, until)
+        if first_kept and due.since < first_kept:
+            due = replace(due, since=min(first_kept, due.until))
+        return due
+
     def covered(table_name: str, table: pa.Table) -> pa.Table:
         return cover(table_name, table, emails, dlt.current.source_state().get("forgotten", ()))
 
-    @dlt.resource(write_disposition=_replacing([]))
+    @dlt.resource(write_disposition=replacing.replacing([]))
     def costs() -> Iterator[Any]:
         """Also loads `costs_by_user`, `cost_days`, `cost_restatements` and `organizations`: what
         belongs to a day is replaced together."""
-        _replace_in_transactions()
+        replacing.in_transactions()
         state = dlt.current.source_state()
         memories = state.setdefault("organizations", {})
         besides = _Besides(first_kept)
@@ -182,14 +200,13 @@ def openai_costs(
             if first_id != former and former in memories:
                 # All is asked for again: days stored under another name take the id.
                 memory.history = None
-            due = days_to_load(today, memory.history, trailing, first_day, since, until)
-            if first_kept and due.since < first_kept:
+            due = due_days(memory)
+            if first_kept and since and since < first_kept:
                 log.warning("keep_months keeps no day before %s.", first_kept)
-                due = replace(due, since=min(first_kept, due.until))
             stretch = _reaching_back(organization, due, dimensions)
             # Who names days wants them as they can be had now.
             is_named = since is not None or until is not None
-            organization.first_told = {
+            organization.endpoint.first_told = {
                 name: first
                 for name, first in memory.first_told.items()
                 if first <= stretch.since or not is_named
@@ -218,7 +235,9 @@ def openai_costs(
             besides.add(ids, ledger, memory.restatements(ledger), memory.loaded_at)
             memory.loaded_at = now
 
-            memory.learn(organization.first_told, organization.earliest_day, today)
+            memory.learn(
+                organization.endpoint.first_told, organization.endpoint.earliest_day, today
+            )
             if organization_id != first_id:
                 memory.history = None  # As above, in the next run.
             if history := after_loading(due, today, memory.history, first_day):
@@ -249,32 +268,77 @@ def openai_costs(
                 memories[each] = memory.as_state()
         yield from besides.replacing()
 
-    @dlt.resource(write_disposition=_LATEST, primary_key=_KEY)
-    def projects() -> Iterator[pa.Table]:
-        for organization, organization_id in identified():
-            # Archived projects still have costs and need their names.
-            listed = _listed(organization, "/organization/projects", {"include_archived": "true"})
-            yield names.project_rows(organization_id, listed)
+    def usage(kind: Kind) -> DltResource:
+        group_by = tuple(d for d in kind.dimensions if d in dimensions or d not in DIMENSIONS)
 
-    @dlt.resource(write_disposition=_LATEST, primary_key=_KEY)
-    def users() -> Iterator[pa.Table]:
-        for organization, organization_id in identified():
-            listed = _listed(organization, "/organization/users", {})
-            yield covered("users", names.user_rows(organization_id, listed))
+        def days() -> Iterator[Any]:
+            """Also loads the ledger `usage_days`."""
+            replacing.in_transactions()
+            memories = dlt.current.source_state().setdefault("usage", {})
+            scopes = replacing.before(first_kept)
+            ledger = [USAGE_DAYS.empty_table()]
+            for organization, organization_id in identified():
+                remembered = memories.setdefault(organization_id, {})
+                memory = Memory.from_state(remembered.get(kind.name), today)
+                due = due_days(memory)
+                stretch = _reaching_back(organization, due, group_by)
+                endpoint = Endpoint(
+                    organization.client, today, kind.path, kind.read, DAYS_PER_PAGE, DAYS_PER_PAGE
+                )
+                endpoint.final = (404,)  # What an API that does not know the kind answers.
+                endpoint.first_told = memory.first_told
+                told: list[date] = []
+                try:
+                    for asked, page in endpoint.pages(stretch):
+                        whose = (kind, page, organization_id, asked.group_by, now)
+                        told += [bucket.day for bucket in page.buckets]
+                        ledger.append(usage_day_rows(*whose))
+                        yield usage_rows(*whose)
+                    memory.history = after_loading(due, today, memory.history, first_day)
+                except OpenAICostsError as error:
+                    _usage_left_out(kind, error)
+                memory.learn(endpoint.first_told, None, today)
+                if first_kept:
+                    memory.forget_before(first_kept)
+                remembered[kind.name] = memory.as_state()
+                ids = {organization_id, organization.id_in_header or UNKNOWN}
+                scopes += replacing.days_of(ids, told)
+            usage_scopes.extend(f"kind = '{kind.name}' AND ({scope})" for scope in scopes)
+            yield replacing_rows([kind.schema.empty_table()], scopes)
+            yield replacing_rows(ledger, usage_scopes, "usage_days")
 
-    @dlt.transformer(data_from=projects, write_disposition=_LATEST, primary_key=_KEY)
-    def api_keys(project_table: pa.Table) -> Iterator[pa.Table]:
-        by_id = {organization_id: organization for organization, organization_id in identified()}
-        tables = {}
-        for project in project_table.to_pylist():
-            organization_id = project["organization_id"]
-            for key in _keys_listed(by_id[organization_id], project):
-                # A key that moved between two pages or projects is still one key.
-                tables[key["id"]] = names.api_key_rows(organization_id, project["id"], [key])
-        found = pa.concat_tables([names.API_KEYS.empty_table(), *tables.values()])
-        yield covered("api_keys", found)
+        return dlt.resource(days, name=kind.table, write_disposition=replacing.replacing([]))
 
-    return [costs, projects, users, projects | api_keys]
+    listings = Listings(now)
+    usage_scopes: list[str] = []
+    named: Any = {"write_disposition": versions(now), "merge_key": KEY}
+
+    @dlt.resource(**named)
+    def projects() -> Iterator[Any]:
+        """Also loads `listed` and `listings`, as the other listings do: what was listed when."""
+        for whose in identified():
+            yield versioned(listings.projects(*whose))
+        yield from listings.log()
+
+    @dlt.resource(**named)
+    def users() -> Iterator[Any]:
+        for whose in identified():
+            yield versioned(covered("users", listings.users(*whose)))
+        yield from listings.log()
+
+    @dlt.resource(**named)
+    def service_accounts() -> Iterator[Any]:
+        for whose in identified():
+            yield versioned(listings.service_accounts(*whose))
+        yield from listings.log()
+
+    @dlt.resource(**named)
+    def api_keys() -> Iterator[Any]:
+        for whose in identified():
+            yield versioned(covered("api_keys", listings.api_keys(*whose)))
+        yield from listings.log()
+
+    return [costs, projects, users, service_accounts, api_keys, *map(usage, KINDS)]
 
 
 def admin_keys(setting: Any = None) -> list[str]:
@@ -352,58 +416,12 @@ def _by_user(organization: Organization, days: list[date]) -> Iterator[Page]:
             log.info("%s Users are told by the owners of their keys.", error)
 
 
-def _keys_listed(organization: Organization, project: dict[str, Any]) -> list[dict[str, Any]]:
-    """The keys of a project; none where it is archived and refuses to be read."""
-    path = "/organization/projects/{project_id}/api_keys"
-    is_archived = project["status"] == "archived"
-    try:
-        # Keys whose owner left the project go on costing money.
-        every_owner = {"owner_project_access": "any"}
-        listing = organization.client.listing(
-            path,
-            names.read_listing,
-            every_owner,
-            {"project_id": project["id"]},
-            is_patient=not is_archived,
-        )
-        return list(listing)
-    except OpenAICostsError as error:
-        if is_archived and error.status:
-            return []
-        if error.status != 400:
-            return _nothing_listed(error)
-    return _listed(organization, path, {}, project_id=project["id"])
-
-
-def _listed(
-    organization: Organization, path: str, params: dict[str, str], project_id: str | None = None
-) -> list[dict[str, Any]]:
-    """The objects of a listing, each id once; none, said aloud, where this key may not read it."""
-    try:
-        ids = {"project_id": project_id} if project_id else {}
-        listing = organization.client.listing(path, names.read_listing, params, ids)
-        return list({item["id"]: item for item in listing}.values())
-    except OpenAICostsError as error:
-        return _nothing_listed(error)
-
-
-def _nothing_listed(error: OpenAICostsError) -> list[dict[str, Any]]:
-    """Costs need another permission than names: without names, ids stand in for them."""
-    if not error.is_missing_permission and error.status not in (400, 403):
-        raise error
-    log.warning("%s Ids stand in for these names.", error)
-    return []
-
-
-def _replace_in_transactions() -> None:
-    """Make dlt delete and insert a day in one transaction, where the destination has them.
-
-    dlt 1.31 leaves it unsaid for most whether they do, and then commits after each statement: a
-    process killed between the two would lose the days.
-    """
-    destination = dlt.current.pipeline().destination
-    if destination and destination.capabilities().supports_ddl_transactions:
-        destination.caps_params.setdefault("supports_transactions", True)
+def _usage_left_out(kind: Kind, error: OpenAICostsError) -> None:
+    """Costs do not wait for usage: a kind that cannot be read keeps what is stored of it."""
+    if error.is_missing_permission or error.status in (400, 403, 404):
+        log.warning("%s Usage of the kind %s is left out.", error, kind.name)
+    else:
+        log.error("%s What is stored of %s stays; run again.", error, kind.table)
 
 
 class _Besides:
@@ -414,8 +432,7 @@ class _Besides:
         self.cost_days = [rows.COST_DAYS.empty_table()]
         self.cost_restatements = [rows.COST_RESTATEMENTS.empty_table()]
         self.organizations = [rows.ORGANIZATIONS.empty_table()]
-        pruned = [f"date < DATE '{first_kept}'"] if first_kept else []
-        self._days, self._restatements = list(pruned), list(pruned)
+        self._days, self._restatements = replacing.before(first_kept), replacing.before(first_kept)
         self._organizations: list[str] = []
 
     def add(
@@ -430,42 +447,19 @@ class _Besides:
         self.cost_days += ledger
         self.cost_restatements.append(restatements)
         told = (day for table in ledger for day in table["date"].to_pylist())
-        self._days += [_days_of(ids, days) for days in stretches(told)]
+        self._days += replacing.days_of(ids, told)
         if completed:
             since = f"seen_us > {microseconds(completed)}"
-            self._restatements.append(f"({_is_one_of(ids)} AND {since})")
-        self._organizations.append(_is_one_of(ids))
+            self._restatements.append(f"({replacing.is_one_of(ids)} AND {since})")
+        self._organizations.append(replacing.is_one_of(ids))
 
     def replacing(self) -> Iterator[Any]:
         """The tables as dlt takes them, and what `costs` replaces."""
-        yield _replacing_rows([rows.COSTS.empty_table()], self._days)
-        yield _replacing_rows(self.costs_by_user, self._days, "costs_by_user")
-        yield _replacing_rows(self.cost_days, self._days, "cost_days")
-        yield _replacing_rows(self.cost_restatements, self._restatements, "cost_restatements")
-        yield _replacing_rows(self.organizations, self._organizations, "organizations")
-
-
-def _replacing(scopes: list[str]) -> Any:
-    """The merge that deletes the rows of these days and inserts what was loaded."""
-    scope = " OR ".join(scopes) or "1 = 0"
-    return {"disposition": "merge", "strategy": "delete-insert", "destination_scope": scope}
-
-
-def _replacing_rows(tables: list[pa.Table], scopes: list[str], name: str | None = None) -> Any:
-    hints = dlt.mark.make_hints(table_name=name, write_disposition=_replacing(scopes))
-    whole = pa.concat_tables(tables)
-    return dlt.mark.with_hints(whole, hints, create_table_variant=name is not None)
-
-
-def _days_of(ids: set[str], days: Stretch) -> str:
-    """SQL for one organization's days."""
-    between = f"DATE '{days.since}' AND DATE '{days.until - ONE_DAY}'"
-    return f"({_is_one_of(ids)} AND date BETWEEN {between})"
-
-
-def _is_one_of(ids: set[str]) -> str:
-    """SQL; the characters of ids were checked when they were told."""
-    return f"organization_id IN ({', '.join(repr(each) for each in sorted(ids))})"
+        yield replacing_rows([rows.COSTS.empty_table()], self._days)
+        yield replacing_rows(self.costs_by_user, self._days, "costs_by_user")
+        yield replacing_rows(self.cost_days, self._days, "cost_days")
+        yield replacing_rows(self.cost_restatements, self._restatements, "cost_restatements")
+        yield replacing_rows(self.organizations, self._organizations, "organizations")
 
 
 def _listed_in(setting: Any) -> list[str]:

@@ -9,7 +9,7 @@ import contextlib
 import logging
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from types import MappingProxyType
@@ -38,6 +38,18 @@ PATHS = frozenset(
         "/organization/costs",
         "/organization/projects",
         "/organization/projects/{project_id}/api_keys",
+        "/organization/projects/{project_id}/service_accounts",
+        "/organization/usage/audio_speeches",
+        "/organization/usage/audio_transcriptions",
+        "/organization/usage/code_interpreter_sessions",
+        "/organization/usage/completions",
+        "/organization/usage/decisions",
+        "/organization/usage/embeddings",
+        "/organization/usage/file_search_calls",
+        "/organization/usage/images",
+        "/organization/usage/moderations",
+        "/organization/usage/vector_stores",
+        "/organization/usage/web_search_calls",
         "/organization/users",
     }
 )
@@ -147,13 +159,22 @@ class Client:
         if is_loopback:
             self._session.trust_env = False
 
-    def pages(self, path: str, params: Params, decode: Callable[[bytes], B]) -> Iterator[B]:
-        """Each page of buckets once, decoded; `decode` raises ValueError on what is no page."""
+    def pages(
+        self,
+        path: str,
+        params: Params,
+        decode: Callable[[bytes], B],
+        final: Container[int] = (),
+    ) -> Iterator[B]:
+        """Each page of buckets once, decoded; `decode` raises ValueError on what is no page.
+
+        A refusal with one of the `final` statuses is an answer here, and not waited for.
+        """
         token: str | None = None
         seen: set[str] = set()
         while True:
             asked = {**params, "page": token} if token else params
-            page = self._decoded(path, asked, decode)
+            page = self._decoded(path, asked, decode, final=final)
             yield page
             token = page.next_page
             if not page.has_more:
@@ -173,17 +194,14 @@ class Client:
         decode: Callable[[bytes], Objects],
         params: Params,
         ids: Mapping[str, str] = MappingProxyType({}),
-        is_patient: bool = True,
+        final: Container[int] = (),
     ) -> Iterator[dict[str, Any]]:
-        """Each object of a listing; `ids` fill the path's braces.
-
-        Without patience the first refusal is final, where one is to be expected.
-        """
+        """Each object of a listing; `ids` fill the path's braces. `final` as for `pages`."""
         after: str | None = None
         seen: set[str] = set()
         while True:
             asked = {"limit": LARGEST_LISTING, **params, **({"after": after} if after else {})}
-            page = self._decoded(path, asked, decode, ids, is_patient)
+            page = self._decoded(path, asked, decode, ids, final)
             yield from page.objects
             if not page.has_more:
                 return
@@ -199,9 +217,9 @@ class Client:
         params: Params,
         decode: Callable[[bytes], T],
         ids: Mapping[str, str] = MappingProxyType({}),
-        is_patient: bool = True,
+        final: Container[int] = (),
     ) -> T:
-        reply = self._get(path, params, ids, is_patient)
+        reply = self._get(path, params, ids, final)
         try:
             # A server may quote the key back.
             return decode(reply.content.replace(self._key.encode(), b"[the key]"))
@@ -214,7 +232,7 @@ class Client:
             ) from None
 
     def _get(
-        self, path: str, params: Params, ids: Mapping[str, str], is_patient: bool
+        self, path: str, params: Params, ids: Mapping[str, str], final: Container[int]
     ) -> requests.Response:
         """One reply, with patience; raises OpenAICostsError when that is used up."""
         if path not in PATHS:
@@ -229,7 +247,7 @@ class Client:
 
         def is_final(state: RetryCallState) -> bool:
             error = state.outcome.exception() if state.outcome else None
-            return not is_patient and getattr(error, "status", None) is not None
+            return getattr(error, "status", None) in final
 
         def tell(state: RetryCallState) -> None:
             self._seconds_left = seconds_left - waiting(state)

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from openai_costs_source.client import Client, OpenAICostsError, checked_key
+from openai_costs_source.endpoint import Endpoint
 from openai_costs_source.names import read_listing
 from openai_costs_source.organization import Organization
+from openai_costs_source.usage import KINDS
 from openai_costs_source.windows import FIRST_DAY, ONE_DAY, Stretch, first_day_with_keys
 
 RECENT_DAYS = 30
@@ -55,6 +57,7 @@ def examine(key: str, base_url: str, today: date) -> Iterator[Finding]:
     yield Finding("costs", "ok", "The key reads them.")
     yield _whose(organization, today)
     yield from _names(client)
+    yield _usage(client, today)
     yield _history(organization)
     earliest = min(organization.totals, default=today)
     if earliest == FIRST_DAY:
@@ -101,6 +104,7 @@ def _names(client: Client) -> Iterator[Finding]:
         "projects": "/organization/projects",
         "users": "/organization/users",
         "API keys": "/organization/projects/{project_id}/api_keys",
+        "service accounts": "/organization/projects/{project_id}/service_accounts",
     }
     for check, path in listings.items():
         if "project_id" in path and not project_id:
@@ -121,19 +125,38 @@ def _names(client: Client) -> Iterator[Finding]:
         yield Finding(check, "ok", "The key reads their names.")
 
 
+def _usage(client: Client, today: date) -> Finding:
+    refusals: dict[str, OpenAICostsError] = {}
+    for kind in KINDS:
+        endpoint = Endpoint(client, today, kind.path, kind.read, 1, 1, final=(404,))
+        try:
+            refusal = endpoint.refusal(Stretch(today - ONE_DAY, today))
+        except OpenAICostsError as error:
+            refusal = error
+        if refusal:
+            refusals[kind.name] = refusal
+    if not refusals:
+        return Finding("usage", "ok", "The key reads all kinds.")
+    first = next(iter(refusals.values()))
+    left_out = ", ".join(refusals)
+    remedy = first.remedy or "The load leaves them out; costs are complete without them."
+    return Finding("usage", "warning", f"It cannot be read of {left_out}. {first.said}", remedy)
+
+
 def _history(organization: Organization) -> Finding:
-    if not organization.earliest_day:
+    earliest = organization.endpoint.earliest_day
+    if not earliest:
         return Finding("history", "ok", "OpenAI sets no limit to how far back costs can be read.")
     return Finding(
         "history",
         "ok",
-        f"OpenAI tells costs from {organization.earliest_day} on, and each day forgets one more.",
+        f"OpenAI tells costs from {earliest} on, and each day forgets one more.",
         "Load before days are forgotten; what is loaded stays.",
     )
 
 
 def _keys(organization: Organization, stretch: Stretch) -> Finding:
-    refusal = organization.refusal(stretch)
+    refusal = organization.endpoint.refusal(stretch)
     if not refusal:
         return Finding("costs by API key", "ok", "OpenAI tells them for the whole history.")
     first = first_day_with_keys(str(refusal))
@@ -148,10 +171,10 @@ def _keys(organization: Organization, stretch: Stretch) -> Finding:
 
 def _users(organization: Organization, stretch: Stretch) -> Finding:
     apart = "Users of the other days come in an answer of their own, in costs_by_user."
-    if not organization.refusal(stretch):
+    if not organization.endpoint.refusal(stretch):
         return Finding("costs by user", "ok", "OpenAI tells them within each project.")
     newest = Stretch(stretch.until - ONE_DAY, stretch.until, stretch.group_by)
-    if not organization.refusal(newest):
+    if not organization.endpoint.refusal(newest):
         told = "OpenAI tells them within each project, for part of the history."
         return Finding("costs by user", "note", told, apart)
     told = "OpenAI does not tell this organization's users within its projects."

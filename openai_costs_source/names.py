@@ -5,6 +5,7 @@ A listing holds no money: a value of an unexpected type is enrichment and become
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -49,10 +50,43 @@ API_KEYS = pa.schema(
         ("owner_name", pa.string()),
         ("owner_email", pa.string()),
         ("created_at", INSTANT),
-        ("last_used_at", INSTANT),
     ]
 )
-"""Without the API's `redacted_value`: no part of a key is stored."""
+"""Without the API's `redacted_value`: no part of a key is stored. When it was last used is in
+`LISTED`: it would make a version a day."""
+
+SERVICE_ACCOUNTS = pa.schema(
+    [
+        *_KEY,
+        ("project_id", pa.string()),
+        ("name", pa.string()),
+        ("role", pa.string()),
+        ("created_at", INSTANT),
+    ]
+)
+
+LISTED = pa.schema(
+    [
+        pa.field("organization_id", pa.string(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("id", pa.string(), nullable=False),
+        ("project_id", pa.string()),
+        ("last_used_at", INSTANT),
+        ("listed_at", INSTANT),
+    ]
+)
+"""One row per object that was ever listed, with when it was last."""
+
+LISTINGS = pa.schema(
+    [
+        pa.field("organization_id", pa.string(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("project_id", pa.string(), nullable=False),
+        ("listed_at", INSTANT),
+    ]
+)
+"""One row per listing, with when it was last read to its end: what it lacked then is deleted.
+`project_id` is empty for those of the whole organization."""
 
 
 @dataclass(frozen=True)
@@ -108,12 +142,50 @@ def api_key_rows(
     return _object_rows(API_KEYS, organization_id, flat)
 
 
+def service_account_rows(
+    organization_id: str, project_id: str, accounts: Iterable[dict[str, Any]]
+) -> pa.Table:
+    flat = [{**account, "project_id": project_id} for account in accounts]
+    return _object_rows(SERVICE_ACCOUNTS, organization_id, flat)
+
+
+def listed_rows(
+    organization_id: str,
+    kind: str,
+    project_id: str,
+    objects: Iterable[dict[str, Any]],
+    listed_at: datetime,
+) -> pa.Table:
+    """That these objects are listed: rows of `LISTED`."""
+    flat = [
+        {**item, "kind": kind, "project_id": project_id, "listed_at": listed_at} for item in objects
+    ]
+    return _object_rows(LISTED, organization_id, flat)
+
+
+def listing_row(organization_id: str, kind: str, project_id: str, listed_at: datetime) -> pa.Table:
+    """That this listing was read to its end: one row of `LISTINGS`."""
+    row = dict(zip(LISTINGS.names, (organization_id, kind, project_id, listed_at), strict=True))
+    return pa.Table.from_pylist([row], schema=LISTINGS)
+
+
+def versioned(table: pa.Table) -> pa.Table:
+    """The rows with a column `version`, which changes when anything that is stored of one does."""
+    versions = [
+        hashlib.sha256(repr(tuple(row.values())).encode()).hexdigest() for row in table.to_pylist()
+    ]
+    column = pa.field("version", pa.string(), nullable=False)
+    return table.append_column(column, pa.array(versions, pa.string()))
+
+
 def _object_rows(
     schema: pa.Schema, organization_id: str, objects: Iterable[dict[str, Any]]
 ) -> pa.Table:
     """Objects as rows; a value of an unexpected type becomes null."""
 
     def stored(value: Any, kind: pa.DataType) -> Any:
+        if kind == INSTANT and isinstance(value, datetime):
+            return value
         if kind == INSTANT:
             is_moment = type(value) is int and 0 <= value < END_OF_CALENDAR
             return datetime.fromtimestamp(value, UTC) if is_moment else None

@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import re
-from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
 from openai_costs_source.client import Client, OpenAICostsError
-from openai_costs_source.pages import Bucket, Page, read_page
+from openai_costs_source.endpoint import Endpoint
+from openai_costs_source.pages import Page, read_page
 from openai_costs_source.rows import ONE_ROUNDING, amount_per_day, distinct_values, last_value
-from openai_costs_source.windows import (
-    NEVER,
-    ONE_DAY,
-    Stretch,
-    after_refusal,
-    cut,
-    earliest_day,
-    first_day_with_keys,
-    stretches,
-    untold_days,
-)
-
-log = logging.getLogger(__name__)
+from openai_costs_source.windows import Stretch, stretches
 
 COSTS = "/organization/costs"
 # 60 days of a large organization are some 50 MB of JSON; the API allows 180 a page.
@@ -44,8 +31,6 @@ class Organization:
     `id_in_rows` and `name` are what the rows told of it so far; `totals` holds the API's own
     ungrouped figure of each day that was read, and `first_used` the first day that held anything.
     `odd_days` are those whose rows did not add up to it, twice: their rows are never given out.
-    `first_told` is, by dimension, the first day that tells it, and `earliest_day` the first that is
-    told at all, as refusals taught.
     """
 
     def __init__(self, client: Client, today: date) -> None:
@@ -56,8 +41,9 @@ class Organization:
         self.totals: dict[date, Decimal] = {}
         self.first_used: date | None = None
         self.odd_days: set[date] = set()
-        self.first_told: Mapping[str, date] = {}
-        self.earliest_day: date | None = None
+        self.endpoint = Endpoint(
+            client, today, COSTS, _read_costs, DAYS_PER_PAGE, DAYS_PER_PAGE_UNGROUPED
+        )
 
     @property
     def id_in_header(self) -> str | None:
@@ -99,90 +85,10 @@ class Organization:
         return odd
 
     def costs(self, stretch: Stretch) -> Iterator[tuple[Stretch, Page]]:
-        """The stretch's pages, each with what was asked in the end: where the API refuses days or a
-        grouping, the days that are left are asked for as it allows.
-
-        Raises OpenAICostsError where the pages do not tell each day once; only today may lack.
-        """
-        to_ask = deque(cut(stretch, self.first_told))
-        while to_ask:
-            asked = to_ask.popleft()
-            if not asked.days:
-                continue
-            told: list[Bucket] = []
-            refusal: OpenAICostsError | None = None
-            try:
-                for page in self.client.pages(COSTS, _query(asked), _read_costs):
-                    self._take_identity(page)
-                    told += page.buckets
-                    yield asked, page
-            except OpenAICostsError as error:
-                if error.status != 400:
-                    raise
-                refusal = error
-            left = self._untold(asked, told)
-            if refusal:
-                log.info("OpenAI refuses %s as it was asked; asking for less.", asked)
-                for rest in reversed(left):
-                    to_ask.extendleft(reversed(self._instead(rest, refusal, bool(told))))
-            elif closed := [rest for rest in left if rest.since < self.today]:
-                raise OpenAICostsError(
-                    f"OpenAI's {COSTS} left out days that were asked for, the first "
-                    f"{closed[0].since}. Nothing was loaded; run again."
-                )
-            else:
-                log.info("Read %s.", asked)
-
-    def _instead(self, rest: Stretch, refusal: OpenAICostsError, is_less: bool) -> list[Stretch]:
-        """What to ask instead of a refused stretch; raises the refusal where nothing helps."""
-        instead = after_refusal(rest, str(refusal), refusal.code, refusal.param)
-        self.earliest_day = earliest_day(str(refusal), refusal.code) or self.earliest_day
-        if instead is None and is_less:
-            # The horizon moved on while the pages were read: what is left may be asked for afresh.
-            return [rest]
-        if instead is None:
-            raise refusal
-        if "api_key_id" in rest.group_by and (floor := first_day_with_keys(str(refusal))):
-            self.first_told = {**self.first_told, "api_key_id": floor}
-        elif instead == cut(rest, {"user_id": NEVER}):
-            first = max(
-                self._first_day_with_users(rest), self.first_told.get("user_id", rest.since)
-            )
-            self.first_told = {**self.first_told, "user_id": first}
-            return cut(rest, {"user_id": first})
-        return instead
-
-    def _first_day_with_users(self, refused: Stretch) -> date:
-        """The first day on which users combine with projects.
-
-        Whether they do depends on the time range. It is taken to be so from some day on, which a
-        few small requests find.
-        """
-        known_from, refused_from = refused.until - ONE_DAY, refused.since
-        if refused.days == 1 or not self._has_users(replace(refused, since=known_from)):
-            return NEVER if refused.until > self.today else refused.until
-        while (known_from - refused_from).days > 1:
-            middle = refused_from + (known_from - refused_from) // 2
-            if self._has_users(replace(refused, since=middle)):
-                known_from = middle
-            else:
-                refused_from = middle
-        return known_from
-
-    def _has_users(self, stretch: Stretch) -> bool:
-        """False where the stretch is refused for anything but its keys."""
-        refusal = self.refusal(stretch)
-        return refusal is None or first_day_with_keys(str(refusal)) is not None
-
-    def refusal(self, stretch: Stretch) -> OpenAICostsError | None:
-        """Why the API does not tell the stretch as it would be asked; None where it does."""
-        try:
-            next(self.client.pages(COSTS, {**_query(stretch), "limit": 1}, _read_costs))
-        except OpenAICostsError as error:
-            if error.status != 400:
-                raise
-            return error
-        return None
+        """The stretch's pages, as `Endpoint.pages` tells them."""
+        for asked, page in self.endpoint.pages(stretch):
+            self._take_identity(page)
+            yield asked, page
 
     def _take_identity(self, page: Page) -> None:
         self.name = last_value(page, "organization_name") or self.name
@@ -202,26 +108,9 @@ class Organization:
                 )
         self.id_in_rows = next(iter(told), None)
 
-    def _untold(self, asked: Stretch, told: list[Bucket]) -> list[Stretch]:
-        try:
-            return stretches(untold_days(asked, told), asked.group_by)
-        except ValueError as error:
-            raise OpenAICostsError(f"OpenAI's {COSTS} gave a wrong reply: {error}.") from None
-
 
 def _read_costs(body: bytes) -> Page:
     """A page of costs; ValueError where it is none, or where a day's sum is beyond all bounds."""
     page = read_page(body)
     amount_per_day(page)
     return page
-
-
-def _query(stretch: Stretch) -> dict[str, str | int | tuple[str, ...]]:
-    most = DAYS_PER_PAGE if stretch.group_by else DAYS_PER_PAGE_UNGROUPED
-    return {
-        "start_time": stretch.start_time,
-        "end_time": stretch.end_time,
-        "bucket_width": "1d",
-        "limit": min(stretch.days, most),
-        "group_by": stretch.group_by,
-    }

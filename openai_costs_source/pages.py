@@ -28,6 +28,7 @@ DAY_SECONDS = 86_400
 END_OF_CALENDAR = 253_402_300_800
 
 _EXACT_LITERAL = pa.decimal256(76, 38)
+_WHOLE = pa.decimal128(38, 0)
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
 # PyArrow 26 crashes the process on a document that is `null`, and on exponents far below any
 # decimal, such as 1E-99999999. A number of more than 256 bits it takes for what is left of it
@@ -223,6 +224,12 @@ def _value(name: str, value: Any, stored: pa.DataType) -> Any:
         }
     if pa.types.is_decimal(stored):
         return _decimal(name, value, stored)
+    if pa.types.is_integer(stored):
+        return _whole_number(name, value)
+    if pa.types.is_boolean(stored):
+        if not isinstance(value, bool):
+            raise ValueError(f"{name} is neither true nor false: {str(value)[:60]!r}")
+        return value
     if not isinstance(value, str):
         raise ValueError(f"{name} is not text")
     try:
@@ -242,6 +249,15 @@ def _decimal(name: str, value: Any, stored: pa.Decimal128Type) -> decimal.Decima
         return stored_decimal(name, decimal.Decimal(literal), stored)
     except decimal.InvalidOperation:
         raise ValueError(f"{name} is too large: {literal[:60]}") from None
+
+
+def _whole_number(name: str, value: Any) -> int:
+    number = _decimal(name, value, _WHOLE)
+    if number != decimal.Decimal(str(value)):
+        raise ValueError(f"{name} is not a whole number: {str(value)[:60]!r}")
+    if abs(number) >= 2**63:
+        raise ValueError(f"{name} is too large: {str(value)[:60]}")
+    return int(number)
 
 
 def stored_decimal(name: str, value: decimal.Decimal, stored: pa.Decimal128Type) -> decimal.Decimal:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import decimal
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -107,20 +108,35 @@ def cost_rows(
     schema: pa.Schema = COSTS,
 ) -> pa.Table:
     """The page as rows of `COSTS`, or of `COSTS_BY_USER`."""
+    amount = page.results["amount"].combine_chunks()
+    money = {
+        "amount": pc.struct_field(amount, "value"),
+        "currency": pc.struct_field(amount, "currency"),
+    }
+    return dated_rows(page, organization_id, grouped_by, loaded_at, schema, money)
+
+
+def dated_rows(
+    page: Page,
+    organization_id: str,
+    grouped_by: Sequence[str],
+    loaded_at: datetime,
+    schema: pa.Schema,
+    besides: Mapping[str, pa.Array] = MappingProxyType({}),
+) -> pa.Table:
+    """A page's results as rows of `schema`, each with its day and with what it was grouped by."""
     sizes = [bucket.size for bucket in page.buckets]
     starts = _repeated([bucket.start for bucket in page.buckets], sizes)
     ends = _repeated([bucket.end for bucket in page.buckets], sizes)
     results = page.results
-    amount = results["amount"].combine_chunks()
-    columns = {name: results[name] for name in results.column_names if name != "amount"} | {
+    columns = {name: results[name] for name in results.column_names} | {
         "organization_id": _constant(organization_id, results.num_rows, pa.string()),
         "bucket_start": starts.cast(pa.timestamp("s", tz="UTC")).cast(INSTANT),
         "bucket_end": ends.cast(pa.timestamp("s", tz="UTC")).cast(INSTANT),
         "date": pc.divide(starts, DAY_SECONDS).cast(pa.int32()).cast(pa.date32()),
-        "amount": pc.struct_field(amount, "value"),
-        "currency": pc.struct_field(amount, "currency"),
         "grouped_by": _constant(",".join(grouped_by), results.num_rows, pa.string()),
         "loaded_at": _constant(loaded_at, results.num_rows, INSTANT),
+        **besides,
     }
     return pa.table([columns[name] for name in schema.names], schema=schema)
 

@@ -15,8 +15,7 @@ from dlt.extract import DltResource
 
 from openai_costs_source.privacy import PERSONAL, hashed
 
-_OF_DAYS = ("costs", "costs_by_user", "cost_restatements", "organizations")
-_LISTED = ("projects", "users", "api_keys")
+_VERSIONED = ("projects", "users", "service_accounts", "api_keys", "listed")
 
 
 def take_ids(pipeline: dlt.Pipeline) -> None:
@@ -25,31 +24,39 @@ def take_ids(pipeline: dlt.Pipeline) -> None:
     A load does so for the days that OpenAI still tells; this one for those that it has forgotten.
     """
     state = pipeline.state.get("sources", {}).get("openai_costs", {})
+    tables = [
+        str(table["name"])
+        for table in pipeline.default_schema.data_tables()
+        if "organization_id" in table["columns"]
+    ]
     with pipeline.sql_client() as client:
         stored: set[str] = set()
-        for table in ("cost_days", *_LISTED):
+        for table in {"cost_days", "usage_days", *_VERSIONED} & set(tables):
             known = client.make_qualified_table_name(table)
             stored |= {
                 each for (each,) in _rows(client, f"SELECT DISTINCT organization_id FROM {known}")
             }
         for name, organization_id in state.get("ids", {}).items():
-            if name == organization_id or name not in stored:
-                continue
-            with client.begin_transaction():
-                for table in (*_OF_DAYS, *_LISTED, "cost_days"):
-                    known = client.make_qualified_table_name(table)
-                    if table in _LISTED:
-                        client.execute_sql(
-                            f"DELETE FROM {known} WHERE organization_id = %s AND id IN "
-                            f"(SELECT id FROM {known} WHERE organization_id = %s)",
-                            name,
-                            organization_id,
-                        )
-                    client.execute_sql(
-                        f"UPDATE {known} SET organization_id = %s WHERE organization_id = %s",
-                        organization_id,
-                        name,
-                    )
+            if name != organization_id and name in stored:
+                with client.begin_transaction():
+                    for table in tables:
+                        _take_id(client, table, name, organization_id)
+
+
+def _take_id(client: SqlClientBase[Any], table: str, name: str, organization_id: str) -> None:
+    known = client.make_qualified_table_name(table)
+    if table in _VERSIONED:
+        client.execute_sql(
+            f"DELETE FROM {known} WHERE organization_id = %s AND id IN "
+            f"(SELECT id FROM {known} WHERE organization_id = %s)",
+            name,
+            organization_id,
+        )
+    if table == "listings":
+        client.execute_sql(f"DELETE FROM {known} WHERE organization_id = %s", name)
+    client.execute_sql(
+        f"UPDATE {known} SET organization_id = %s WHERE organization_id = %s", organization_id, name
+    )
 
 
 def cover_stored(pipeline: dlt.Pipeline, user_emails: str) -> None:

@@ -136,6 +136,8 @@ def after_refusal(
     if "api_key_id" in stretch.group_by and (floor := first_day_with_keys(message)):
         # A floor that was kept, and refused all the same, holds for the whole stretch.
         return cut(stretch, {"api_key_id": floor if floor > stretch.since else NEVER})
+    if "api_source" in stretch.group_by and "api_source" in message:
+        return cut(stretch, {"api_source": NEVER})
     if param == "group_by" or "user_id" in message:
         without_users = cut(stretch, {"user_id": NEVER})
         return without_users if without_users != [stretch] else None
