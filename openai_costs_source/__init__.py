@@ -281,7 +281,10 @@ def openai_costs(
                 remembered = memories.setdefault(organization_id, {})
                 memory = Memory.from_state(remembered.get(kind.name), today)
                 due = due_days(memory)
-                stretch = _reaching_back(organization, due, group_by)
+                first = due.since
+                if first == FIRST_DAY in organization.totals:
+                    first = organization.first_used or today  # Nothing was used before.
+                stretch = Stretch(first, due.until, group_by)
                 endpoint = Endpoint(
                     organization.client, today, kind.path, kind.read, DAYS_PER_PAGE, DAYS_PER_PAGE
                 )

@@ -129,10 +129,11 @@ def _within(
     except OpenAICostsError as error:
         if is_archived and error.status:
             return None
-        if error.status != 400 or not params:
-            _tell_refused(error)
+        if error.status == 400 and params:
+            # An API that does not know them yet.
+            return _listed(organization, path, {}, ids)
+        _tell_refused(error)
         return None
-    return _listed(organization, path, {}, ids)
 
 
 def _listed(

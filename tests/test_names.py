@@ -12,6 +12,7 @@ from openai_costs_source.names import (
     PROJECTS,
     USERS,
     api_key_rows,
+    listed_rows,
     project_rows,
     read_listing,
     user_rows,
@@ -163,7 +164,11 @@ def test_text_that_no_warehouse_can_hold_keeps_the_rest_of_the_listing():
 def test_absurd_moment_becomes_null(moment):
     assert project(created_at=moment, archived_at=moment)["created_at"] is None
     assert user(added_at=moment)["added_at"] is None
-    assert api_key(created_at=moment, last_used_at=moment)["last_used_at"] is None
+    assert api_key(created_at=moment)["created_at"] is None
+    (row,) = listed_rows(
+        "org-1", "api_key", "proj_1", [{"id": "key_1", "last_used_at": moment}], CREATED_AT
+    ).to_pylist()
+    assert (row["last_used_at"], row["listed_at"]) == (None, CREATED_AT)
 
 
 def test_first_and_last_moments_of_the_calendar_are_kept():
@@ -235,7 +240,7 @@ def test_api_key_row_names_the_user_who_owns_it():
         "type": "user",
         "user": {"id": "user-1", "name": "One", "email": "one@example.com", "role": "owner"},
     }
-    told = {"id": "key_1", "name": "ci", "created_at": CREATED, "last_used_at": CREATED}
+    told = {"id": "key_1", "name": "ci", "created_at": CREATED}
     table = api_key_rows("org-1", "proj_1", listed({**told, "owner": owner}))
     assert table.schema == API_KEYS
     assert table.to_pylist() == [
@@ -249,7 +254,6 @@ def test_api_key_row_names_the_user_who_owns_it():
             "owner_name": "One",
             "owner_email": "one@example.com",
             "created_at": CREATED_AT,
-            "last_used_at": CREATED_AT,
         }
     ]
 
