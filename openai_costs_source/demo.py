@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 HISTORY_DAYS = 180
 RUNAWAY_AGE = 9
 RUNAWAY_KEY = "key_search-reranker"
+AGENTS_KEY = "key_europe-agents"
 AGENT_RUNTIME = "agent runtime preview"
 
 # Sums and products of money raise rather than lose a digit.
@@ -56,7 +57,7 @@ _WORKLOADS = """
     storefront-suggest;     storefront; storefront-prod; ;  small 38, embedding 2
     storefront-voice;       storefront; bruno;   ;          speech 7, voice 3
     storefront-dev-bruno;   storefront; bruno;   ;          frontier 16, terra 9, web 2 @60
-    storefront-dev-chiara;  storefront; chiara;  ;          frontier 14, codex 12
+    storefront-dev-chiara;  storefront; chiara;  ;          frontier 14, codex 12, interpreter 1 @60
     storefront-canary;      storefront; noah;    deleted 12; frontier 11, small 3
     ;                       storefront; amara;   ;          latest 4 @55, astra 2 @35
     helpdesk-triage-2025;   support; helpdesk-bot; deleted 25; frontier 96, small 22, filesearch 3
@@ -71,6 +72,7 @@ _WORKLOADS = """
     ;                       support; ;        ;             storage 2
     search-embeddings;      search; search-indexer; ;             embedding 24
     search-reranker;        search; search-indexer; ;             small 58, mini 9
+    search-nightly;         search; search-indexer; ;             batch 12
     search-relevance;       search; greta;    ;             evals 2 @70, frontier 18
     search-complimentary;   search; hugo;     ;             free 4
     search-codex-ci;        search; greta;    ;             codex 34
@@ -79,7 +81,7 @@ _WORKLOADS = """
     studio-render;          studio; studio-render; ;        images 92
     studio-catalogue;       studio; studio-render; ;        images 31, small 6
     studio-retouch;         studio; jonas;    ;             retouch 9 @70
-    studio-captions;        studio; jonas;    ;             mini 8, four 2 @50
+    studio-captions;        studio; jonas;    ;             mini 8, four 2 @50, dalle 1 @40
     ;                       studio; mei;      ;             retouch 2 @40
     europe-chat;            europe; kavya;    ;             frontier 64, small 10, web 3 @70
     europe-agents;          europe; liam;     ;             terra 22, runtime 1 @45
@@ -101,6 +103,8 @@ _PRICES = """
     small; new; tokens; gpt-5.6-luna; input 0.60 38; cached input 0.06 12; output 3.60 50
     priority; old; tokens; priority | gpt-5.4-2026-03-05; input 5.00 100
     priority; new; tokens; priority | gpt-5.6-sol; output 24.00 100
+    batch; old; tokens; batch | gpt-5.4-mini-2026-03-17; input 0.375 60; output 2.25 40
+    batch; new; tokens; batch | gpt-5.6-luna; input 0.30 60; output 1.80 40
     terra; ; tokens; gpt-5.6-terra; input 1.25 34; cached input 0.125 6; output 10.00 50
     terra; ; tokens; gpt-5.6-terra; cache writes 1.5625 10
     latest; ; tokens; gpt-5.5-2026-04-23; input 5.00 40; cached input 0.50 8; output 30.00 52
@@ -119,18 +123,21 @@ _PRICES = """
     retouch; ; tokens; gpt-image-1 image; input 10.00 15; cached input 2.50 5; output 40.00 60
     retouch; ; tokens; gpt-image-1 text; input 5.00 8; cached input 1.25 2
     retouch; ; tokens; gpt-image-1.5-2025-12-16 text; output 10.00 10
-    voice; ; tokens; gpt-audio-mini-2025-12-15 text; input 0.60 30; output 2.40 70
+    voice; ; tokens; gpt-audio-mini-2025-12-15 text; input 0.60 10; output 2.40 20
+    voice; ; tokens; gpt-audio-mini-2025-12-15 audio; input 10.00 30; output 20.00 40
     speech; ; characters; tts hd; 30.00 60
     speech; ; duration_seconds; whisper; 0.0001 40
+    dalle; ; images; dall-e-2; output 0.018 100
     web; ; calls; web search tool calls; 10.00 85
     web; ; calls; web search tool calls | gpt-4o; 25.00 15
     filesearch; ; calls; file search tool calls; 2.50 100
+    interpreter; ; calls; code interpreter tool calls; 30.00 100
     storage; ; gibibyte_hours; assistants api | file search; 0.004166666667 100
     runtime; ; duration_hours; agent runtime preview; 0.0512 100
 """
 
 _PRICED_PER = {"tokens": 6, "characters": 6, "calls": 3}
-_DECIMALS = {"duration_seconds": 3, "1000_tokens": 3, "duration_hours": 9, "gibibyte_hours": 9}
+_DECIMALS = {"1000_tokens": 3, "duration_hours": 9, "gibibyte_hours": 9}
 # Data kept in the EU costs a tenth more; the tail of this factor takes amounts past 18 decimals.
 _UPLIFT = {"proj_europe": Decimal("1.10000000000001")}
 
@@ -152,7 +159,8 @@ class Charge(NamedTuple):
 
     @property
     def api_source(self) -> str:
-        return "agents_api" if self.line_item == AGENT_RUNTIME else "unlabeled"
+        is_of_agents = self.line_item == AGENT_RUNTIME or self.api_key_id == AGENTS_KEY
+        return "agents_api" if is_of_agents else "unlabeled"
 
 
 class _Meter(NamedTuple):

@@ -7,13 +7,10 @@ It answers and refuses as the live API was seen to. Amounts keep every digit: a 
 JSON texts and no number passes through a float.
 """
 
-import base64
-import hashlib
 import json
-import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date
 from decimal import Decimal
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,16 +18,16 @@ from threading import Thread
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
-from .demo import EXACT, Charge, Organization, midnight, noise
-from .demo_traps import TRAPS, Reply, Request, restated_days
+from .demo import EXACT, Charge, Organization, noise
+from .demo_buckets import Query, Refusal, Sent, Window, as_object
+from .demo_traps import TRAPS, Reply, Request, restated_days, usage_left
+from .demo_usage import KINDS, used
 
 DEMO_ADMIN_KEY = "sk-admin-demo-heliotrope-labs"
 KEY_FLOOR = 1764979200
 
 _DIMENSIONS = ("project_id", "user_id", "api_key_id", "line_item", "api_source")
 _FILTERS = {"project_ids": "project_id", "api_key_ids": "api_key_id", "line_items": "line_item"}
-_LATEST = midnight(date.max)
-_STALE_PAGE = "The page token is invalid, have you modified the query parameters?"
 _NO_SCOPE = (
     "You have insufficient permissions for this operation. Missing scopes: {}. Check that you have "
     "the correct role in your organization, and if you're using a restricted API key, that it has "
@@ -40,64 +37,6 @@ _WRONG_KEY = (
     "Incorrect API key provided: {}***{}. "
     "You can find your API key at https://platform.openai.com/account/api-keys."
 )
-
-
-_Sent = Mapping[str, list[str]]
-
-
-class Refusal(Exception):
-    """An answer other than 200, with the body that OpenAI gives it."""
-
-    def __init__(
-        self, status: int, message: str, param: str | None = None, code: str | None = None
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        kind = "server_error" if status >= 500 else "invalid_request_error"
-        error = {"message": message, "type": kind, "param": param, "code": code}
-        self.body = json.dumps({"error": error})
-
-
-class _Query:
-    """A query's parameters, checked: `many` may repeat, also as `name[]`; `one` may not."""
-
-    def __init__(self, sent: _Sent, one: Iterable[str] = (), many: Iterable[str] = ()) -> None:
-        self.values: dict[str, list[str]] = {}
-        for name, values in sent.items():
-            known = name.removesuffix("[]")
-            if known not in many and name not in one:
-                raise Refusal(400, f"Unknown parameter: '{name}'.", name, "unknown_parameter")
-            self.values.setdefault(known, []).extend(values)
-        for name in one:
-            if len(self.many(name)) > 1:
-                raise Refusal(400, f"Duplicate parameter: '{name}'.", name, "duplicate_parameter")
-
-    def many(self, name: str, allowed: Iterable[str] = ()) -> list[str]:
-        values = self.values.get(name, [])
-        for value in values:
-            if allowed and value not in allowed:
-                choices = ", ".join(f"'{choice}'" for choice in allowed)
-                message = f"Invalid value: '{value}'. Supported values are: {choices}."
-                raise Refusal(400, message, name, "invalid_value")
-        return values
-
-    def one(self, name: str, default: str, allowed: Iterable[str] = ()) -> str:
-        return (self.many(name, allowed) or [default])[0]
-
-    def integer(self, name: str, default: int | None, least: int, most: int) -> int:
-        if name not in self.values:
-            if default is None:
-                message = f"Missing required parameter: '{name}'."
-                raise Refusal(400, message, name, "missing_required_parameter")
-            return default
-        text = self.one(name, "")
-        if not re.fullmatch("-?[0-9]+", text):
-            message = f"Invalid type for '{name}': expected an integer, but got '{text}' instead."
-            raise Refusal(400, message, name, "invalid_type")
-        if not least <= int(text) <= most:
-            message = f"Invalid '{name}': expected {least} to {most}, but got {text} instead."
-            raise Refusal(400, message, name, "integer_out_of_range")
-        return int(text)
 
 
 class DemoApi:
@@ -155,10 +94,12 @@ class DemoApi:
         except Refusal as refusal:
             return refusal.status, refusal.body
 
-    def _route(self, method: str, path: str) -> tuple[Callable[[_Sent], str], str]:
+    def _route(self, method: str, path: str) -> tuple[Callable[[Sent], str], str]:
         match path.removeprefix("/v1/organization/").split("/"):
             case ["costs"]:
                 return self._costs, "api.usage.read"
+            case ["usage", kind] if kind in KINDS:
+                return partial(self._usage, kind), "api.usage.read"
             case ["projects"]:
                 return self._projects, "api.management.read"
             case ["users"]:
@@ -179,65 +120,41 @@ class DemoApi:
             raise Refusal(401, "You didn't provide an API key.")
         raise Refusal(401, _WRONG_KEY.format(key[:4], key[-3:]), code="invalid_api_key")
 
-    def _costs(self, sent: _Sent) -> str:
-        query = _Query(
-            sent,
-            one=("start_time", "end_time", "bucket_width", "limit", "page"),
-            many=("group_by", *_FILTERS),
-        )
-        tomorrow = midnight(self.organization.today + timedelta(days=1))
-        start = query.integer("start_time", None, 0, _LATEST)
-        end = query.integer("end_time", tomorrow, 0, _LATEST)
-        limit = query.integer("limit", 7, 1, 180)
-        query.one("bucket_width", "1d", allowed=("1d",))
+    def _costs(self, sent: Sent) -> str:
+        query = Query(sent, one=Window.PARAMETERS, many=("group_by", *_FILTERS))
         asked = query.many("group_by", allowed=_DIMENSIONS)
         dimensions = tuple(name for name in _DIMENSIONS if name in asked)
-        self._check_window(start, end, dimensions)
-
-        first, stop = _day(start), min(end, tomorrow)
-        days = max(0, -((midnight(first) - stop) // 86400))
-        # A token holds for the very query that minted it, resolved default of end_time included.
-        minting = {name: query.values[name] for name in sorted(query.values) if name != "page"}
-        offset = 0
-        if page := query.one("page", ""):
-            offset = next((n for n in range(days) if _token(n, minting, end) == page), -1)
-            if offset < 0:
-                raise Refusal(400, _STALE_PAGE, "page")
-        until = min(days, offset + limit)
-        buckets = (
-            self._bucket(first + timedelta(days=n), dimensions, query) for n in range(offset, until)
-        )
-        next_page = json.dumps(_token(until, minting, end) if until < days else None)
-        return (
-            f'{{"object": "page", "has_more": {json.dumps(until < days)}, '
-            f'"next_page": {next_page}, "data": [{", ".join(buckets)}]}}'
-        )
-
-    def _check_window(self, start: int, end: int, dimensions: tuple[str, ...]) -> None:
-        earliest = self.organization.earliest
-        if start < midnight(earliest):
-            raise Refusal(
-                400,
-                f"Usage and cost data are available for the past "
-                f"{(self.organization.today - earliest).days} days. "
-                f"Earliest supported start date: {earliest} (UTC).",
-                "start_time",
-                "reporting_lookback_exceeded",
-            )
-        if "api_key_id" in dimensions and start < self.key_floor:
+        window = Window(query, self.organization, most=180)
+        if "api_key_id" in dimensions and window.start < self.key_floor:
             raise Refusal(
                 400,
                 "group_by=api_key_id is not available for this time range. "
                 f"Try a start_time on or after {self.key_floor}.",
                 "start_time",
             )
-        if end <= start:
-            raise Refusal(400, "'end_time' must be after 'start_time'.", "end_time")
+        return window.page("costs", partial(self._cost_rows, dimensions, query))
 
-    def _bucket(self, day: date, dimensions: tuple[str, ...], query: _Query) -> str:
+    def _usage(self, name: str, sent: Sent) -> str:
+        kind = KINDS[name]
+        query = Query(sent, one=Window.PARAMETERS, many=("group_by", *kind.filters))
+        asked = query.many("group_by", allowed=kind.dimensions)
+        keep = kind.kept(query)
+        window = Window(query, self.organization, most=31)
+
+        def results(day: date) -> Iterator[str]:
+            charges = self._charges(day)
+            if "usage-lost" in self.traps:
+                charges = usage_left(self.organization, name, day, charges)
+            return map(json.dumps, kind.results(used(name, day, charges), asked, keep))
+
+        return window.page(name, results)
+
+    def _charges(self, day: date) -> list[Charge]:
         charges = self.overrides.get(day)
-        if charges is None:
-            charges = self.organization.charges(day)
+        return self.organization.charges(day) if charges is None else charges
+
+    def _cost_rows(self, dimensions: tuple[str, ...], query: Query, day: date) -> Iterator[str]:
+        charges = self._charges(day)
         for parameter, name in _FILTERS.items():
             if wanted := query.many(parameter):
                 charges = [charge for charge in charges if getattr(charge, name) in wanted]
@@ -245,17 +162,8 @@ class DemoApi:
         for charge in charges:
             key = tuple([getattr(charge, name) for name in dimensions])
             groups.setdefault(key, []).append(charge)
-        rows = (
-            self._row(day, dict(zip(dimensions, key, strict=True)), group)
-            for key, group in groups.items()
-        )
-        start, following = midnight(day), day + timedelta(days=1)
-        fields = {"object": '"bucket"', "start_time": start, "end_time": midnight(following)}
-        if day.toordinal() % 3:
-            offset = "+00:00" if day.toordinal() % 2 else ""
-            fields["start_time_iso"] = f'"{day}T00:00:00{offset}"'
-            fields["end_time_iso"] = f'"{following}T00:00:00{offset}"'
-        return _object({**fields, "results": f"[{', '.join(rows)}]"})
+        for key, group in groups.items():
+            yield self._row(day, dict(zip(dimensions, key, strict=True)), group)
 
     def _row(self, day: date, group: Mapping[str, str | None], charges: list[Charge]) -> str:
         amount, quantity = Decimal(0), None
@@ -280,29 +188,29 @@ class DemoApi:
                 fields["project_name"] = json.dumps(self.organization.project_names.get(project_id))
             if user_id := group.get("user_id"):
                 fields["user_email"] = json.dumps(self.organization.emails.get(user_id))
-        return _object(fields)
+        return as_object(fields)
 
-    def _projects(self, sent: _Sent) -> str:
-        query = _Query(sent, one=("after", "limit", "include_archived"))
+    def _projects(self, sent: Sent) -> str:
+        query = Query(sent, one=("after", "limit", "include_archived"))
         archived = query.one("include_archived", "false", allowed=("true", "false")) == "true"
         projects = self.organization.projects
         return _listing(query, [p for p in projects if archived or p["status"] == "active"])
 
-    def _users(self, sent: _Sent) -> str:
-        query = _Query(sent, one=("after", "limit"), many=("emails",))
+    def _users(self, sent: Sent) -> str:
+        query = Query(sent, one=("after", "limit"), many=("emails",))
         emails = query.many("emails")
         users = self.organization.users
         return _listing(query, [u for u in users if not emails or u["email"] in emails])
 
-    def _api_keys(self, project_id: str, sent: _Sent) -> str:
-        query = _Query(sent, one=("after", "limit", "owner_project_access"))
+    def _api_keys(self, project_id: str, sent: Sent) -> str:
+        query = Query(sent, one=("after", "limit", "owner_project_access"))
         # Left out, the keys of owners who lost access to the project are not listed.
         access = query.one("owner_project_access", "active", allowed=("active", "inactive", "any"))
         keys = self._within(project_id, self.organization.api_keys)
         return _listing(query, [k for k in keys if access in ("any", k["owner_project_access"])])
 
-    def _service_accounts(self, project_id: str, sent: _Sent) -> str:
-        query = _Query(sent, one=("after", "limit"))
+    def _service_accounts(self, project_id: str, sent: Sent) -> str:
+        query = Query(sent, one=("after", "limit"))
         return _listing(query, self._within(project_id, self.organization.service_accounts))
 
     def _within(
@@ -330,20 +238,7 @@ def literal(amount: Decimal, *row: object) -> str:
     return f'"{amount:f}"' if choice < 0.9 else f'"{amount:.39f}"'
 
 
-def _day(moment: int) -> date:
-    return datetime.fromtimestamp(moment, UTC).date()
-
-
-def _token(offset: int, *minting: object) -> str:
-    digest = hashlib.blake2b(repr((offset, minting)).encode(), digest_size=18).digest()
-    return f"page_{base64.urlsafe_b64encode(digest).decode()}"
-
-
-def _object(fields: Mapping[str, object]) -> str:
-    return "{" + ", ".join(f'"{name}": {text}' for name, text in fields.items()) + "}"
-
-
-def _listing(query: _Query, found: list[dict[str, Any]]) -> str:
+def _listing(query: Query, found: list[dict[str, Any]]) -> str:
     limit = query.integer("limit", 20, 1, 100)
     ids = [entry["id"] for entry in found]
     first = 0

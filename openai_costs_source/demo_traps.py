@@ -12,6 +12,7 @@ from functools import wraps
 from typing import Any
 
 from .demo import Charge, Organization, midnight
+from .demo_usage import KINDS
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,13 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+LOST_MODEL = "gpt-5.6-sol"
+LOST_DAYS_AGO = 10
+
 Trap = Callable[[Request, Reply], Reply]
 _Page = dict[str, Any]
 
+_REPORTS = ("/costs", *(f"/usage/{kind}" for kind in KINDS))
 _NO_PERMISSION = (
     "You have insufficient permissions for this operation. Missing scopes: {}. Check that you have "
     "the correct role in your organization."
@@ -217,7 +222,7 @@ def _revoked_key(request: Request, reply: Reply) -> Reply:
 
 
 def _other_organization(request: Request, reply: Reply) -> Reply:
-    if not request.path.endswith("/costs") or reply.status != 200:
+    if not request.path.endswith(_REPORTS) or reply.status != 200:
         return reply
     page = json.loads(reply.body)
     for bucket in page["data"]:
@@ -252,6 +257,14 @@ def _body_is_cut(request: Request, reply: Reply) -> Reply:
     return replace(reply, body=reply.body[: len(reply.body) // 2])
 
 
+def _no_usage_kind(request: Request, reply: Reply) -> Reply:
+    if request.path.endswith("/usage/moderations"):
+        return _refused(403, _NO_PERMISSION.format("api.usage.read"))
+    if request.path.endswith("/usage/decisions"):
+        return _refused(404, f"Invalid URL (GET {request.path})")
+    return reply
+
+
 def _as_it_is(request: Request, reply: Reply) -> Reply:
     return reply
 
@@ -266,6 +279,8 @@ TRAPS: Mapping[str, Trap] = {
     "no-extras": _no_extras,
     "no-header": _no_header,
     "restated": _as_it_is,
+    "usage-lost": _as_it_is,
+    "no-usage-kind": _no_usage_kind,
     "today-is-missing": _today_is_missing,
     "day-is-missing": _day_is_missing,
     "row-is-missing": _row_is_missing,
@@ -275,7 +290,7 @@ TRAPS: Mapping[str, Trap] = {
     "same-token-again": _same_token_again,
     "ordinary-key": _lacking("api.usage.read", 403),
     "ordinary-key-401": _lacking("api.usage.read", 401),
-    "no-usage-scope": _lacking("api.usage.read", 403, "/costs"),
+    "no-usage-scope": _lacking("api.usage.read", 403, *_REPORTS),
     "no-management-scope": _lacking("api.management.read", 403, "/projects", "/users", "/api_keys"),
     "revoked-key": _revoked_key,
     "other-organization": _other_organization,
@@ -296,3 +311,20 @@ def restated_days(organization: Organization) -> dict[date, list[Charge]]:
         days[5]: organization.charges(days[5])[1::2],
         days[9]: [first._replace(amount=first.amount + 1), *others],
     }
+
+
+def usage_left(
+    organization: Organization, kind: str, day: date, charges: list[Charge]
+) -> list[Charge]:
+    """The charges that usage is told from under the trap `usage-lost`: on one closed day, a tenth
+    of the input of one busy model is missing.
+    """
+    if kind != "completions" or (organization.today - day).days != LOST_DAYS_AGO:
+        return charges
+    lost = (f"{LOST_MODEL}, input", f"{LOST_MODEL}, cached input")
+    return [
+        charge._replace(quantity=charge.quantity - charge.quantity // 10)
+        if charge.quantity and charge.line_item in lost
+        else charge
+        for charge in charges
+    ]

@@ -427,7 +427,7 @@ def test_only_get_is_allowed(api: DemoApi, method: str) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "/v1/organization/usage/completions",
+        "/v1/organization/usage/dreams",
         "/v1/organization/costs/",
         "/organization/costs",
         "/v1/organization/projects/proj_none/api_keys",
