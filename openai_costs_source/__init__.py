@@ -284,7 +284,6 @@ def openai_costs(
                 first = due.since
                 if first == FIRST_DAY in organization.totals:
                     first = organization.first_used or today  # Nothing was used before.
-                stretch = Stretch(first, due.until, group_by)
                 endpoint = Endpoint(
                     organization.client, today, kind.path, kind.read, DAYS_PER_PAGE, DAYS_PER_PAGE
                 )
@@ -292,11 +291,15 @@ def openai_costs(
                 endpoint.first_told = memory.first_told
                 told: list[date] = []
                 try:
-                    for asked, page in endpoint.pages(stretch):
-                        whose = (kind, page, organization_id, asked.group_by, now)
-                        told += [bucket.day for bucket in page.buckets]
-                        ledger.append(usage_day_rows(*whose))
-                        yield usage_rows(*whose)
+                    while first < due.until:
+                        part = Stretch(first, min(first + ONE_DAY * DAYS_PER_PAGE, due.until))
+                        # Nothing is given out before its days are known to be told once.
+                        for asked, page in list(endpoint.pages(replace(part, group_by=group_by))):
+                            whose = (kind, page, organization_id, asked.group_by, now)
+                            told += [bucket.day for bucket in page.buckets]
+                            ledger.append(usage_day_rows(*whose))
+                            yield usage_rows(*whose)
+                        first = max(part.until, endpoint.earliest_day or part.until)
                     memory.history = after_loading(due, today, memory.history, first_day)
                 except OpenAICostsError as error:
                     _usage_left_out(kind, error)

@@ -1,0 +1,177 @@
+"""What was called how, and when: names keep their history, and only what is gone looks so."""
+
+import copy
+import time
+
+import pytest
+from conftest import TODAY, days_ago
+from test_awkward_replies import OddListings
+
+from openai_costs_source.demo import Organization
+from openai_costs_source.demo_api import DemoApi
+
+LISTINGS = ["projects", "users", "service_accounts", "api_keys"]
+DELETED = """
+    select listed.id from openai_raw.listed
+    inner join openai_raw.listings
+        on listed.organization_id = listings.organization_id and listed.kind = listings.kind
+        and (listed.project_id = listings.project_id)
+    where listed.listed_at < listings.listed_at and listed.kind = '{}'
+"""
+
+
+@pytest.fixture
+def changing():
+    """An organization that a test may change between two loads."""
+    organization = copy.copy(Organization(TODAY))
+    organization.projects = copy.deepcopy(organization.projects)
+    organization.users = copy.deepcopy(organization.users)
+    organization.api_keys = copy.deepcopy(organization.api_keys)
+    organization.service_accounts = copy.deepcopy(organization.service_accounts)
+    with DemoApi(organization) as api:
+        yield organization, api
+
+
+def load_names(warehouse, api):
+    warehouse.load(api, resources=LISTINGS)
+
+
+def names(warehouse, table, of):
+    """The names that an id had, the oldest first, each with whether it is the latest."""
+    return warehouse.rows(
+        f"select name, valid_to is null from openai_raw.{table} where id = '{of}' "
+        "order by valid_from"
+    )
+
+
+def deleted(warehouse, kind):
+    return [each for (each,) in warehouse.rows(DELETED.format(kind))]
+
+
+def test_second_load_of_the_same_names_adds_no_version(api, warehouse):
+    load_names(warehouse, api)
+    before = {t: warehouse.rows(f"select * from openai_raw.{t} order by all") for t in LISTINGS}
+    load_names(warehouse, api)
+    after = {t: warehouse.rows(f"select * from openai_raw.{t} order by all") for t in LISTINGS}
+    assert before == after
+    assert all(before.values())
+
+
+def test_renamed_project_keeps_its_former_name_until_the_day_of_the_change(changing, warehouse):
+    organization, api = changing
+    load_names(warehouse, api)
+    project = organization.projects[0]
+    former = project["name"]
+    project["name"] = "Storefront, renamed"
+    load_names(warehouse, api)
+    assert names(warehouse, "projects", project["id"]) == [
+        (former, False),
+        ("Storefront, renamed", True),
+    ]
+    ends, begins = warehouse.rows(
+        "select max(valid_to), max(valid_from) from openai_raw.projects "
+        f"where id = '{project['id']}'"
+    )[0]
+    assert ends == begins
+
+
+def test_each_kind_of_name_keeps_its_history(changing, warehouse):
+    organization, api = changing
+    load_names(warehouse, api)
+    changed = {
+        "users": organization.users[0],
+        "service_accounts": organization.service_accounts["proj_storefront"][0],
+        "api_keys": organization.api_keys["proj_storefront"][0],
+    }
+    for each in changed.values():
+        each["name"] = "Another"
+    load_names(warehouse, api)
+    for table, each in changed.items():
+        assert [latest for _, latest in names(warehouse, table, each["id"])] == [False, True]
+        assert names(warehouse, table, each["id"])[-1] == ("Another", True)
+
+
+def test_deleted_user_keeps_the_last_name_and_is_known_to_be_gone(changing, warehouse):
+    organization, api = changing
+    load_names(warehouse, api)
+    gone = organization.users.pop()
+    load_names(warehouse, api)
+    assert names(warehouse, "users", gone["id"]) == [(gone["name"], True)]
+    assert deleted(warehouse, "user") == [gone["id"]]
+
+
+def test_last_key_of_a_project_can_be_deleted(changing, warehouse):
+    organization, api = changing
+    load_names(warehouse, api)
+    keys = [key["id"] for key in organization.api_keys["proj_europe"]]
+    organization.api_keys["proj_europe"] = []
+    load_names(warehouse, api)
+    assert sorted(deleted(warehouse, "api_key")) == sorted(keys)
+
+
+def test_key_that_comes_back_is_no_longer_gone(changing, warehouse):
+    organization, api = changing
+    keys = organization.api_keys["proj_europe"]
+    load_names(warehouse, api)
+    organization.api_keys["proj_europe"] = []
+    load_names(warehouse, api)
+    organization.api_keys["proj_europe"] = keys
+    load_names(warehouse, api)
+    assert deleted(warehouse, "api_key") == []
+    assert [latest for _, latest in names(warehouse, "api_keys", keys[0]["id"])] == [True]
+
+
+def test_use_of_a_key_makes_no_version(changing, warehouse):
+    organization, api = changing
+    load_names(warehouse, api)
+    key = organization.api_keys["proj_storefront"][0]
+    key["last_used_at"] = int(time.time())
+    load_names(warehouse, api)
+    assert len(names(warehouse, "api_keys", key["id"])) == 1
+    used = f"select epoch(last_used_at) from openai_raw.listed where id = '{key['id']}'"
+    assert warehouse.rows(used) == [(key["last_used_at"],)]
+
+
+@pytest.mark.parametrize("listing", LISTINGS)
+def test_listing_that_is_refused_makes_nothing_look_gone(organization, api, warehouse, listing):
+    load_names(warehouse, api)
+    before = warehouse.rows(f"select * from openai_raw.{listing} order by all")
+
+    def refuse(path, query, status, page):
+        message = "You have insufficient permissions for this operation."
+        return 403, {"error": {"message": message}}
+
+    with OddListings(organization, **{listing: refuse}) as odd:
+        load_names(warehouse, odd)
+    assert warehouse.rows(f"select * from openai_raw.{listing} order by all") == before
+    assert before
+    for kind in ("project", "user", "service_account", "api_key"):
+        assert deleted(warehouse, kind) == []
+
+
+def test_project_that_is_archived_keeps_its_keys(changing, warehouse):
+    organization, api = changing
+    load_names(warehouse, api)
+    project = next(each for each in organization.projects if each["id"] == "proj_europe")
+    project["status"] = "archived"
+    load_names(warehouse, api)
+    assert deleted(warehouse, "api_key") == []
+    assert names(warehouse, "projects", "proj_europe")[-1] == ("Europe", True)
+
+
+def test_key_that_moves_to_another_project_is_one_key_that_moved(changing, warehouse):
+    organization, api = changing
+    load_names(warehouse, api)
+    key = organization.api_keys["proj_europe"].pop()
+    organization.api_keys["proj_support"].append(key)
+    load_names(warehouse, api)
+    assert deleted(warehouse, "api_key") == []
+    where = f"select project_id from openai_raw.api_keys where id = '{key['id']}'"
+    assert warehouse.rows(f"{where} and valid_to is null") == [("proj_support",)]
+    assert warehouse.rows(f"{where} and valid_to is not null") == [("proj_europe",)]
+
+
+def test_names_load_without_costs_and_costs_without_names(api, warehouse):
+    load_names(warehouse, api)
+    warehouse.load(api, resources=["costs"], since=days_ago(1))
+    assert warehouse.value("select count(*) from openai_raw.users") == 13
