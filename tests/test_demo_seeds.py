@@ -1,0 +1,155 @@
+"""The seeds of the simulated organization: what its people would have entered by hand."""
+
+import csv
+from calendar import monthrange
+from datetime import date
+from decimal import ROUND_HALF_EVEN, Decimal
+from pathlib import Path
+
+import pytest
+from test_demo import TODAY, aged, exact_sum
+
+from openai_costs_source.demo import Organization
+from openai_costs_source.demo_api import DemoApi
+from openai_costs_source.demo_seeds import write_seeds
+
+CENT = Decimal("0.01")
+
+
+def read(file: Path) -> list[dict[str, str]]:
+    with file.open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+@pytest.fixture(scope="module")
+def organization() -> Organization:
+    return Organization(TODAY)
+
+
+@pytest.fixture(scope="module")
+def seeds(organization: Organization, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("seeds") / "of the demo"
+    write_seeds(organization, folder)
+    return folder
+
+
+def bill(organization: Organization, month: str) -> Decimal:
+    first = date.fromisoformat(f"{month}-01")
+    days = [first.replace(day=n + 1) for n in range(monthrange(first.year, first.month)[1])]
+    told = [day for day in days if day >= organization.earliest]
+    return exact_sum(charge.amount for day in told for charge in organization.charges(day))
+
+
+def test_seeds_have_the_columns_that_the_models_read(seeds: Path) -> None:
+    assert sorted(file.name for file in seeds.iterdir()) == ["invoices.csv", "teams.csv"]
+    assert list(read(seeds / "teams.csv")[0]) == [
+        "organization_id",
+        "kind",
+        "id",
+        "team",
+        "cost_center",
+    ]
+    assert list(read(seeds / "invoices.csv")[0]) == [
+        "organization_id",
+        "month",
+        "amount_before_tax",
+        "credits",
+        "tax",
+        "currency",
+    ]
+
+
+def test_seeds_are_of_that_organization_alone(seeds: Path, organization: Organization) -> None:
+    for file in seeds.iterdir():
+        assert {row["organization_id"] for row in read(file)} == {organization.id}
+
+
+def test_seeds_are_the_same_whenever_they_are_written(seeds: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        write_seeds(Organization(TODAY), tmp_path)
+    for file in seeds.iterdir():
+        assert (tmp_path / file.name).read_bytes() == file.read_bytes()
+
+
+# Teams
+
+
+def test_teams_have_members_of_each_kind_and_all_of_them_were_billed(
+    seeds: Path, organization: Organization
+) -> None:
+    teams = read(seeds / "teams.csv")
+    assert all(row["team"] and row["cost_center"] for row in teams)
+    assert len({(row["kind"], row["id"]) for row in teams}) == len(teams)
+    charges = [charge for age in range(181) for charge in organization.charges(aged(age))]
+    accounts = [each["id"] for listed in organization.service_accounts.values() for each in listed]
+    known = {
+        "project": {charge.project_id for charge in charges},
+        "user": {charge.user_id for charge in charges},
+        "service_account": set(accounts),
+        "api_key": {charge.api_key_id for charge in charges},
+    }
+    assert {row["kind"] for row in teams} == set(known)
+    assert all(row["id"] in known[row["kind"]] for row in teams)
+
+
+def test_some_projects_and_people_have_no_team(seeds: Path, organization: Organization) -> None:
+    assigned = {row["id"] for row in read(seeds / "teams.csv")}
+    projects, people = set(organization.project_names), set(organization.emails)
+    assert 1 <= len(projects - assigned) < len(projects) / 2
+    assert 1 <= len(people & assigned) < len(people) / 2
+
+
+# Invoices
+
+
+def test_there_is_an_invoice_for_each_month_that_is_over(seeds: Path) -> None:
+    months = [row["month"] for row in read(seeds / "invoices.csv")]
+    assert months == ["2026-05", "2026-06", "2026-07", "2026-08", "2026-09", "2026-10"]
+
+
+def test_each_invoice_is_the_bill_of_its_month_to_the_cent(
+    seeds: Path, organization: Organization
+) -> None:
+    _, *whole = read(seeds / "invoices.csv")
+    for row in whole:
+        told = bill(organization, row["month"])
+        assert row["amount_before_tax"] == str(told.quantize(CENT, ROUND_HALF_EVEN))
+
+
+def test_the_invoice_of_the_first_month_comes_to_more_than_is_still_told(
+    seeds: Path, organization: Organization
+) -> None:
+    first, *_ = read(seeds / "invoices.csv")
+    assert organization.earliest.day > 1
+    assert Decimal(first["amount_before_tax"]) > 2 * bill(organization, first["month"])
+
+
+def test_a_history_from_the_first_of_a_month_leaves_no_month_partial(tmp_path: Path) -> None:
+    organization = Organization(date(2026, 11, 28))
+    assert organization.earliest == date(2026, 6, 1)
+    write_seeds(organization, tmp_path)
+    for row in read(tmp_path / "invoices.csv"):
+        told = bill(organization, row["month"])
+        assert row["amount_before_tax"] == str(told.quantize(CENT, ROUND_HALF_EVEN))
+
+
+def test_credits_were_deducted_once_and_tax_is_on_the_rest(seeds: Path) -> None:
+    invoices = read(seeds / "invoices.csv")
+    assert [row["month"] for row in invoices if Decimal(row["credits"])] == ["2026-09"]
+    for row in invoices:
+        amount, credits, tax = (
+            Decimal(row[name]) for name in ("amount_before_tax", "credits", "tax")
+        )
+        assert 0 < tax < amount - credits <= amount
+        assert tax == (Decimal("0.2") * (amount - credits)).quantize(CENT, ROUND_HALF_EVEN)
+        assert row["currency"] == "USD"
+
+
+def test_invoices_follow_days_that_the_api_tells_differently(tmp_path: Path) -> None:
+    organization = Organization(date(2026, 11, 4))
+    api = DemoApi(organization, traps=["restated"])
+    write_seeds(organization, tmp_path / "plain")
+    write_seeds(organization, tmp_path / "restated", api.overrides)
+    plain, restated = (read(tmp_path / name / "invoices.csv")[-1] for name in ("plain", "restated"))
+    assert restated["month"] == plain["month"] == "2026-10"
+    assert Decimal(restated["amount_before_tax"]) < Decimal(plain["amount_before_tax"])
