@@ -23,7 +23,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -189,8 +191,12 @@ def check(file: Path, api: dict[str, str], is_json: bool) -> int:
 def _demo_api(traps: list[str]) -> Iterator[dict[str, str]]:
     from openai_costs_source.demo import Organization
     from openai_costs_source.demo_api import DEMO_ADMIN_KEY, DemoApi
+    from openai_costs_source.demo_seeds import write_seeds
 
-    with DemoApi(Organization(datetime.now(UTC).date()), traps=traps) as api:
+    organization = Organization(datetime.now(UTC).date())
+    with DemoApi(organization, traps=traps) as api, tempfile.TemporaryDirectory() as seeds:
+        write_seeds(organization, Path(seeds), api.overrides)
+        os.environ[models.SEEDS] = seeds
         yield {"admin_key": DEMO_ADMIN_KEY, "base_url": api.base_url}
 
 

@@ -11,6 +11,8 @@ from command.warehouse import VARIABLE
 from openai_costs_source.doctor import Finding
 
 PROJECT = Path(__file__).resolve().parent.parent / "dbt_project"
+SEEDS = "OPENAI_COSTS_SEEDS"
+"""The environment variable that names the folder of the seeds that a person fills."""
 
 
 def build(warehouse: Path) -> tuple[int, list[str]]:

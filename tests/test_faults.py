@@ -29,6 +29,7 @@ from openai_costs_source import OpenAICostsError, openai_costs
 from openai_costs_source.demo import Organization
 from openai_costs_source.demo_api import DEMO_ADMIN_KEY, TRAPS, DemoApi
 from openai_costs_source.demo_traps import Reply
+from openai_costs_source.usage import KINDS
 
 FIRST_DAY = days_ago(4)
 CORRECTED, EMPTIED, REFILLED, KEPT = (days_ago(n) for n in (4, 3, 2, 1))
@@ -51,6 +52,8 @@ VERSIONS = {
     },
 }
 RESTATED = (CORRECTED, EMPTIED, REFILLED)
+MOMENTS = ("loaded_at", "valid_from", "version")
+FEW = ["costs", "projects", "users", "api_keys"]
 TABLES = ("costs", "costs_by_user", "cost_days", "organizations", "projects", "users", "api_keys")
 
 
@@ -68,7 +71,7 @@ def load(warehouse, api, **settings):
 
 def contents(warehouse):
     """Every row of the source's tables, without the moment of the load."""
-    return tables(warehouse, [f"openai_raw.{name}" for name in TABLES], "loaded_at")
+    return tables(warehouse, [f"openai_raw.{name}" for name in TABLES], MOMENTS)
 
 
 def everything(warehouse):
@@ -77,8 +80,8 @@ def everything(warehouse):
     return tables(warehouse, [name for (name,) in warehouse.rows(named)])
 
 
-def tables(warehouse, names, left_out=""):
-    columns = f"columns(name -> name <> '{left_out}')"
+def tables(warehouse, names, left_out=("",)):
+    columns = f"columns(name -> name not in {(*left_out, '')})"
     with duckdb.connect(str(warehouse.path), read_only=True) as connection:
         return {
             name: connection.execute(f"select {columns} from {name} order by all").fetchall()
@@ -272,7 +275,7 @@ def sentence_in(error):
 
 def test_small_load_makes_these_requests(struck, loaded):
     struck.prepare("A")
-    load(loaded, struck.api)
+    load(loaded, struck.api, resources=FEW)
     assert sorted(struck.asked) == sorted(REQUESTS)
 
 
@@ -288,21 +291,21 @@ def test_fault_at_any_request_is_got_over_or_leaves_the_warehouse_as_it_was(
         version = other(versions[-1])
         struck.prepare(version, request, fault)
         if request in got_over:
-            load(loaded, struck.api)
+            load(loaded, struck.api, resources=FEW)
             assert request in struck.asked, where
             versions.append(version)
             check(loaded, undisturbed, *versions)
             before = everything(loaded)
         else:
             with pytest.raises(Exception) as failure:  # noqa: PT011
-                load(loaded, struck.api)
+                load(loaded, struck.api, resources=FEW)
             sentence = sentence_in(failure.value)
             assert sentence.startswith("OpenAI's /organization/"), where
             assert len(sentence.splitlines()) == 1, where
             assert everything(loaded) == before, where
     versions.append(other(versions[-1]))
     struck.prepare(versions[-1])
-    load(loaded, struck.api)
+    load(loaded, struck.api, resources=FEW)
     check(loaded, undisturbed, *versions)
 
 
@@ -387,7 +390,15 @@ def log_of(warehouse):
 
 
 def each_day_is_whole(warehouse):
-    """Whether each day is stored as one version tells it."""
+    """Whether each day is stored as one version tells it, and usage as its ledger says."""
+    for kind in KINDS:
+        assert (
+            warehouse.rows(f"""
+            select date, count(*) from openai_raw.{kind.table} group by date
+            except select date, row_count from openai_raw.usage_days where kind = '{kind.name}'
+        """)
+            == []
+        )
     stored = {day: [] for day in VERSIONS["A"]}
     for day, *row in warehouse.rows("select date, line_item, amount from openai_raw.costs"):
         stored[day].append(tuple(row))
@@ -859,7 +870,7 @@ def test_run_across_midnight_loses_nothing_and_the_next_one_closes_the_day(
     struck.api.overrides = {}
     second_before = noon(TODAY).replace(hour=23, minute=59, second=59)
     set_clock(monkeypatch, second_before, second_before + timedelta(seconds=2))
-    load(warehouse, struck.api)
+    load(warehouse, struck.api, resources=FEW)
     days = [(day, day < TODAY) for day in each_day(FIRST_DAY)]
     assert [(day, closed) for day, closed, _ in ledger(warehouse)] == days
     for day in each_day(FIRST_DAY):
@@ -868,13 +879,13 @@ def test_run_across_midnight_loses_nothing_and_the_next_one_closes_the_day(
         assert warehouse.value(rows) in told
 
     set_clock(monkeypatch, noon(tomorrow))
-    load(warehouse, struck.api, refetch_days=0)
+    load(warehouse, struck.api, resources=FEW, refetch_days=0)
     is_closed = f"select is_closed, row_count from openai_raw.cost_days where date = '{TODAY}'"
     assert warehouse.rows(is_closed) == [(True, len(tomorrow_told.charges(TODAY)))]
-    load(warehouse, struck.api, refetch_days=5)
+    load(warehouse, struck.api, resources=FEW, refetch_days=5)
     (tmp_path / "afresh").mkdir()
     afresh = Warehouse(tmp_path / "afresh")
-    load(afresh, struck.api)
+    load(afresh, struck.api, resources=FEW)
     assert contents(warehouse) == contents(afresh)
     restated_today = f"select * from openai_raw.cost_restatements where date = '{TODAY}'"
     assert warehouse.rows(restated_today) == []

@@ -3,6 +3,7 @@ into it. Expected amounts come from the organization's charges, never from what 
 
 import contextlib
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -1064,6 +1065,8 @@ SURVIVED = {
     "rate-limit": (6, 0),
     "rate-limit-without-seconds": (6, 0),
     "outage": (6, 0),
+    "usage-lost": (12, 0),
+    "no-usage-kind": (6, 0),
 }
 """Traps that a load gets through, with the ages of the first and the last day that it asks for."""
 
@@ -1146,6 +1149,11 @@ def test_trap_on_the_command_line_is_survived_without_losing_a_cent(trap, organi
     if trap == "no-management-scope":
         assert len(said) == 2
         assert all("Missing scopes: api.management.read." in line for line in said)
+    elif trap == "no-usage-kind":
+        assert [re.search(r"kind (\w+) is left out", line)[1] for line in said] == [
+            "decisions",
+            "moderations",
+        ]
     else:
         assert said == []
     assert_whole(warehouse, organization, loaded, told)
@@ -1198,6 +1206,7 @@ FOUND = {
         "projects": ("warning", "Missing scopes: api.management.read."),
         "users": ("warning", "Missing scopes: api.management.read."),
     },
+    "no-usage-kind": {"usage": ("warning", "It cannot be read of decisions, moderations.")},
     "other-organization": {"organization": ("warning", "org-demo-empty, which has had no costs")},
     "users-apart": {"costs by user": ("note", "does not tell this organization's users within")},
     "users-apart-before": {"costs by user": ("note", "for part of the history.")},
