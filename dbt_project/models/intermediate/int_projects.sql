@@ -11,18 +11,33 @@ with mentions as (
 
 listed as (
     select
-        organization_id,
-        id as project_id,
-        name as project_name
-    from {{ source('openai_raw', 'projects') }}
+        projects.organization_id,
+        projects.project_id,
+        projects.status,
+        projects.created_at,
+        projects.archived_at,
+        names.name,
+        names.former_name,
+        names.renamed_on
+    from {{ ref('stg_projects') }} as projects
+    left join {{ ref('int_names') }} as names
+        on projects.organization_id = names.organization_id
+        and projects.project_id = names.id
+        and names.kind = 'project'
+    where projects.is_latest
 )
 
 select
     coalesce(listed.organization_id, mentions.organization_id) as organization_id,
     coalesce(listed.project_id, mentions.project_id) as project_id,
     coalesce(
-        listed.project_name, mentions.project_name, listed.project_id, mentions.project_id
-    ) as project_name
+        listed.name, mentions.project_name, listed.project_id, mentions.project_id
+    ) as project_name,
+    listed.former_name,
+    listed.renamed_on,
+    listed.status,
+    listed.created_at,
+    listed.archived_at
 from listed
 full outer join mentions
     on listed.organization_id = mentions.organization_id

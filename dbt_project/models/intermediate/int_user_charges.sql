@@ -12,6 +12,7 @@ select
     charges.date,
     charges.user_id,
     charges.attribution,
+    charges.unattributed_because,
     charges.currency,
     charges.unblended_cost
 from {{ ref('int_charges') }} as charges
@@ -27,6 +28,7 @@ select
     date,
     user_id,
     case when user_id is not null then 'reported' else 'unattributed' end as attribution,
+    case when user_id is null then 'the API names nobody' end as unattributed_because,
     upper(coalesce(currency, 'usd')) as currency,
     coalesce(amount, 0) as unblended_cost
 from {{ source('openai_raw', 'costs_by_user') }}

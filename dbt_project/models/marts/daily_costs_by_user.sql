@@ -5,6 +5,10 @@ with daily as (
         user_id,
         currency,
         attribution,
+        case
+            when min(unattributed_because) = max(unattributed_because) then min(unattributed_because)
+            when attribution = 'unattributed' then 'several reasons'
+        end as unattributed_because,
         sum(unblended_cost) as unblended_cost
     from {{ ref('int_user_charges') }}
     group by date, organization_id, user_id, currency, attribution
@@ -19,7 +23,8 @@ select
     users.user_type,
     daily.currency,
     cast(daily.unblended_cost as {{ money() }}) as unblended_cost,
-    daily.attribution
+    daily.attribution,
+    daily.unattributed_because
 from daily
 left join {{ ref('int_organizations') }} as organizations
     on daily.organization_id = organizations.organization_id

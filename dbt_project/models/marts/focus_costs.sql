@@ -70,8 +70,9 @@ select
     charges.user_id as x_PrincipalId,
     users.user_name as x_PrincipalName,
     charges.api_key_id as x_CredentialId,
-    charges.api_key_name as x_CredentialName,
+    api_keys.api_key_name as x_CredentialName,
     charges.attribution as x_Attribution,
+    charges.unattributed_because as x_UnattributedBecause,
     case when charges.has_quantity then 'reported' else 'amount' end as x_QuantitySource,
     charges.grouped_by as x_GroupedBy
 from charges
@@ -83,3 +84,6 @@ left join {{ ref('int_projects') }} as projects
 left join {{ ref('int_users') }} as users
     on charges.organization_id = users.organization_id
     and charges.user_id = users.user_id
+left join {{ ref('int_api_keys') }} as api_keys
+    on charges.organization_id = api_keys.organization_id
+    and charges.api_key_id = api_keys.api_key_id

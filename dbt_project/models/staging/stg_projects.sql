@@ -1,0 +1,10 @@
+select
+    organization_id,
+    id as project_id,
+    nullif(name, '') as project_name,
+    status,
+    {{ utc('created_at') }} as created_at,
+    {{ utc('archived_at') }} as archived_at,
+    {{ utc('valid_from') }} as valid_from,
+    valid_to is null as is_latest
+from {{ raw('projects') }} as projects

@@ -1,0 +1,10 @@
+select
+    organization_id,
+    id as user_id,
+    project_id,
+    nullif(name, '') as user_name,
+    role,
+    {{ utc('created_at') }} as created_at,
+    {{ utc('valid_from') }} as valid_from,
+    valid_to is null as is_latest
+from {{ raw('service_accounts') }} as service_accounts

@@ -1,0 +1,28 @@
+-- A misspelt id assigns nothing, in silence. It may also be new, and not used yet.
+{{ config(severity='warn') }}
+
+with known as (
+    {% for kind in ('project', 'user', 'api_key') %}
+        select
+            organization_id,
+            '{{ kind }}' as kind_of_id,
+            {{ kind }}_id as id
+        from {{ ref('int_' ~ kind ~ 's') }}
+        {{ 'union all' if not loop.last }}
+    {% endfor %}
+)
+
+select
+    teams.organization_id,
+    teams.kind,
+    teams.id,
+    concat(
+        'row of ', teams.id, ': the warehouse has never seen this ', teams.kind, ' in ', teams.organization_id
+    ) as reason
+from {{ ref('stg_teams') }} as teams
+left join known
+    on teams.organization_id = known.organization_id
+    and teams.kind_of_id = known.kind_of_id
+    and teams.id = known.id
+where known.id is null
+order by teams.id
