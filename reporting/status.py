@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from reporting.summary import Query, exact
+from reporting.summary import Query, exact, verdict
 
 SOON = timedelta(days=30)
 STALE_HOURS = 36
@@ -35,6 +35,10 @@ from openai_raw.cost_restatements
 where organization_id = %s
 order by seen_at desc, date desc
 """
+_IS_MODELLED = """
+select 1 from information_schema.tables
+where table_schema = 'openai_marts' and table_name = 'reconciliation'
+"""
 
 
 def print_status(console: Console, query: Query, now: datetime) -> None:
@@ -59,6 +63,8 @@ def print_status(console: Console, query: Query, now: datetime) -> None:
             leaving = list(_each_day(horizon, horizon + SOON))
             facts["Soon to be forgotten"] = _leaving(leaving, loaded)
         facts["Restated"] = _restated(restatements)
+        if query(_IS_MODELLED):
+            facts["Verdict"] = verdict(query, organization_id)
         for label, fact in facts.items():
             console.print(f"  {label:<22}{fact}", soft_wrap=True)
         for day, was, is_now, seen_on in restatements[:LAST_RESTATEMENTS]:

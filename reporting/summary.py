@@ -33,6 +33,13 @@ where organization_id = %s
 group by organization_name, currency
 order by currency
 """
+_CHECKS = """
+select check_name, status, count(*), min(period_start), min(reason)
+from openai_marts.reconciliation
+where organization_id = %s
+group by check_name, status
+order by check_name, status
+"""
 _TOPS = {
     "projects": """
 select coalesce(min(project_name), 'no project'), sum(unblended_cost)
@@ -77,9 +84,24 @@ def print_summary(console: Console, query: Query) -> None:
             facts.add_row("  Total", f"{_cents(total)} {currency}, exactly {exact(total)}")
             facts.add_row(f"  {this_month:%B}", f"{_cents(month)} {currency}" + so_far)
             facts.add_row(f"  {last_month:%B}", f"{_cents(month_before)} {currency}")
+        facts.add_row("  Verdict", verdict(query, organization_id))
         console.print(facts)
         for _, currency, *_ in totals:
             _print_tops(console, query, organization_id, currency, last)
+
+
+def verdict(query: Query, organization_id: str) -> str:
+    """Whether the bill proves itself, in a line: the mart `reconciliation` holds each check."""
+    checks = query(_CHECKS, organization_id)
+    counts = dict.fromkeys(("equal", "within tolerance", "differs", "not comparable"), 0)
+    for _, status, count, *_ in checks:
+        counts[status] += count
+    told = [f"{count:,} {status}" for status, count in counts.items() if count]
+    said = f"{sum(counts.values()):,} checks: {', '.join(told)}" if told else "nothing to compare"
+    if odd := [check for check in checks if check[1] == "differs"]:
+        name, _, _, first, reason = odd[0]
+        return f"[yellow]{said}; the first: {escape(name)}, {first}: {escape(reason)}[/yellow]"
+    return said
 
 
 def _print_tops(
