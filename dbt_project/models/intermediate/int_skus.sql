@@ -27,28 +27,15 @@ with line_items as (
             else 'standard'
         end as tier,
         case when is_parsed then context end as context,
-        -- Old line items carry display names: GPT-4o mini.
-        replace(lower(model), ' ', '-') as model_id
+        {{ model_family('model') }} as model_family
     from {{ ref('int_line_items') }}
-),
-
-undated as (
-    select
-        *,
-        case
-            when model_id like '%-20__-__-__' then substr(model_id, 1, length(model_id) - 11)
-            else model_id
-        end as undated_id
-    from line_items
 )
 
 select
     line_item,
     service,
     model,
-    case
-        when undated_id like 'ft-%' then substr(undated_id, 4) else undated_id
-    end as model_family,
+    model_family,
     meter,
     tier,
     coalesce(
@@ -57,4 +44,4 @@ select
     ) as modality,
     context,
     is_parsed
-from undated
+from line_items

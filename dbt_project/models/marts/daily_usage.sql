@@ -1,0 +1,54 @@
+{% set measures = [
+    'requests', 'input_tokens', 'cached_input_tokens', 'cache_write_tokens', 'output_tokens',
+    'input_audio_tokens', 'cached_audio_tokens', 'output_audio_tokens', 'input_image_tokens',
+    'cached_image_tokens', 'output_image_tokens', 'images', 'characters', 'seconds', 'sessions',
+    'searches', 'bytes',
+] %}
+{% set types = {'seconds': quantity()} %}
+
+with daily as (
+    select
+        date,
+        organization_id,
+        kind,
+        project_id,
+        user_id,
+        api_key_id,
+        model,
+        model_family,
+        tier,
+        {% for measure in measures %}
+            sum({{ measure }}) as {{ measure }},
+        {% endfor %}
+        is_batch
+    from {{ ref('stg_usage') }}
+    group by
+        date, organization_id, kind, project_id, user_id, api_key_id, model, model_family, tier, is_batch
+)
+
+select
+    daily.date,
+    daily.organization_id,
+    coalesce(organizations.organization_name, daily.organization_id) as organization_name,
+    daily.kind,
+    daily.project_id,
+    coalesce(projects.project_name, daily.project_id) as project_name,
+    daily.user_id,
+    coalesce(users.user_name, daily.user_id) as user_name,
+    daily.api_key_id,
+    daily.model,
+    daily.tier,
+    daily.is_batch,
+    {% for measure in measures %}
+        cast(daily.{{ measure }} as {{ types.get(measure, dbt.type_bigint()) }}) as {{ measure }},
+    {% endfor %}
+    daily.model_family
+from daily
+left join {{ ref('int_organizations') }} as organizations
+    on daily.organization_id = organizations.organization_id
+left join {{ ref('int_projects') }} as projects
+    on daily.organization_id = projects.organization_id
+    and daily.project_id = projects.project_id
+left join {{ ref('int_users') }} as users
+    on daily.organization_id = users.organization_id
+    and daily.user_id = users.user_id

@@ -1,0 +1,54 @@
+-- Which of OpenAI's words each kind of usage has, under the name that they share here.
+{% set text, number = dbt.type_string(), dbt.type_bigint() %}
+{% set columns = {
+    'user_id': text, 'api_key_id': text, 'model': text, 'tier': text, 'is_batch': 'boolean',
+    'requests': number, 'input_tokens': number, 'cached_input_tokens': number,
+    'cache_write_tokens': number, 'output_tokens': number, 'input_audio_tokens': number,
+    'cached_audio_tokens': number, 'output_audio_tokens': number, 'input_image_tokens': number,
+    'cached_image_tokens': number, 'output_image_tokens': number, 'images': number,
+    'characters': number, 'seconds': quantity(), 'sessions': number, 'searches': number,
+    'bytes': number,
+} %}
+{% set with_key = {'user_id': 'user_id', 'api_key_id': 'api_key_id'} %}
+{% set with_model = dict(with_key, model='model', requests='num_model_requests') %}
+{% set with_tokens = dict(
+    with_model, tier='service_tier', is_batch='batch', input_tokens='input_tokens',
+    cached_input_tokens='input_cached_tokens', cache_write_tokens='input_cache_write_tokens',
+    output_tokens='output_tokens', input_audio_tokens='input_audio_tokens',
+    cached_audio_tokens='input_cached_audio_tokens', output_audio_tokens='output_audio_tokens',
+    input_image_tokens='input_image_tokens', cached_image_tokens='input_cached_image_tokens',
+    output_image_tokens='output_image_tokens'
+) %}
+{% set kinds = {
+    'completions': with_tokens,
+    'decisions': with_tokens,
+    'embeddings': dict(with_model, input_tokens='input_tokens'),
+    'moderations': dict(with_model, input_tokens='input_tokens'),
+    'images': dict(with_model, images='images'),
+    'audio_speeches': dict(with_model, characters='characters'),
+    'audio_transcriptions': dict(with_model, seconds='seconds'),
+    'vector_stores': {'bytes': 'usage_bytes'},
+    'code_interpreter_sessions': {'sessions': 'num_sessions'},
+    'file_search_calls': dict(with_key, searches='num_requests'),
+    'web_search_calls': dict(with_model, searches='num_requests'),
+} %}
+
+with usage_of_all_kinds as (
+    {% for kind, told in kinds.items() %}
+        select
+            used.organization_id,
+            used.date,
+            used.project_id,
+            {% for name, type in columns.items() %}
+                cast({{ 'used.' ~ told[name] if name in told else 'null' }} as {{ type }}) as {{ name }},
+            {% endfor %}
+            '{{ kind }}' as kind
+        from {{ raw('usage_' ~ kind) }} as used
+        {{ 'union all' if not loop.last }}
+    {% endfor %}
+)
+
+select
+    *,
+    {{ model_family('model') }} as model_family
+from usage_of_all_kinds
