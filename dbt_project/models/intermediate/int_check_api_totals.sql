@@ -1,0 +1,78 @@
+-- OpenAI's ungrouped figure of a day against the rows of each of its grouped answers.
+{% set answers = {
+    'costs': "rows equal the API's daily total",
+    'costs_by_user': "users' rows equal the API's daily total",
+} %}
+
+with answers as (
+    {% for table, check_name in answers.items() %}
+        select
+            {{ sentence(check_name) }} as check_name,
+            organization_id,
+            date,
+            count(*) as row_count,
+            sum(coalesce(amount, 0)) as row_amount,
+            count(distinct upper(coalesce(currency, 'usd'))) as currencies,
+            min(upper(coalesce(currency, 'usd'))) as currency
+        from {{ source('openai_raw', table) }}
+        group by organization_id, date
+        {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
+
+answered as (
+    select
+        check_name,
+        organization_id,
+        date,
+        row_count,
+        row_amount,
+        currencies,
+        currency
+    from answers
+
+    union all
+
+    -- A day without rows is compared too: the API may tell an amount for it.
+    select
+        {{ sentence(answers['costs']) }} as check_name,
+        days.organization_id,
+        days.date,
+        0 as row_count,
+        0 as row_amount,
+        0 as currencies,
+        cast(null as {{ dbt.type_string() }}) as currency
+    from {{ source('openai_raw', 'cost_days') }} as days
+    where not exists (
+        select 1
+        from {{ source('openai_raw', 'costs') }} as costs
+        where costs.organization_id = days.organization_id and costs.date = days.date
+    )
+)
+
+select
+    answered.check_name,
+    answered.organization_id,
+    answered.date,
+    case when answered.currencies = 1 then answered.currency end as currency,
+    days.api_amount as expected,
+    cast(answered.row_amount as {{ money() }}) as actual,
+    greatest(
+        -- Each row is rounded once, at the 18th decimal, and so is the total.
+        cast((answered.row_count + 1) * cast('0.000000000000000001' as decimal(18, 18)) as {{ money() }}),
+        -- OpenAI's own sum holds the noise of doubles.
+        cast(
+            cast(abs(days.api_amount) as decimal(20, 6)) * cast('0.000000000001' as decimal(12, 12))
+            as {{ money() }}
+        )
+    ) as tolerance,
+    case
+        when days.date is null then 'the day is not in the ledger'
+        when not days.is_closed then 'the day is not closed'
+        when days.api_amount is null then 'the API told no total'
+        when answered.currencies > 1 then 'the total is of several currencies'
+    end as not_comparable_because
+from answered
+left join {{ source('openai_raw', 'cost_days') }} as days
+    on answered.organization_id = days.organization_id
+    and answered.date = days.date

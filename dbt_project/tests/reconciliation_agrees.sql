@@ -1,0 +1,19 @@
+-- Two answers of OpenAI, or its answer and its invoice, tell the same. Where they do not, OpenAI may
+-- have to be asked.
+{{ config(severity=var('reconciliation_severity')) }}
+
+select
+    organization_id,
+    period_start,
+    currency,
+    check_name,
+    user_id,
+    model_family,
+    meter,
+    expected,
+    actual,
+    difference
+from {{ ref('reconciliation') }}
+where
+    status = 'differs'
+    and check_name in {{ checks_of_two_sources() }}

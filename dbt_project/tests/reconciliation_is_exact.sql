@@ -1,0 +1,16 @@
+-- What OpenAI told arrives in every mart, and is all of it.
+select
+    organization_id,
+    period_start,
+    currency,
+    check_name,
+    user_id,
+    model_family,
+    meter,
+    expected,
+    actual,
+    difference
+from {{ ref('reconciliation') }}
+where
+    status = 'differs'
+    and check_name not in {{ checks_of_two_sources() }}
