@@ -6,6 +6,7 @@
     'daily_costs_by_project': own_names + (false,),
     'daily_costs_by_user': own_names + (true,),
     'daily_costs_by_model': own_names + (false,),
+    'daily_costs_by_team': own_names + (false,),
 } %}
 
 with days_apart as (
