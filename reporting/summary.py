@@ -14,6 +14,7 @@ from rich.table import Table
 Query = Callable[..., Sequence[Sequence[Any]]]
 """Runs a SQL statement with its parameters on the warehouse and gives the rows."""
 
+_STATUSES = ("equal", "within tolerance", "not comparable")
 TOP = 5
 TOP_DAYS = 30
 
@@ -34,11 +35,16 @@ group by organization_name, currency
 order by currency
 """
 _CHECKS = """
-select check_name, status, count(*), min(period_start), min(reason)
+select status, count(*)
 from openai_marts.reconciliation
 where organization_id = %s
-group by check_name, status
-order by check_name, status
+group by status
+"""
+_DIFFERING = """
+select check_name, period_start, currency, model_family, meter, reason
+from openai_marts.reconciliation
+where organization_id = %s and status = 'differs'
+order by check_name, period_start, model_family, meter
 """
 _TOPS = {
     "projects": """
@@ -92,16 +98,14 @@ def print_summary(console: Console, query: Query) -> None:
 
 def verdict(query: Query, organization_id: str) -> str:
     """Whether the bill proves itself, in a line: the mart `reconciliation` holds each check."""
-    checks = query(_CHECKS, organization_id)
-    counts = dict.fromkeys(("equal", "within tolerance", "differs", "not comparable"), 0)
-    for _, status, count, *_ in checks:
-        counts[status] += count
-    told = [f"{count:,} {status}" for status, count in counts.items() if count]
-    said = f"{sum(counts.values()):,} checks: {', '.join(told)}" if told else "nothing to compare"
-    if odd := [check for check in checks if check[1] == "differs"]:
-        name, _, _, first, reason = odd[0]
-        return f"[yellow]{said}; the first: {escape(name)}, {first}: {escape(reason)}[/yellow]"
-    return said
+    checks = {status: count for status, count in query(_CHECKS, organization_id)}
+    total = sum(checks.values())
+    if differing := query(_DIFFERING, organization_id):
+        *first, reason = (str(each) for each in differing[0] if each is not None)
+        said = f"{len(differing)} of {total:,} checks differ; {', '.join(first)}: {reason}"
+        return f"[yellow]{escape(said)}[/yellow]"
+    counts = [f"{checks[status]:,} {status}" for status in _STATUSES if status in checks]
+    return f"{total:,} checks: {', '.join(counts)}" if counts else "nothing to compare"
 
 
 def _print_tops(
