@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from command.terminal import Stop, first_line, progress
-from command.warehouse import VARIABLE
+from command.warehouse import VARIABLE, pipeline
 from openai_costs_source.doctor import Finding
 
 PROJECT = Path(__file__).resolve().parent.parent / "dbt_project"
@@ -37,7 +37,8 @@ def build(warehouse: Path) -> tuple[int, list[str]]:
         raise Stop(f"dbt could not start on the models: {first_line(result.exception)}")
     passed, warnings, failures = 0, [], []
     for node in cast(RunExecutionResult, result.result).results:
-        sentence = f"{node.node.name.replace('_', ' ')}: {first_line(node.message)}"
+        reasons = _reasons(warehouse, node) if node.status in ("warn", "fail") else ""
+        sentence = f"{node.node.name.replace('_', ' ')}: {reasons or first_line(node.message)}"
         if node.status == "pass":
             passed += 1
         elif node.status == "warn":
@@ -48,6 +49,21 @@ def build(warehouse: Path) -> tuple[int, list[str]]:
         others = f", and {len(failures) - 1} more" if len(failures) > 1 else ""
         raise Stop(f"The raw tables are loaded, but the models failed: {failures[0]}{others}.")
     return passed, warnings
+
+
+def _reasons(warehouse: Path, test: Any) -> str:
+    """Why a test's first rows are there, where they say so in a column `reason`."""
+    with (
+        pipeline(warehouse) as opened,
+        opened.sql_client() as client,
+        client.execute_query(test.node.compiled_code) as rows,
+    ):
+        columns = [column[0].lower() for column in rows.description]
+        if "reason" not in columns:
+            return ""
+        told = [row[columns.index("reason")] for row in rows.fetchmany(2)]
+    others = [f"and {test.failures - 2} more"] if test.failures > 2 else []
+    return "; ".join([*told, *others])
 
 
 def examined(warehouse: Path) -> Finding:
