@@ -17,12 +17,16 @@ judged as (
             when organization_id is null then concat(row_named, ': organization_id is missing')
             when kind is null then concat(row_named, ': kind is missing')
             when kind not in ('user', 'service_account', 'project', 'api_key')
-                then concat(row_named, ': kind "', kind, '" is none of user, service_account, project, api_key')
+                then concat(
+                    row_named, ': kind "', kind, '" is none of user, service_account, project, api_key'
+                )
             when id is null then concat(row_named, ', team "', coalesce(team, ''), '": id is missing')
             when team is null then concat(row_named, ': team is missing')
             when lower(team) = 'unassigned'
                 then concat(row_named, ': team "', team, '" is the name of the rest without a team')
-            when times > 1 then concat(row_named, ': this ', kind, ' has more than one row')
+            when times > 1 then concat(
+                    row_named, ', team "', team, '": this ', kind, ' has more than one row'
+                )
         end as reason
     from counted
 )
@@ -35,4 +39,4 @@ select
     reason
 from judged
 where reason is not null
-order by id, reason
+order by reason

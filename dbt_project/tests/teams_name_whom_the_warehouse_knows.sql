@@ -24,5 +24,8 @@ left join known
     on teams.organization_id = known.organization_id
     and teams.kind_of_id = known.kind_of_id
     and teams.id = known.id
-where known.id is null
+where
+    known.id is null
+    and teams.id is not null
+    and teams.kind_of_id in ('user', 'project', 'api_key')
 order by teams.id

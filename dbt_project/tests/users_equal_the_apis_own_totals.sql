@@ -1,5 +1,12 @@
 -- On days on which OpenAI tells users in an answer of their own, each user's sum is that of the answer.
-with both_sides as (
+with days_apart as (
+    select distinct
+        organization_id,
+        date
+    from {{ source('openai_raw', 'costs_by_user') }}
+),
+
+both_sides as (
     select
         organization_id,
         date,
@@ -19,12 +26,7 @@ with both_sides as (
         cast(0 as {{ money() }}) as told,
         costs.unblended_cost as arrived
     from {{ ref('daily_costs_by_user') }} as costs
-    inner join (
-        select distinct
-            organization_id,
-            date
-        from {{ source('openai_raw', 'costs_by_user') }}
-    ) as days_apart
+    inner join days_apart
         on costs.organization_id = days_apart.organization_id
         and costs.date = days_apart.date
 )

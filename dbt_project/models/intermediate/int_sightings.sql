@@ -34,14 +34,14 @@ with sightings as (
     {% for kind, id, versions in in_listings %}
         select
             organization_id,
-            '{{ kind }}',
-            {{ id }},
-            cast(valid_from as date),
-            cast(valid_from as date),
-            null,
-            0,
-            null,
-            null
+            '{{ kind }}' as kind,
+            {{ id }} as id,
+            cast(valid_from as date) as first_seen,
+            cast(valid_from as date) as last_seen,
+            null as currency,
+            0 as unblended_cost,
+            null as last_used_at,
+            null as is_there
         from {{ ref(versions) }}
         where {{ id }} is not null
 
@@ -50,14 +50,14 @@ with sightings as (
 
     select
         organization_id,
-        case when kind = 'service_account' then 'user' else kind end,
+        case when kind = 'service_account' then 'user' else kind end as kind,
         id,
-        last_listed_on,
-        last_listed_on,
-        null,
-        0,
+        last_listed_on as first_seen,
+        last_listed_on as last_seen,
+        null as currency,
+        0 as unblended_cost,
         last_used_at,
-        case when is_deleted then 0 else 1 end
+        case when is_deleted then 0 else 1 end as is_there
     from {{ ref('stg_listed') }}
 )
 
@@ -70,6 +70,8 @@ select
     max(is_there) = 0 as is_deleted,
     max(last_used_at) as last_used_at,
     case when min(currency) = max(currency) then min(currency) end as currency,
-    cast(case when count(distinct currency) <= 1 then sum(unblended_cost) end as {{ money() }}) as unblended_cost
+    cast(
+        case when count(distinct currency) <= 1 then sum(unblended_cost) end as {{ money() }}
+    ) as unblended_cost
 from sightings
 group by organization_id, kind, id

@@ -1,45 +1,46 @@
 -- Who a user id is: the listing of users knows best, then that of service accounts, then a key's owner,
 -- then the cost rows.
-{% set text = dbt.type_string() %}
+with owners as (
+    select
+        organization_id,
+        owner_id as user_id,
+        max(owner_type) as user_type,
+        max(case when owner_type = 'service_account' then project_id end) as project_id
+    from {{ ref('stg_api_keys') }}
+    where owner_id is not null
+    group by organization_id, owner_id
+),
 
-with mentions as (
+mentions as (
+    {% for table in (ref('stg_costs'), source('openai_raw', 'costs_by_user')) %}
+        select
+            organization_id,
+            user_id,
+            max({{ address('user_email') }}) as email
+        from {{ table }}
+        where user_id is not null
+        group by organization_id, user_id
+
+        union all
+    {% endfor %}
+
+    {% for table in (ref('stg_users'), ref('stg_service_accounts'), 'owners') %}
+        select
+            organization_id,
+            user_id,
+            null as email
+        from {{ table }}
+        {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
+
+ids as (
     select
         organization_id,
         user_id,
-        user_type as listed_type,
-        cast(null as {{ text }}) as account_type,
-        cast(null as {{ text }}) as owner_type,
-        cast(null as {{ text }}) as project_id,
-        role,
-        created_at,
-        cast(null as {{ text }}) as email
-    from {{ ref('stg_users') }}
-    where is_latest
-
-    union all
-
-    select organization_id, user_id, null, 'service_account', null, project_id, role, created_at, null
-    from {{ ref('stg_service_accounts') }}
-    where is_latest
-
-    union all
-
-    select
-        organization_id, owner_id, null, null, owner_type,
-        case when owner_type = 'service_account' then project_id end, null, null, null
-    from {{ ref('stg_api_keys') }}
-    where owner_id is not null
-
-    union all
-
-    {% for table in (ref('stg_costs'), source('openai_raw', 'costs_by_user')) %}
-        select distinct
-            organization_id, user_id, null, null, null, null, null,
-            cast(null as timestamp), {{ address('user_email') }}
-        from {{ table }}
-        where user_id is not null
-        {{ 'union all' if not loop.last }}
-    {% endfor %}
+        max(email) as email
+    from mentions
+    group by organization_id, user_id
 ),
 
 names as (
@@ -51,33 +52,36 @@ names as (
         ) as place
     from {{ ref('int_names') }}
     where kind in ('user', 'service_account', 'key_owner')
-),
-
-users as (
-    select
-        organization_id,
-        user_id,
-        coalesce(max(listed_type), max(account_type), max(owner_type), 'user') as user_type,
-        max(project_id) as project_id,
-        max(role) as role,
-        max(created_at) as created_at,
-        max(email) as email
-    from mentions
-    group by organization_id, user_id
 )
 
 select
-    users.organization_id,
-    users.user_id,
-    coalesce(names.name, users.email, users.user_id) as user_name,
+    ids.organization_id,
+    ids.user_id,
+    coalesce(names.name, ids.email, ids.user_id) as user_name,
     names.former_name,
     names.renamed_on,
-    users.user_type,
-    users.project_id,
-    users.role,
-    users.created_at
-from users
+    coalesce(
+        users.user_type,
+        case when accounts.user_id is not null then 'service_account' end,
+        owners.user_type,
+        'user'
+    ) as user_type,
+    coalesce(accounts.project_id, owners.project_id) as project_id,
+    coalesce(users.role, accounts.role) as role,
+    coalesce(users.created_at, accounts.created_at) as created_at
+from ids
 left join names
-    on users.organization_id = names.organization_id
-    and users.user_id = names.id
+    on ids.organization_id = names.organization_id
+    and ids.user_id = names.id
     and names.place = 1
+left join {{ ref('stg_users') }} as users
+    on ids.organization_id = users.organization_id
+    and ids.user_id = users.user_id
+    and users.is_latest
+left join {{ ref('stg_service_accounts') }} as accounts
+    on ids.organization_id = accounts.organization_id
+    and ids.user_id = accounts.user_id
+    and accounts.is_latest
+left join owners
+    on ids.organization_id = owners.organization_id
+    and ids.user_id = owners.user_id

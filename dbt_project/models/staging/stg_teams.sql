@@ -17,4 +17,6 @@ select
     team,
     cost_center
 from trimmed
-where coalesce(organization_id, '') not like '#%'
+where
+    coalesce(organization_id, kind, id, team, cost_center) is not null
+    and coalesce(organization_id, '') not like '#%'
