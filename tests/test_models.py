@@ -17,7 +17,7 @@ MARTS = {
 }
 
 
-def dbt(*arguments, warehouse):
+def dbt(*arguments, warehouse, **settings):
     """dbt as a person runs it: inside dbt_project, which a copy keeps clean."""
     project = warehouse.folder / "project" / "dbt_project"
     if not project.exists():
@@ -27,6 +27,7 @@ def dbt(*arguments, warehouse):
         "DESTINATION__DUCKDB__CREDENTIALS": str(warehouse.path),
         "DBT_TARGET_PATH": "target",
         "DBT_LOG_PATH": "logs",
+        **settings,
     }
     return run("-m", "dbt.cli.main", *arguments, cwd=project, **own)
 

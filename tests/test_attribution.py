@@ -1,0 +1,251 @@
+"""Whose costs they are: names with history, why nobody could be named, and teams."""
+
+import duckdb
+import pytest
+from conftest import days_ago, run_pipeline
+from test_awkward_replies import Awkward, users_apart_before
+from test_models import dbt
+from test_source import charge
+
+DAY = days_ago(5)
+ORGANIZATION = "org-demo-heliotrope"
+HEADER = "organization_id,kind,id,team,cost_center\n"
+
+
+@pytest.fixture
+def spent(api, warehouse):
+    """Five charges of one day, loaded without any listing."""
+    api.overrides[DAY] = [
+        charge("1", user_id="user-bruno", api_key_id="key_a"),
+        charge("2", user_id="user-bruno", api_key_id="key_b"),
+        charge("4", api_key_id="key_b"),
+        charge("8"),
+        charge("16", project_id="proj_search"),
+    ]
+    warehouse.load(api, resources=["costs"], since=DAY, until=days_ago(4))
+    return warehouse
+
+
+@pytest.fixture
+def teams(tmp_path):
+    """A person's own folder, with an awkward name."""
+    file = tmp_path / "finance's seeds" / "teams.csv"
+    file.parent.mkdir()
+    return file
+
+
+def built(warehouse, teams=None, *arguments, **settings):
+    seeds = {"OPENAI_COSTS_SEEDS": str(teams.parent)} if teams else {}
+    return dbt("build", *arguments, warehouse=warehouse, **seeds, **settings)
+
+
+def listed(warehouse, *statements):
+    """Listings as the loader keeps them: versions, and what was read when."""
+    tables = {
+        "projects": "name text, status text, created_at timestamptz, archived_at timestamptz",
+        "api_keys": "project_id text, name text, owner_type text, owner_id text, "
+        "owner_name text, owner_email text, created_at timestamptz",
+    }
+    version = "version text, valid_from timestamptz, valid_to timestamptz"
+    with duckdb.connect(str(warehouse.path)) as connection:
+        connection.execute("set timezone = 'UTC'; use openai_raw")
+        for table, columns in tables.items():
+            connection.execute(
+                f"create table {table} (organization_id text, id text, {columns}, {version})"
+            )
+        connection.execute(
+            "create table listed (organization_id text, kind text, id text, project_id text, "
+            "last_used_at timestamptz, listed_at timestamptz)"
+        )
+        connection.execute(
+            "create table listings (organization_id text, kind text, project_id text, "
+            "listed_at timestamptz)"
+        )
+        for statement in statements:
+            connection.execute(statement)
+
+
+def test_each_charge_goes_to_one_team_and_the_rest_is_a_row(spent, teams):
+    teams.write_text(
+        HEADER + f"# {ORGANIZATION},project,proj_search,Commented out,\n"
+        f"{ORGANIZATION},api_key,key_a,Chat,CC-1\n"
+        f"{ORGANIZATION}, user , user-bruno ,Bruno's,\n\n"
+        f"{ORGANIZATION},project,proj_storefront,Storefront,CC-3\n"
+    )
+    build = built(spent, teams)
+    assert build.returncode == 0, build.stdout
+    assert "WARN=0" in build.stdout
+    by_team = """
+        select team, cost_center, unblended_cost::int
+        from openai_marts.daily_costs_by_team order by unblended_cost
+    """
+    assert spent.rows(by_team) == [
+        ("Chat", "CC-1", 1),
+        ("Bruno's", None, 2),
+        ("Storefront", "CC-3", 12),
+        ("Unassigned", None, 16),
+    ]
+
+
+def test_what_a_person_filled_in_stays_as_it_is(spent, teams):
+    filled = HEADER + f"{ORGANIZATION},project,proj_storefront,Storefront,\n"
+    teams.write_text(filled)
+    for _ in range(2):
+        assert built(spent, teams, "-s", "teams").returncode == 0
+        assert teams.read_text() == filled
+
+
+def test_seed_as_shipped_assigns_nothing(spent):
+    assert built(spent).returncode == 0
+    assert spent.rows("select distinct team from openai_marts.daily_costs_by_team") == [
+        ("Unassigned",)
+    ]
+
+
+def test_each_bad_row_is_named_with_what_is_wrong(spent, teams):
+    teams.write_text(
+        HEADER + f"{ORGANIZATION},usr,user-9,Search,\n"
+        ",user,user-1,Search,\n"
+        f"{ORGANIZATION},,user-2,Search,\n"
+        f"{ORGANIZATION},user,,Search,\n"
+        f"{ORGANIZATION},user,user-3\n"
+        f"{ORGANIZATION},user,user-4,unassigned,\n"
+        f"{ORGANIZATION},user,user-5,Search,\n"
+        f"{ORGANIZATION},service_account,user-5,Chat,\n"
+        f"{ORGANIZATION},project,proj_search,Search,\n"
+    )
+    build = built(spent, teams)
+    assert build.returncode == 1
+    assert "FAIL 8 teams_are_well_formed" in build.stdout
+    test = "project/dbt_project/target/compiled/openai_costs/tests/teams_are_well_formed.sql"
+    sql = (spent.folder / test).read_text()
+    assert spent.rows(f"select reason from ({sql})") == [
+        ("row of user-1: organization_id is missing",),
+        ("row of user-2: kind is missing",),
+        ("row of user-3: team is missing",),
+        ('row of user-4: team "unassigned" is the name of the rest without a team',),
+        ('row of user-5, team "Chat": this service_account has more than one row',),
+        ('row of user-5, team "Search": this user has more than one row',),
+        ('row of user-9: kind "usr" is none of user, service_account, project, api_key',),
+        ('row without an id, team "Search": id is missing',),
+    ]
+
+
+def test_command_names_the_bad_rows(spent, teams):
+    settings = {
+        "DESTINATION__DUCKDB__CREDENTIALS": str(spent.path),
+        "OPENAI_COSTS_SEEDS": str(teams.parent),
+    }
+    unseen = f"{ORGANIZATION},project,proj_serach,Search,\n"
+    teams.write_text(HEADER + unseen)
+    result = run_pipeline("models", cwd=spent.folder, **settings)
+    assert result.returncode == 0, result.stderr
+    told = " ".join(result.stdout.split())
+    assert (
+        f"row of proj_serach: the warehouse has never seen this project in {ORGANIZATION}" in told
+    )
+    teams.write_text(HEADER + f"{ORGANIZATION},user,user-1,,\n" * 3)
+    result = run_pipeline("models", cwd=spent.folder, **settings)
+    assert result.returncode == 1
+    assert "row of user-1: team is missing; row of user-1: team is missing; and 1 more" in (
+        result.stderr
+    )
+
+
+def test_names_money_and_deletion_are_told_of_each_id(spent):
+    after = f"timestamptz '{days_ago(1)} 23:30:00+00'"
+    before = f"timestamptz '{days_ago(3)} 23:30:00+00'"
+    listed(
+        spent,
+        f"""insert into projects by name select '{ORGANIZATION}' as organization_id,
+            'proj_storefront' as id, * from (values
+            ('Shop', 'v1', {before}, {after}), ('Storefront', 'v2', {after}, null)
+        ) as versions(name, version, valid_from, valid_to)""",
+        f"""insert into api_keys by name select '{ORGANIZATION}' as organization_id, 'key_a' as id,
+            'proj_storefront' as project_id, 'chat' as name, 'service_account' as owner_type,
+            'svc_1' as owner_id, 'bot' as owner_name, 'v1' as version, {before} as valid_from""",
+        f"""insert into listed values
+            ('{ORGANIZATION}', 'project', 'proj_storefront', '', null, {after}),
+            ('{ORGANIZATION}', 'api_key', 'key_a', 'proj_storefront', {before}, {before})""",
+        f"""insert into listings values ('{ORGANIZATION}', 'project', '', {after}),
+            ('{ORGANIZATION}', 'api_key', 'proj_storefront', {after})""",
+    )
+    # A session whose day has begun long before the UTC one shifts no date.
+    build = built(spent, TZ="Pacific/Kiritimati")
+    assert build.returncode == 0, build.stdout
+    yesterday = days_ago(1)
+    assert spent.rows("""
+        select project_id, project_name, former_name, renamed_on, first_seen, last_seen, is_deleted,
+            unblended_cost::int
+        from openai_marts.projects order by project_id
+    """) == [
+        ("proj_search", "Search and ranking", None, None, DAY, DAY, True, 16),
+        ("proj_storefront", "Storefront", "Shop", yesterday, DAY, yesterday, False, 15),
+    ]
+    used = f"{days_ago(3)} 23:30:00"
+    assert spent.rows("""
+        select api_key_id, api_key_name, owner_name, owner_type, last_seen, last_used_at::text,
+            is_deleted, unblended_cost::int
+        from openai_marts.api_keys order by api_key_id
+    """) == [
+        ("key_a", "chat", "bot", "service_account", days_ago(3), used, True, 1),
+        ("key_b", "key_b", None, None, DAY, None, True, 6),
+    ]
+    # No listing of users was read: whether Bruno is still there is unknown.
+    assert spent.rows("""
+        select user_id, user_name, user_type, is_deleted, unblended_cost::int
+        from openai_marts.users order by user_id
+    """) == [
+        ("svc_1", "bot", "service_account", None, 0),
+        ("user-bruno", "bruno@heliotrope.example", "user", None, 3),
+    ]
+
+
+def test_cost_of_nobody_says_why_in_both_tables(spent):
+    assert built(spent).returncode == 0
+    assert spent.rows("""
+        select x_UnattributedBecause, sum(BilledCost)::int from openai_marts.focus_costs
+        where x_Attribution = 'unattributed' group by all order by all
+    """) == [("no API key", 24), ("the owner of the key is not told", 4)]
+    assert spent.rows("""
+        select unattributed_because, unblended_cost::int from openai_marts.daily_costs_by_user
+        order by unblended_cost
+    """) == [(None, 3), ("several reasons", 28)]
+
+
+def test_days_without_keys_say_so(api, warehouse):
+    dimensions = ["project_id", "line_item"]
+    warehouse.load(api, resources=["costs"], since=DAY, until=days_ago(4), group_by=dimensions)
+    assert built(warehouse).returncode == 0
+    assert warehouse.rows(
+        "select distinct unattributed_because from openai_marts.daily_costs_by_user"
+    ) == [("keys were not told on that day",)]
+
+
+def test_money_moved_between_users_fails_where_the_api_tells_each_users_total(
+    organization, warehouse
+):
+    with Awkward(organization) as api:
+        api.bend = users_apart_before(days_ago(2))
+        warehouse.load(api, resources=["costs"], since=DAY)
+    build = built(warehouse)
+    assert build.returncode == 0, build.stdout
+    assert warehouse.rows(f"""
+        select distinct unattributed_because from openai_marts.daily_costs_by_user
+        where date < '{days_ago(2)}' and attribution = 'unattributed'
+    """) == [("the API names nobody",)]
+    with duckdb.connect(str(warehouse.path)) as connection:
+        connection.execute(f"""
+            update openai_marts.daily_costs_by_user as costs
+            set unblended_cost = unblended_cost + change
+            from (
+                select user_id, case row_number() over (order by user_id)
+                    when 1 then 0.000000000000000001 else -0.000000000000000001 end as change
+                from openai_marts.daily_costs_by_user
+                where date = '{DAY}' and user_id is not null order by user_id limit 2
+            ) as moved
+            where costs.user_id = moved.user_id and costs.date = '{DAY}'
+        """)
+    tested = dbt("test", "-s", "daily_costs_by_user", warehouse=warehouse)
+    assert "FAIL 2 users_equal_the_apis_own_totals" in tested.stdout
+    assert "ERROR=1" in tested.stdout
