@@ -124,8 +124,8 @@ def test_each_bad_row_is_named_with_what_is_wrong(spent, teams):
         ("row of user-2: kind is missing",),
         ("row of user-3: team is missing",),
         ('row of user-4: team "unassigned" is the name of the rest without a team',),
-        ('row of user-5, team "Chat": this service_account has more than one row',),
-        ('row of user-5, team "Search": this user has more than one row',),
+        ('row of user-5, team "Chat": this service_account stands more than once',),
+        ('row of user-5, team "Search": this user stands more than once',),
         ('row of user-9: kind "usr" is none of user, service_account, project, api_key',),
         ('row without an id, team "Search": id is missing',),
     ]

@@ -24,9 +24,8 @@ judged as (
             when team is null then concat(row_named, ': team is missing')
             when lower(team) = 'unassigned'
                 then concat(row_named, ': team "', team, '" is the name of the rest without a team')
-            when times > 1 then concat(
-                    row_named, ', team "', team, '": this ', kind, ' has more than one row'
-                )
+            when times > 1
+                then concat(row_named, ', team "', team, '": this ', kind, ' stands more than once')
         end as reason
     from counted
 )
