@@ -98,14 +98,14 @@ def print_summary(console: Console, query: Query) -> None:
 
 def verdict(query: Query, organization_id: str) -> str:
     """Whether the bill proves itself, in a line: the mart `reconciliation` holds each check."""
-    checks = {status: count for status, count in query(_CHECKS, organization_id)}
-    total = sum(checks.values())
+    counts = {row[0]: row[1] for row in query(_CHECKS, organization_id)}
+    total = sum(counts.values())
     if differing := query(_DIFFERING, organization_id):
         *first, reason = (str(each) for each in differing[0] if each is not None)
         said = f"{len(differing)} of {total:,} checks differ; {', '.join(first)}: {reason}"
         return f"[yellow]{escape(said)}[/yellow]"
-    counts = [f"{checks[status]:,} {status}" for status in _STATUSES if status in checks]
-    return f"{total:,} checks: {', '.join(counts)}" if counts else "nothing to compare"
+    told = [f"{counts[status]:,} {status}" for status in _STATUSES if status in counts]
+    return f"{total:,} checks: {', '.join(told)}" if told else "nothing to compare"
 
 
 def _print_tops(

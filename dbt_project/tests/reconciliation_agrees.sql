@@ -12,7 +12,8 @@ select
     meter,
     expected,
     actual,
-    difference
+    difference,
+    {{ what_differs() }} as reason
 from {{ ref('reconciliation') }}
 where
     status = 'differs'

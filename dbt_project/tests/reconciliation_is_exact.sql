@@ -9,7 +9,8 @@ select
     meter,
     expected,
     actual,
-    difference
+    difference,
+    {{ what_differs() }} as reason
 from {{ ref('reconciliation') }}
 where
     status = 'differs'
