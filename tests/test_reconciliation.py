@@ -1,0 +1,228 @@
+"""Whether costs, usage and invoices agree, and what the models say where they do not."""
+
+import shutil
+from datetime import timedelta
+
+import duckdb
+import pytest
+import yaml
+from conftest import PROJECT, TODAY, Warehouse, days_ago
+from test_models import dbt
+from test_source import charge
+
+THIS_MONTH = TODAY.replace(day=1)
+MONTH = (THIS_MONTH - timedelta(days=1)).replace(day=1)
+DAY = MONTH + timedelta(days=3)
+ORGANIZATION = "org-demo-heliotrope"
+TYPES = {"string": "varchar", "timestamp": "timestamptz"}
+HEADER = "organization_id,month,amount_before_tax,credits,tax,currency"
+
+
+def bill():
+    """A day's bill: 1,000 uncached, 4,000 cached and 500 written tokens, output, and an image."""
+    luna = "gpt-5.6-luna"
+    return [
+        charge("0.0006", f"{luna}, input", quantity=1000),
+        charge("0.00024", f"{luna}, cached input", quantity=4000),
+        charge("0.000375", f"{luna}, cache writes", quantity=500),
+        charge("0.0036", f"{luna}, output", quantity=1000),
+        charge("0.03", "gpt-image-2-2026-04-21 image, output", quantity=1000),
+    ]
+
+
+def create_usage(connection, *kinds):
+    """The raw tables of usage of these kinds, with the columns that are declared, and no rows."""
+    declared = yaml.safe_load(
+        (PROJECT / "dbt_project/models/staging/usage_sources.yml").read_text()
+    )
+    for table in declared["sources"][0]["tables"]:
+        if table["name"].removeprefix("usage_") in (*kinds, "days"):
+            columns = ", ".join(
+                f"{column['name']} {TYPES.get(column['data_type'], column['data_type'])}"
+                for column in table["columns"]
+            )
+            connection.execute(f"create table openai_raw.{table['name']} ({columns})")
+
+
+def use(connection):
+    """Usage that agrees with `bill`, its models named as usage names them."""
+    create_usage(connection, "completions")
+    connection.execute("""
+        insert into openai_raw.usage_completions by name
+        select organization_id, date, 'gpt-5.6-luna' as model, 'default' as service_tier,
+            5500 as input_tokens, 4000 as input_cached_tokens, 500 as input_cache_write_tokens,
+            1000 as output_tokens, 2 as num_model_requests
+        from openai_raw.cost_days
+        union all by name
+        select organization_id, date, 'gpt-image-2' as model, 0 as input_tokens,
+            1000 as output_tokens, 1 as num_model_requests
+        from openai_raw.cost_days;
+        insert into openai_raw.usage_days by name
+        select organization_id, date, 'completions' as kind, is_closed,
+            'project_id,user_id,api_key_id,model' as grouped_by
+        from openai_raw.cost_days
+    """)
+
+
+def invoice(warehouse, *rows):
+    """Enter rows in the copy of the seed that this warehouse is modelled with."""
+    seed = warehouse.folder / "project" / "dbt_project" / "own_seeds" / "invoices.csv"
+    seed.write_text("\n".join([HEADER, *rows]) + "\n")
+
+
+def statuses(warehouse, check):
+    return warehouse.rows(f"""
+        select distinct status, reason from openai_marts.reconciliation
+        where check_name = '{check.replace("'", "''")}'
+        and period_start between '{MONTH}' and '{days_ago(1)}' order by all
+    """)
+
+
+@pytest.fixture(scope="module")
+def without_usage(organization, tmp_path_factory):
+    """Costs since the first of last month, and neither usage nor invoices."""
+    from openai_costs_source.demo_api import DemoApi
+
+    warehouse = Warehouse(tmp_path_factory.mktemp("reconciled"))
+    days = (TODAY - MONTH).days + 1
+    bills = {MONTH + timedelta(days=n): bill() for n in range(days)}
+    with DemoApi(organization, overrides=bills) as api:
+        warehouse.load(api, since=MONTH)
+    warehouse.build = dbt("build", warehouse=warehouse)
+    return warehouse
+
+
+@pytest.fixture
+def agreeing(without_usage, tmp_path):
+    """The same with usage and an invoice that agree, not yet modelled."""
+    shutil.copytree(without_usage.folder, tmp_path / "copy")
+    warehouse = Warehouse(tmp_path / "copy")
+    with duckdb.connect(str(warehouse.path)) as connection:
+        use(connection)
+    spent = warehouse.value(f"select sum(amount) from openai_raw.costs where date < '{THIS_MONTH}'")
+    warehouse.right = f"{ORGANIZATION},{MONTH:%Y-%m},{spent},0.50,0.20,usd"
+    invoice(warehouse, warehouse.right)
+    return warehouse
+
+
+def test_without_usage_all_is_built_and_tokens_are_not_comparable(without_usage):
+    assert without_usage.build.returncode == 0, without_usage.build.stdout
+    assert without_usage.value("select count(*) from openai_marts.daily_usage") == 0
+    assert statuses(without_usage, "tokens billed equal tokens used") == [
+        ("not comparable", "usage of completions was not loaded for the day")
+    ]
+    assert without_usage.rows("select distinct requests from openai_marts.model_efficiency") == [
+        (None,)
+    ]
+
+
+def test_costs_usage_and_invoice_that_agree_are_equal(agreeing):
+    built = dbt("build", warehouse=agreeing)
+    assert "WARN=0 ERROR=0" in built.stdout, built.stdout
+    for check in (
+        "rows equal the API's daily total",
+        "focus_costs equals raw",
+        "tokens billed equal tokens used",
+        "every day is in the ledger",
+    ):
+        assert statuses(agreeing, check) == [("equal", None)], check
+    last_month = agreeing.rows(f"""
+        select status, difference from openai_marts.reconciliation
+        where check_name = 'month equals its invoice' and period_start = '{MONTH}'
+    """)
+    assert last_month == [("equal", 0)]
+    efficiency = agreeing.rows(f"""
+        select cached_share, round(cost_per_request, 9), round(saved_by_caching, 9)
+        from openai_marts.model_efficiency
+        where model_family = 'gpt-5.6-luna' and month = '{MONTH}'
+    """)
+    days = (THIS_MONTH - MONTH).days
+    # 4,500 tokens would have cost 0.0027 a day uncached, and did cost 0.000615.
+    assert efficiency == [(4000 / 5500, 0.0024075, round(days * (0.0027 - 0.000615), 9))]
+
+
+def test_tokens_that_were_billed_and_not_used_are_found_and_may_fail_the_build(agreeing):
+    with duckdb.connect(str(agreeing.path)) as connection:
+        connection.execute(f"""
+            update openai_raw.usage_completions set output_tokens = output_tokens - 100
+            where date = '{DAY}' and model = 'gpt-image-2'
+        """)
+    assert dbt("run", warehouse=agreeing).returncode == 0
+    found = agreeing.rows("""
+        select period_start, model_family, meter, expected, actual, reason
+        from openai_marts.reconciliation
+        where check_name = 'tokens billed equal tokens used' and status = 'differs'
+    """)
+    assert found == [(DAY, "gpt-image-2", "output", 900, 1000, "more than expected")]
+    tests = ("test", "-s", "reconciliation_agrees", "reconciliation_is_exact")
+    warned = dbt(*tests, warehouse=agreeing)
+    assert (warned.returncode, "PASS=1 WARN=1" in warned.stdout) == (0, True), warned.stdout
+    failed = dbt(*tests, "--vars", "reconciliation_severity: error", warehouse=agreeing)
+    assert (failed.returncode, "ERROR=1" in failed.stdout) == (1, True), failed.stdout
+    tolerated = ("build", "-s", "int_check_tokens+", "--vars", "tokens_tolerance: 0.2")
+    assert "WARN=0 ERROR=0" in dbt(*tolerated, warehouse=agreeing).stdout
+
+
+def test_invoice_that_is_more_than_the_month_is_found(agreeing):
+    *before, amount, credits, tax, currency = agreeing.right.split(",")
+    invoice(agreeing, ",".join([*before, str(float(amount) + 1), credits, tax, currency]))
+    assert "WARN=1" in dbt("build", warehouse=agreeing).stdout
+    assert statuses(agreeing, "month equals its invoice") == [("differs", "less than expected")]
+    prepaid = f"prepaid_organizations: [{ORGANIZATION}]"
+    again = dbt("build", "-s", "int_check_invoices+", "--vars", prepaid, warehouse=agreeing)
+    assert "WARN=0 ERROR=0" in again.stdout, again.stdout
+    assert statuses(agreeing, "month equals its invoice") == [
+        ("not comparable", "the organization is prepaid: its invoices are top-ups")
+    ]
+
+
+def test_invoice_that_cannot_be_read_is_named_and_stops_no_model(agreeing):
+    invoice(
+        agreeing, agreeing.right, f"{ORGANIZATION},2026-13,many,,,USD", "#org-x,2026-10,1,,,USD"
+    )
+    assert dbt("seed", warehouse=agreeing).returncode == 0
+    assert dbt("run", warehouse=agreeing).returncode == 0
+    tested = dbt("test", "-s", "invoices_can_be_read", "--store-failures", warehouse=agreeing)
+    assert tested.returncode == 1
+    named = agreeing.rows("select month, reason from dbt_test__audit.invoices_can_be_read")
+    assert named == [("2026-13", "month is no month such as 2026-10: 2026-13")]
+    assert statuses(agreeing, "month equals its invoice") == [("equal", None)]
+
+
+def test_day_that_the_ledger_lacks_and_money_that_a_mart_lacks_fail_the_build(agreeing):
+    with duckdb.connect(str(agreeing.path)) as connection:
+        connection.execute(f"delete from openai_raw.cost_days where date = '{DAY}'")
+    assert dbt("run", warehouse=agreeing).returncode == 0
+    assert statuses(agreeing, "every day is in the ledger")[0] == ("differs", "less than expected")
+    with duckdb.connect(str(agreeing.path)) as connection:
+        connection.execute("""
+            update openai_marts.focus_costs set BilledCost = BilledCost + 0.000000000000000001
+            where x_Meter = 'cache write' and BilledCost > 0
+        """)
+    assert dbt("run", "-s", "int_check_marts+", warehouse=agreeing).returncode == 0
+    assert statuses(agreeing, "focus_costs equals raw") == [("differs", "more than expected")]
+    assert dbt("test", "-s", "reconciliation_is_exact", warehouse=agreeing).returncode == 1
+
+
+def test_any_kind_of_usage_is_modelled_without_the_others(agreeing):
+    with duckdb.connect(str(agreeing.path)) as connection:
+        connection.execute("drop table openai_raw.usage_completions")
+        connection.execute("drop table openai_raw.usage_days")
+        create_usage(connection, "audio_transcriptions", "vector_stores")
+        connection.execute(f"""
+            insert into openai_raw.usage_audio_transcriptions by name
+            select '{ORGANIZATION}' as organization_id, date '{DAY}' as date,
+                'whisper-1' as model, 1.5 as seconds, 1 as num_model_requests;
+            insert into openai_raw.usage_vector_stores by name
+            select '{ORGANIZATION}' as organization_id, date '{DAY}' as date,
+                'proj_gone' as project_id, 2048 as usage_bytes;
+        """)
+    assert dbt("build", warehouse=agreeing).returncode == 0
+    used = agreeing.rows("""
+        select kind, project_name, model, requests, seconds, bytes, input_tokens
+        from openai_marts.daily_usage order by kind
+    """)
+    assert used == [
+        ("audio_transcriptions", None, "whisper-1", 1, 1.5, None, None),
+        ("vector_stores", "proj_gone", None, None, None, 2048, None),
+    ]
