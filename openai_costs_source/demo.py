@@ -5,9 +5,9 @@ people, keys and amounts on every machine, and one day later the days before the
 told nearly the same.
 
 What there is to find in the bill: a weekday rhythm and slow growth; a migration from gpt-5.4 to
-gpt-5.6 centred 75 days ago; a runaway key nine days ago; a weekend without any usage three weeks
-ago; a project archived about 60 days ago; two people and four keys since deleted; a key rotated 25
-days ago; free tokens; days that are told differently once they are older.
+gpt-5.6 centred 75 days ago; a price cut 50 days ago; a runaway key nine days ago; a weekend without
+any usage three weeks ago; a project archived about 60 days ago; two people and four keys since
+deleted; a key rotated 25 days ago; free tokens; days that are told differently once they are older.
 """
 
 import hashlib
@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 HISTORY_DAYS = 180
 RUNAWAY_AGE = 9
+PRICE_CUT_AGE = 50
 RUNAWAY_KEY = "key_search-reranker"
 AGENTS_KEY = "key_europe-agents"
 AGENT_RUNTIME = "agent runtime preview"
@@ -93,7 +94,7 @@ _WORKLOADS = """
 
 # mix; era; unit; model or tool; then each of its meters with its price and its share (per cent) of
 # the mix's dollars. Prices are for a million tokens or characters, a thousand calls, or one of
-# anything else. What is `old` gives way to what is `new`.
+# anything else. What is `old` gives way to what is `new`, and what is `dear` to what is `cheap`.
 _PRICES = """
     frontier; old; tokens; gpt-5.4-2026-03-05; input 2.50 36; cached input 0.25 9; output 15.00 45
     frontier; old; tokens; gpt-5.4-2026-03-05; input, long context 5.00 7
@@ -109,7 +110,8 @@ _PRICES = """
     terra; ; tokens; gpt-5.6-terra; cache writes 1.5625 10
     latest; ; tokens; gpt-5.5-2026-04-23; input 5.00 40; cached input 0.50 8; output 30.00 52
     codex; ; tokens; gpt-5.3-codex; input 1.75 45; output 14.00 55
-    mini; ; tokens; gpt-5-mini-2025-08-07; input 0.25 45; output 2.00 55
+    mini; dear; tokens; gpt-5-mini-2025-08-07; input 0.35 45; output 2.80 55
+    mini; cheap; tokens; gpt-5-mini-2025-08-07; input 0.25 45; output 2.00 55
     astra; ; tokens; gpt-6-astra; input_tokens 8.00 100
     four; ; tokens; gpt-4.1-2025-04-14; input 2.00 20; output 8.00 25
     four; ; tokens; gpt-4o-2024-08-06; output 10.00 25
@@ -377,9 +379,11 @@ def _rhythm(day: date, work: _Workload) -> tuple[float, float]:
 
 
 def _migrated(era: str, age: int) -> float:
-    """The part of the volume that an era's model has: from 105 to 45 days ago, old becomes new."""
+    """The part of the volume that an era has: from 105 to 45 days ago, old models become new ones,
+    and 50 days ago a dear one became cheap."""
     moved = min(1.0, max(0.0, (105 - age) / 60))
-    return {"old": 1 - moved, "new": moved}.get(era, 1.0)
+    is_dear = float(age > PRICE_CUT_AGE)
+    return {"old": 1 - moved, "new": moved, "dear": is_dear, "cheap": 1 - is_dear}.get(era, 1.0)
 
 
 def _charge(work: _Workload, meter: _Meter, dollars: float, free: bool) -> Charge | None:

@@ -35,6 +35,15 @@ def test_query_in_the_readme_answers(demo_warehouse, query):
     assert demo_warehouse.execute(query).fetchall()
 
 
+def test_answer_in_the_readme_has_the_columns_of_the_real_one(demo_warehouse):
+    answered = re.findall(r"```sql\n(.*?)```\n\n```text\n(.*?)```", README, re.DOTALL)
+    assert len(answered) == 5
+    for query, shown in answered:
+        # Names and figures move with the day.
+        columns = [column[0] for column in demo_warehouse.execute(query).description]
+        assert shown.splitlines()[0].split() == columns
+
+
 @pytest.mark.parametrize("table", sorted(set(re.findall(r"openai_(?:raw|marts)\.\w+", README))))
 def test_table_named_in_the_readme_exists(demo_warehouse, table):
     assert demo_warehouse.execute(f"select count(*) from {table}").fetchone()[0] > 0
@@ -84,8 +93,8 @@ def test_python_in_the_readme_loads(api, monkeypatch):
 
 def test_output_in_the_readme_has_the_shape_of_the_real_one(demo):
     _, result = demo
-    (shown,) = blocks("text")
+    shown = blocks("text")[0]
 
-    labels = re.compile(r"^  (Days|Rows|Total|Top \w+|Checked|Warehouse)", re.MULTILINE)
-    assert len(labels.findall(shown)) == 8
+    labels = re.compile(r"^  (Days|Rows|Total|Verdict|Top \w+|Checked|Warehouse)", re.MULTILINE)
+    assert len(labels.findall(shown)) == 9
     assert labels.findall(shown) == labels.findall(result.stdout)

@@ -87,7 +87,7 @@ def without_usage(organization, tmp_path_factory):
     days = (TODAY - MONTH).days + 1
     bills = {MONTH + timedelta(days=n): bill() for n in range(days)}
     with DemoApi(organization, overrides=bills) as api:
-        warehouse.load(api, since=MONTH)
+        warehouse.load(api, resources=["costs"], since=MONTH)
     warehouse.build = dbt("build", warehouse=warehouse)
     return warehouse
 

@@ -36,6 +36,7 @@ select
     daily.user_id,
     coalesce(users.user_name, daily.user_id) as user_name,
     daily.api_key_id,
+    coalesce(keys.api_key_name, daily.api_key_id) as api_key_name,
     daily.model,
     daily.tier,
     daily.is_batch,
@@ -49,6 +50,9 @@ left join {{ ref('int_organizations') }} as organizations
 left join {{ ref('int_projects') }} as projects
     on daily.organization_id = projects.organization_id
     and daily.project_id = projects.project_id
+left join {{ ref('int_api_keys') }} as keys
+    on daily.organization_id = keys.organization_id
+    and daily.api_key_id = keys.api_key_id
 left join {{ ref('int_users') }} as users
     on daily.organization_id = users.organization_id
     and daily.user_id = users.user_id
