@@ -25,7 +25,6 @@ import argparse
 import contextlib
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -194,9 +193,10 @@ def _demo_api(traps: list[str]) -> Iterator[dict[str, str]]:
     from openai_costs_source.demo_seeds import write_seeds
 
     organization = Organization(datetime.now(UTC).date())
-    with DemoApi(organization, traps=traps) as api, tempfile.TemporaryDirectory() as seeds:
-        write_seeds(organization, Path(seeds), api.overrides)
-        os.environ[models.SEEDS] = seeds
+    with DemoApi(organization, traps=traps) as api:
+        seeds = models.made_folder("demo_seeds")
+        write_seeds(organization, seeds, api.overrides)
+        os.environ[models.SEEDS] = str(seeds)
         yield {"admin_key": DEMO_ADMIN_KEY, "base_url": api.base_url}
 
 

@@ -15,6 +15,11 @@ SEEDS = "OPENAI_COSTS_SEEDS"
 """The environment variable that names the folder of the seeds that a person fills."""
 
 
+def made_folder(name: str) -> Path:
+    """A folder for what a run makes, among what dbt makes."""
+    return PROJECT / os.environ.get("DBT_TARGET_PATH", "target") / name
+
+
 def build(warehouse: Path) -> tuple[int, list[str]]:
     """Build and test the dbt models on `warehouse`.
 
@@ -23,7 +28,10 @@ def build(warehouse: Path) -> tuple[int, list[str]]:
     from dbt.artifacts.schemas.run import RunExecutionResult
     from dbt.cli.main import dbtRunner
 
-    os.environ[VARIABLE] = str(warehouse)
+    _refuse_missing_seeds()
+    # Where a variable differs from that of the run before, dbt parses everything anew.
+    is_here = warehouse.parent == Path.cwd()
+    os.environ[VARIABLE] = warehouse.name if is_here else str(warehouse)
     folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
     quietly = ["--quiet", "--log-level", "none", "--exclude-resource-type", "unit_test"]
     with progress("Building the models") as shown:
@@ -49,6 +57,17 @@ def build(warehouse: Path) -> tuple[int, list[str]]:
         others = f", and {len(failures) - 1} more" if len(failures) > 1 else ""
         raise Stop(f"The raw tables are loaded, but the models failed: {failures[0]}{others}.")
     return passed, warnings
+
+
+def _refuse_missing_seeds() -> None:
+    if not (folder := os.environ.get(SEEDS)):
+        return
+    # As dbt takes it: beside the project's other folders, unless it is absolute.
+    for seed in sorted((PROJECT / "own_seeds").glob("*.csv")):
+        if not (PROJECT / folder / seed.name).is_file():
+            raise Stop(
+                f"{SEEDS} names {folder}, which has no {seed.name}: copy it from {seed.parent}.", 2
+            )
 
 
 def _reasons(warehouse: Path, test: Any) -> str:

@@ -50,6 +50,9 @@ def api(organization):
         yield api
 
 
+FEW = ("costs", "projects", "users", "service_accounts", "api_keys")
+
+
 class Warehouse:
     """A DuckDB file, loaded through a pipeline that knows nothing but that file."""
 
@@ -57,7 +60,8 @@ class Warehouse:
         self.folder = folder
         self.path = folder / "warehouse.duckdb"
 
-    def load(self, api, resources=None, **settings):
+    def load(self, api, resources=FEW, **settings):
+        """Costs and names alone, unless other resources are named; None: all of them."""
         self.runs = getattr(self, "runs", 0) + 1
         pipeline = dlt.pipeline(
             "openai_costs",

@@ -1,8 +1,12 @@
 """Whose costs they are: names with history, why nobody could be named, and teams."""
 
+import os
+import shutil
+from pathlib import Path
+
 import duckdb
 import pytest
-from conftest import days_ago, run_pipeline
+from conftest import PROJECT, days_ago, run_pipeline
 from test_awkward_replies import Awkward, users_apart_before
 from test_models import dbt
 from test_source import charge
@@ -10,6 +14,8 @@ from test_source import charge
 DAY = days_ago(5)
 ORGANIZATION = "org-demo-heliotrope"
 HEADER = "organization_id,kind,id,team,cost_center\n"
+OF_IDS = ("projects", "users", "api_keys")
+MARTS = ("focus_costs", "daily_costs_by_user", "daily_costs_by_team", *OF_IDS)
 
 
 @pytest.fixture
@@ -29,13 +35,14 @@ def spent(api, warehouse):
 @pytest.fixture
 def teams(tmp_path):
     """A person's own folder, with an awkward name."""
-    file = tmp_path / "finance's seeds" / "teams.csv"
-    file.parent.mkdir()
-    return file
+    folder = tmp_path / "finance's seeds"
+    shutil.copytree(PROJECT / "dbt_project" / "own_seeds", folder)
+    return folder / "teams.csv"
 
 
 def built(warehouse, teams=None, *arguments, **settings):
     seeds = {"OPENAI_COSTS_SEEDS": str(teams.parent)} if teams else {}
+    arguments = arguments or ("-s", *(f"+{mart}" for mart in MARTS))
     return dbt("build", *arguments, warehouse=warehouse, **seeds, **settings)
 
 
@@ -117,8 +124,8 @@ def test_each_bad_row_is_named_with_what_is_wrong(spent, teams):
     build = built(spent, teams)
     assert build.returncode == 1
     assert "FAIL 8 teams_are_well_formed" in build.stdout
-    test = "project/dbt_project/target/compiled/openai_costs/tests/teams_are_well_formed.sql"
-    sql = (spent.folder / test).read_text()
+    target = Path(os.environ["DBT_TARGET_PATH"])
+    sql = (target / "compiled/openai_costs/tests/teams_are_well_formed.sql").read_text()
     assert spent.rows(f"select reason from ({sql})") == [
         ("row of user-1: organization_id is missing",),
         ("row of user-2: kind is missing",),

@@ -52,8 +52,8 @@ VERSIONS = {
     },
 }
 RESTATED = (CORRECTED, EMPTIED, REFILLED)
+RESOURCES = ["costs", "projects", "users", "api_keys"]
 MOMENTS = ("loaded_at", "valid_from", "version")
-FEW = ["costs", "projects", "users", "api_keys"]
 TABLES = ("costs", "costs_by_user", "cost_days", "organizations", "projects", "users", "api_keys")
 
 
@@ -66,7 +66,8 @@ class Small(Organization):
 
 
 def load(warehouse, api, **settings):
-    warehouse.load(api, **{"start_date": FIRST_DAY, "refetch_days": 4, **settings})
+    usual = {"start_date": FIRST_DAY, "refetch_days": 4, "resources": RESOURCES}
+    warehouse.load(api, **{**usual, **settings})
 
 
 def contents(warehouse):
@@ -141,7 +142,7 @@ def undisturbed(small, version_a, tmp_path_factory):
 def loaded_once(organization, version, tmp_path_factory):
     warehouse = Warehouse(tmp_path_factory.mktemp(version))
     with DemoApi(organization, overrides=VERSIONS[version]) as api:
-        load(warehouse, api)
+        load(warehouse, api, resources=None)
     return warehouse
 
 
@@ -275,7 +276,7 @@ def sentence_in(error):
 
 def test_small_load_makes_these_requests(struck, loaded):
     struck.prepare("A")
-    load(loaded, struck.api, resources=FEW)
+    load(loaded, struck.api)
     assert sorted(struck.asked) == sorted(REQUESTS)
 
 
@@ -291,21 +292,21 @@ def test_fault_at_any_request_is_got_over_or_leaves_the_warehouse_as_it_was(
         version = other(versions[-1])
         struck.prepare(version, request, fault)
         if request in got_over:
-            load(loaded, struck.api, resources=FEW)
+            load(loaded, struck.api)
             assert request in struck.asked, where
             versions.append(version)
             check(loaded, undisturbed, *versions)
             before = everything(loaded)
         else:
             with pytest.raises(Exception) as failure:  # noqa: PT011
-                load(loaded, struck.api, resources=FEW)
+                load(loaded, struck.api)
             sentence = sentence_in(failure.value)
             assert sentence.startswith("OpenAI's /organization/"), where
             assert len(sentence.splitlines()) == 1, where
             assert everything(loaded) == before, where
     versions.append(other(versions[-1]))
     struck.prepare(versions[-1])
-    load(loaded, struck.api, resources=FEW)
+    load(loaded, struck.api)
     check(loaded, undisturbed, *versions)
 
 
@@ -870,7 +871,7 @@ def test_run_across_midnight_loses_nothing_and_the_next_one_closes_the_day(
     struck.api.overrides = {}
     second_before = noon(TODAY).replace(hour=23, minute=59, second=59)
     set_clock(monkeypatch, second_before, second_before + timedelta(seconds=2))
-    load(warehouse, struck.api, resources=FEW)
+    load(warehouse, struck.api)
     days = [(day, day < TODAY) for day in each_day(FIRST_DAY)]
     assert [(day, closed) for day, closed, _ in ledger(warehouse)] == days
     for day in each_day(FIRST_DAY):
@@ -879,13 +880,13 @@ def test_run_across_midnight_loses_nothing_and_the_next_one_closes_the_day(
         assert warehouse.value(rows) in told
 
     set_clock(monkeypatch, noon(tomorrow))
-    load(warehouse, struck.api, resources=FEW, refetch_days=0)
+    load(warehouse, struck.api, refetch_days=0)
     is_closed = f"select is_closed, row_count from openai_raw.cost_days where date = '{TODAY}'"
     assert warehouse.rows(is_closed) == [(True, len(tomorrow_told.charges(TODAY)))]
-    load(warehouse, struck.api, resources=FEW, refetch_days=5)
+    load(warehouse, struck.api, refetch_days=5)
     (tmp_path / "afresh").mkdir()
     afresh = Warehouse(tmp_path / "afresh")
-    load(afresh, struck.api, resources=FEW)
+    load(afresh, struck.api)
     assert contents(warehouse) == contents(afresh)
     restated_today = f"select * from openai_raw.cost_restatements where date = '{TODAY}'"
     assert warehouse.rows(restated_today) == []

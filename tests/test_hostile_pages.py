@@ -493,13 +493,13 @@ def test_page_that_keeps_the_rules_gives_exactly_its_rows(body):
     assert gives_exact_rows(body) == (judged(body).faults == [])
 
 
-@settings(patient, max_examples=400)
+@settings(patient, max_examples=200)
 @given(hostile_pages(is_wild=True))
 def test_page_that_breaks_a_rule_gives_exact_rows_or_names_the_bucket(body):
     gives_exact_rows(body)
 
 
-@settings(patient, max_examples=400)
+@settings(patient, max_examples=200)
 @given(
     st.lists(
         fitting(18, is_odd=True) | fitting(9, is_odd=False) | large_numbers | odd_numbers,

@@ -14,6 +14,7 @@ from openai_costs_source.demo_api import DemoApi
 from openai_costs_source.usage import KINDS
 
 NAMES = [kind.name for kind in KINDS]
+EVERY = ["costs", "usage_embeddings", "usage_images"]
 SMALL = [days_ago(2), days_ago(1), TODAY]
 
 
@@ -86,7 +87,7 @@ def test_all_kinds_of_the_sdk_are_known():
 
 
 def test_each_kind_is_stored_whole_with_its_days(api, organization, warehouse):
-    warehouse.load(api)
+    warehouse.load(api, resources=None)
     first_to_today = (TODAY - organization.earliest).days + 1
     for name in NAMES:
         days, rows = warehouse.rows(
@@ -97,7 +98,7 @@ def test_each_kind_is_stored_whole_with_its_days(api, organization, warehouse):
 
 
 def test_tokens_used_are_the_tokens_billed(api, warehouse):
-    warehouse.load(api)
+    warehouse.load(api, resources=None)
     billed = warehouse.value("""
         select sum(quantity) from openai_raw.costs
         where line_item in ('gpt-5.6-sol, output', 'priority | gpt-5.6-sol, output')
@@ -191,9 +192,9 @@ def test_kind_that_may_not_be_read_is_said_and_left_out(organization, warehouse,
 def test_kind_that_becomes_readable_is_loaded_with_its_whole_history(organization, warehouse):
     no_scope = refused(403, "You have insufficient permissions for this operation.")
     with BentUsage(organization, images=no_scope) as api:
-        warehouse.load(api)
+        warehouse.load(api, resources=None)
     with DemoApi(organization) as api:
-        warehouse.load(api)
+        warehouse.load(api, resources=None)
     assert len(ledger(warehouse, "images")) == (TODAY - organization.earliest).days + 1
 
 
@@ -218,10 +219,10 @@ def test_kind_that_becomes_readable_is_loaded_with_its_whole_history(organizatio
 def test_kind_that_fails_keeps_what_it_held_and_costs_load(
     organization, api, warehouse, caplog, bend, said
 ):
-    warehouse.load(api, since=SMALL[0])
+    warehouse.load(api, resources=EVERY, since=SMALL[0])
     before = warehouse.rows("select * from openai_raw.usage_embeddings order by all")
     with BentUsage(organization, embeddings=bend) as bent:
-        warehouse.load(bent, since=SMALL[0], max_wait_seconds=0)
+        warehouse.load(bent, resources=EVERY, since=SMALL[0], max_wait_seconds=0)
     assert warehouse.rows("select * from openai_raw.usage_embeddings order by all") == before
     (error,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
     assert said in error
