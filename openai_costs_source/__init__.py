@@ -335,7 +335,7 @@ def openai_costs(
     @dlt.resource(**named)
     def service_accounts() -> Iterator[Any]:
         for whose in identified():
-            yield versioned(listings.service_accounts(*whose))
+            yield versioned(covered("service_accounts", listings.service_accounts(*whose)))
         yield from listings.log()
 
     @dlt.resource(**named)

@@ -32,7 +32,11 @@ class Personal:
 
     who: str
     names: tuple[str, ...]
-    email: str
+    email: str | None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (*self.names, self.email) if self.email else self.names
 
 
 PERSONAL: Mapping[str, Personal] = MappingProxyType(
@@ -40,6 +44,7 @@ PERSONAL: Mapping[str, Personal] = MappingProxyType(
         "costs": Personal("user_id", (), "user_email"),
         "costs_by_user": Personal("user_id", (), "user_email"),
         "users": Personal("id", ("name",), "email"),
+        "service_accounts": Personal("id", ("name",), None),
         "api_keys": Personal("owner_id", ("owner_name",), "owner_email"),
     }
 )
@@ -48,7 +53,7 @@ PERSONAL: Mapping[str, Personal] = MappingProxyType(
 def cover(table_name: str, table: pa.Table, emails: str, forgotten: Collection[str]) -> pa.Table:
     """The rows as they may be stored: e-mails as `emails` says, and nothing of the `forgotten`."""
     personal = PERSONAL[table_name]
-    for column in (*personal.names, personal.email):
+    for column in personal.columns:
         values = table[column]
         if emails != "plain":
             is_hashed = emails == "hashed" and column == personal.email

@@ -66,7 +66,7 @@ def cover_stored(pipeline: dlt.Pipeline, user_emails: str) -> None:
     with pipeline.sql_client() as client:
         for table, personal in PERSONAL.items():
             known = client.make_qualified_table_name(table)
-            for column in (*personal.names, personal.email):
+            for column in personal.columns:
                 is_email = column == personal.email
                 if is_email and user_emails == "none":
                     # Hashes too, which another setting may have stored before.
@@ -95,7 +95,7 @@ def forget(pipeline: dlt.Pipeline, user_id: str) -> int:
     with pipeline.sql_client() as client:
         for table, personal in PERSONAL.items():
             known = client.make_qualified_table_name(table)
-            blank = ", ".join(f"{name} = NULL" for name in (*personal.names, personal.email))
+            blank = ", ".join(f"{name} = NULL" for name in personal.columns)
             client.execute_sql(f"UPDATE {known} SET {blank} WHERE {personal.who} = %s", user_id)
         return _rows_that_name(client, user_id)
 

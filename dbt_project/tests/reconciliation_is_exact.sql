@@ -14,4 +14,4 @@ select
 from {{ ref('reconciliation') }}
 where
     status = 'differs'
-    and check_name not in {{ checks_of_two_sources() }}
+    and check_name not in {{ checks_that_may_differ() }}
