@@ -1,5 +1,5 @@
--- Two answers of OpenAI, or its answer and its invoice, tell the same, and no day lacks. Where not, OpenAI may
--- have to be asked.
+-- Two answers of OpenAI, or its answer and its invoice, tell the same, and no day lacks. Where they do
+-- not, OpenAI may have to be asked.
 {{ config(severity=var('reconciliation_severity')) }}
 
 select
