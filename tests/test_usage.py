@@ -273,6 +273,16 @@ def test_horizon_cuts_usage_as_it_cuts_costs(organization, warehouse):
     assert ledger(warehouse, "completions")[0][0] == organization.earliest
 
 
+def test_months_that_are_not_kept_leave_usage_and_its_ledger(api, warehouse):
+    kinds = usage("completions", "images")
+    warehouse.load(api, resources=kinds)
+    warehouse.load(api, resources=kinds, keep_months=1)
+    last_month = (TODAY.replace(day=1) - timedelta(days=1)).replace(day=1)
+    for table in ("usage_completions", "usage_images", "usage_days"):
+        assert warehouse.value(f"select min(date) from openai_raw.{table}") >= last_month
+    assert ledger(warehouse, "images")[0][0] == last_month
+
+
 # A page
 
 
