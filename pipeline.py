@@ -64,7 +64,8 @@ def _run(asked: argparse.Namespace) -> int:
     refuse_unknown()
     file = warehouse.file(asked.demo)
     with contextlib.ExitStack() as stack:
-        api = stack.enter_context(_demo_api(asked.trap)) if asked.demo else {}
+        is_modelled = asked.command in (None, "models", "forget")
+        api = stack.enter_context(_demo_api(asked.trap, is_modelled)) if asked.demo else {}
         if asked.command == "check":
             return check(file, api, asked.json)
         if asked.command == "status":
@@ -75,7 +76,7 @@ def _run(asked: argparse.Namespace) -> int:
             is_whole = load(file, api, asked.since, asked.until)
         if asked.command == "forget":
             forget_user(file, asked.user)
-        if asked.command != "load":
+        if is_modelled:
             passed, warnings = models.build(file)
             if asked.command != "forget":
                 summarize(file, passed, warnings)
@@ -187,16 +188,17 @@ def check(file: Path, api: dict[str, str], is_json: bool) -> int:
 
 
 @contextlib.contextmanager
-def _demo_api(traps: list[str]) -> Iterator[dict[str, str]]:
+def _demo_api(traps: list[str], is_modelled: bool) -> Iterator[dict[str, str]]:
     from openai_costs_source.demo import Organization
     from openai_costs_source.demo_api import DEMO_ADMIN_KEY, DemoApi
     from openai_costs_source.demo_seeds import write_seeds
 
     organization = Organization(datetime.now(UTC).date())
     with DemoApi(organization, traps=traps) as api:
-        seeds = models.made_folder("demo_seeds")
-        write_seeds(organization, seeds, api.overrides)
-        os.environ[models.SEEDS] = str(seeds)
+        if is_modelled:
+            seeds = models.made_folder("demo_seeds")
+            write_seeds(organization, seeds, api.overrides)
+            os.environ[models.SEEDS] = str(seeds)
         yield {"admin_key": DEMO_ADMIN_KEY, "base_url": api.base_url}
 
 

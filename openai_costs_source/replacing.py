@@ -19,8 +19,10 @@ def in_transactions() -> None:
     process killed between the two would lose the days.
     """
     destination = dlt.current.pipeline().destination
-    if destination and destination.capabilities().supports_ddl_transactions:
-        destination.caps_params.setdefault("supports_transactions", True)
+    if not destination or "supports_transactions" in destination.caps_params:
+        return
+    if destination.capabilities().supports_ddl_transactions:
+        destination.caps_params["supports_transactions"] = True
 
 
 def replacing(scopes: Iterable[str]) -> Any:
