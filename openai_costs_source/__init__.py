@@ -282,7 +282,7 @@ def openai_costs(
                 memory = Memory.from_state(remembered.get(kind.name), today)
                 due = due_days(memory)
                 first = due.since
-                if first == FIRST_DAY in organization.totals:
+                if first == FIRST_DAY and first in organization.totals:
                     first = organization.first_used or today  # Nothing was used before.
                 endpoint = Endpoint(
                     organization.client, today, kind.path, kind.read, DAYS_PER_PAGE, DAYS_PER_PAGE

@@ -46,8 +46,8 @@ class Listings:
     def __init__(self, now: datetime) -> None:
         self._now = now
         self._projects: dict[str, list[dict[str, Any]] | None] = {}
-        self._listed = [names.LISTED.empty_table()]
-        self._listings = [names.LISTINGS.empty_table()]
+        self._listed: dict[tuple[str, str, str], pa.Table] = {}
+        self._listings: list[pa.Table] = []
 
     def projects(self, organization: Organization, organization_id: str) -> pa.Table:
         found = self._of(organization, organization_id)
@@ -84,16 +84,18 @@ class Listings:
     def log(self) -> Iterator[Any]:
         """The tables `listed` and `listings`, as dlt takes them, since they were last asked for."""
         latest: Any = {"disposition": "merge", "strategy": "upsert"}
+        listed = [names.LISTED.empty_table(), *self._listed.values()]
+        listings = [names.LISTINGS.empty_table(), *self._listings]
+        self._listed.clear()
+        self._listings.clear()
         for name, key, tables in (
-            ("listed", ["organization_id", "kind", "id"], self._listed),
-            ("listings", ["organization_id", "kind", "project_id"], self._listings),
+            ("listed", ["organization_id", "kind", "id"], listed),
+            ("listings", ["organization_id", "kind", "project_id"], listings),
         ):
             hints = dlt.mark.make_hints(
                 table_name=name, write_disposition=latest, primary_key=key, merge_key=()
             )
-            told = pa.concat_tables(tables)
-            del tables[1:]
-            yield dlt.mark.with_hints(told, hints, create_table_variant=True)
+            yield dlt.mark.with_hints(pa.concat_tables(tables), hints, create_table_variant=True)
 
     def _of(self, organization: Organization, organization_id: str) -> list[dict[str, Any]] | None:
         if organization_id not in self._projects:
@@ -111,7 +113,10 @@ class Listings:
     ) -> None:
         if found is not None:
             whose = (organization_id, kind, project_id)
-            self._listed.append(names.listed_rows(*whose, found, self._now))
+            for each in found:
+                # Two projects may list one key: what is upserted must be there once.
+                row = names.listed_rows(*whose, [each], self._now)
+                self._listed[organization_id, kind, each["id"]] = row
             self._listings.append(names.listing_row(*whose, self._now))
 
 

@@ -316,7 +316,10 @@ def test_key_that_two_projects_list_is_stored_once(organization, warehouse):
 
     with OddListings(organization, api_keys=same_key) as api:
         warehouse.load(api, since=days_ago(1))
+        warehouse.load(api, since=days_ago(1))
     assert warehouse.rows("select id from openai_raw.api_keys") == [("key_shared",)]
+    listed = "select id from openai_raw.listed where kind = 'api_key'"
+    assert warehouse.rows(listed) == [("key_shared",)]
 
 
 def test_api_that_does_not_know_owner_project_access_still_lists_keys(organization, warehouse):
