@@ -253,6 +253,6 @@ def test_money_moved_between_users_fails_where_the_api_tells_each_users_total(
             ) as moved
             where costs.user_id = moved.user_id and costs.date = '{DAY}'
         """)
-    tested = dbt("test", "-s", "daily_costs_by_user", warehouse=warehouse)
+    tested = dbt("build", "-s", "int_check_users", warehouse=warehouse)
     assert "FAIL 2 users_equal_the_apis_own_totals" in tested.stdout
     assert "ERROR=1" in tested.stdout
