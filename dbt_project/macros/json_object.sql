@@ -1,0 +1,38 @@
+{# A text in JSON's spelling, quotes included; null stays null. #}
+{% macro json_text(text) -%}
+    {%- set backslash = character(92) -%}
+    {%- set quote = sentence('"') -%}
+    {%- set escaped = namespace(text="replace(" ~ text ~ ", " ~ backslash ~ ", " ~ dbt.concat([backslash, backslash]) ~ ")") -%}
+    {%- set escaped.text = "replace(" ~ escaped.text ~ ", " ~ quote ~ ", " ~ dbt.concat([backslash, quote]) ~ ")" -%}
+    {#- What a cell of a CSV file can hold; other control characters come from nowhere. -#}
+    {%- for code, letter in ((9, 't'), (10, 'n'), (13, 'r')) -%}
+        {%- set letter = dbt.concat([backslash, "'" ~ letter ~ "'"]) -%}
+        {%- set escaped.text = "replace(" ~ escaped.text ~ ", " ~ character(code) ~ ", " ~ letter ~ ")" -%}
+    {%- endfor -%}
+    {{ dbt.concat([quote, escaped.text, quote]) }}
+{%- endmacro %}
+
+{#
+    A flat JSON object with the texts of `pairs`, its keys and expressions: what is null is left out, and
+    where all are, so is the object.
+#}
+{% macro json_object(pairs) -%}
+    {%- set members = [] -%}
+    {%- for key, text in pairs.items() -%}
+        {%- do members.append(
+            "coalesce(" ~ dbt.concat([sentence(',"' ~ key ~ '":'), json_text(text)]) ~ ", '')"
+        ) -%}
+    {%- endfor -%}
+    {%- set texts = pairs.values() | join(', ') -%}
+    case
+        when coalesce({{ texts }}) is not null
+            then {{ dbt.concat(["'{'", "substr(" ~ dbt.concat(members) ~ ", 2)", "'}'"]) }}
+    end
+{%- endmacro %}
+
+{# A character by its number: engines read a backslash in a literal differently. #}
+{% macro character(code) %}{{ adapter.dispatch('character', 'openai_costs')(code) }}{% endmacro %}
+
+{% macro default__character(code) %}chr({{ code }}){% endmacro %}
+
+{% macro clickhouse__character(code) %}char({{ code }}){% endmacro %}
