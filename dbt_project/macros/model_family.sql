@@ -17,3 +17,8 @@ case
     else {{ base }}
 end
 {%- endmacro %}
+
+{# The date that ends a model's name; null where none does. #}
+{% macro model_version(model) -%}
+case when {{ model }} like '%-20__-__-__' then substr({{ model }}, length({{ model }}) - 9) end
+{%- endmacro %}

@@ -14,6 +14,7 @@ select
     costs.quantity,
     costs.quantity_unit,
     costs.grouped_by,
+    costs.api_source,
     -- A row without an amount tells usage, not money.
     coalesce(costs.amount, 0) as unblended_cost,
     coalesce(skus.service, 'Other') as service,

@@ -11,6 +11,7 @@ select
     quantity,
     quantity_unit,
     grouped_by,
+    api_source,
     -- A row without an amount has no currency either; OpenAI bills in dollars.
     upper(coalesce(currency, 'usd')) as currency
 from {{ source('openai_raw', 'costs') }}

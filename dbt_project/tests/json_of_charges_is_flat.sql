@@ -1,0 +1,24 @@
+-- A value in an object is a text: a quote follows the colon of each key.
+{% set escaped_quote = dbt.concat([character(92), sentence('"')]) %}
+
+with objects as (
+    select SkuPriceDetails as json from {{ ref('focus_costs') }}
+    union
+    select Tags as json from {{ ref('focus_costs') }}
+),
+
+unquoted as (
+    select
+        json,
+        replace(json, {{ escaped_quote }}, '') as text
+    from objects
+    where json is not null
+)
+
+select json
+from unquoted
+where
+    text not like '{"%":"%"}'
+    {% for start in ['{', '[', 'null'] %}
+        or text like '%":{{ start }}%'
+    {% endfor %}

@@ -1,0 +1,16 @@
+-- The official validator never looks: its condition "ChargeClass is not Correction" does not fire on a null.
+{% set of_usage = [
+    'SkuId', 'SkuMeter', 'SkuPriceId', 'PricingCategory', 'PricingQuantity', 'PricingUnit', 'ConsumedQuantity',
+    'ConsumedUnit', 'ContractedUnitPrice', 'ListUnitPrice', 'x_QuantitySource', 'x_ListPriceSource',
+] %}
+
+select
+    ChargeCategory,
+    ChargeDescription,
+    {{ of_usage | join(', ') }}
+from {{ ref('focus_costs') }}
+where
+    (ChargeCategory = 'Usage' and ({{ of_usage | join(' is null or ') }} is null))
+    or (ChargeCategory = 'Credit' and coalesce(SkuId, SkuPriceId, PricingUnit, ConsumedUnit) is not null)
+    or ContractedUnitPrice < 0
+    or ListUnitPrice < 0
