@@ -2,12 +2,16 @@
 # make test    the tests
 # make lint    ruff, mypy and sqlfluff
 # make setup   all that development needs, in .venv
+# make focus-check RULES=DIR   the official FOCUS validator, with model-1.4.json in DIR, on what is exported
 
 PYTHON ?= python3
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo setup test lint format
+# The validator needs Python 3.12 and an older PyArrow.
+FOCUS_PYTHON ?= $(firstword $(shell command -v python3.12) $(wildcard $(HOME)/.pyenv/versions/3.12.*/bin/python))
+
+.PHONY: demo setup test lint format focus-check
 
 demo: $(VENV)/runs
 	$(VENV)/bin/python pipeline.py --demo
@@ -27,6 +31,15 @@ format: $(VENV)/develops
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
 	DESTINATION__DUCKDB__CREDENTIALS=:memory: $(VENV)/bin/sqlfluff fix dbt_project
+
+focus-check: $(VENV)/develops .focus-venv/runs
+	$(if $(RULES),,$(error Name the folder of model-1.4.json: make focus-check RULES=DIR))
+	FOCUS_RULES=$(abspath $(RULES)) $(VENV)/bin/python -m pytest --numprocesses 0 tests/test_focus_rules.py
+
+.focus-venv/runs:
+	$(FOCUS_PYTHON) -m venv .focus-venv
+	.focus-venv/bin/python -m pip install --quiet --disable-pip-version-check focus-validator==2.2.1 'pyarrow<22'
+	touch $@
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'

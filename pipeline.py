@@ -7,6 +7,7 @@
     python pipeline.py models                 build the models only
     python pipeline.py check [--json]         what keys, warehouse and dbt allow, and what to do
     python pipeline.py status                 days loaded, missing, restated, soon to be forgotten
+    python pipeline.py export --to DIR        FOCUS files, one per organization and billing month
     python pipeline.py forget --user ID       blank a person's name and e-mail; the money stays
 
 --demo goes with each of them. With --trap NAME the simulated organization behaves as badly as live
@@ -31,6 +32,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
+from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from rich.markup import escape
 
 from command import models, warehouse
@@ -41,6 +43,7 @@ from openai_costs_source.demo_traps import TRAPS
 from openai_costs_source.doctor import Finding, examine
 from openai_costs_source.privacy import chosen
 from openai_costs_source.upkeep import cover_stored, forget, is_known, take_ids
+from reporting.export import FORMATS, Differs, export, months, print_exported
 from reporting.findings import print_findings
 from reporting.status import print_status
 from reporting.summary import print_summary
@@ -70,6 +73,8 @@ def _run(asked: argparse.Namespace) -> int:
             return check(file, api, asked.json)
         if asked.command == "status":
             return status(file)
+        if asked.command == "export":
+            return export_files(file, asked.lake, asked.to, asked.format, asked.month)
         stack.enter_context(warehouse.held(file, is_needed=asked.command in ("models", "forget")))
         is_whole = True
         if asked.command in (None, "load"):
@@ -158,6 +163,39 @@ def status(file: Path) -> int:
     return 0
 
 
+def export_files(
+    file: Path, lake: str | None, folder: Path, file_format: str | None, month: date | None
+) -> int:
+    """Write the FOCUS files of one month, or of all, and print what each holds."""
+    if not lake:
+        warehouse.refuse_empty(file)
+    source = lake or str(file)
+    opened = warehouse.lake(lake) if lake else warehouse.client(file, is_lean=True)
+    with progress("Exporting") as shown, opened as client:
+        try:
+            loaded = months(client)
+            wanted = [each for each in loaded if month in (None, each.start)]
+            if not wanted:
+                known = sorted({f"{each.start:%Y-%m}" for each in loaded})
+                raise Stop(f"{month:%Y-%m} is not loaded. Loaded are: {', '.join(known)}.", 2)
+            done = []
+            for each in export(
+                client, wanted, folder, file_format or FORMATS[0], datetime.now(UTC)
+            ):
+                shown.tell(f"Exporting: {each.file.name} is done")
+                done.append(each)
+        except DatabaseUndefinedRelation:
+            raise Stop(
+                f"{source} lacks models, or has old ones: run python pipeline.py models."
+            ) from None
+        except Differs as error:
+            raise Stop(str(error)) from None
+        except OSError as error:
+            raise Stop(f"{folder} cannot be written: {error.strerror or error}.") from None
+    print_exported(output, done)
+    return 0
+
+
 def check(file: Path, api: dict[str, str], is_json: bool) -> int:
     """Print what was found of each key, of the warehouse and of dbt; 0 where a load is possible."""
     findings: list[Finding] = []
@@ -214,7 +252,7 @@ def _parsed(arguments: list[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    commands = ["load", "models", "check", "status", "forget"]
+    commands = ["load", "models", "check", "status", "export", "forget"]
     parser.add_argument("command", nargs="?", choices=commands)
     parser.add_argument("--demo", action="store_true", help="use a simulated organization")
     parser.add_argument("--trap", action="append", choices=TRAPS, default=[], help="with --demo")
@@ -222,6 +260,10 @@ def _parsed(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--until", type=_day, metavar="D", help="UTC day to stop before")
     parser.add_argument("--json", action="store_true", help="with check: for programs")
     parser.add_argument("--user", metavar="ID", help="with forget: the person's id at OpenAI")
+    parser.add_argument("--to", type=Path, metavar="DIR", help="with export: the files' folder")
+    parser.add_argument("--format", choices=FORMATS, help="with export; parquet unless given")
+    parser.add_argument("--month", type=_month, metavar="M", help="with export: one, as 2026-10")
+    parser.add_argument("--lake", metavar="DIR", help="with export: the models as Parquet files")
     asked = parser.parse_args(arguments)
     since, until = asked.since, asked.until
     if asked.command not in (None, "load") and (since or until):
@@ -232,11 +274,22 @@ def _parsed(arguments: list[str] | None) -> argparse.Namespace:
         parser.error("--json goes with check")
     if (asked.user is None) == (asked.command == "forget"):
         parser.error("forget needs --user ID, the person's id at OpenAI, and nothing else does")
+    if (asked.to is None) == (asked.command == "export"):
+        parser.error("export needs --to DIR, a folder for its files, and nothing else does")
+    if asked.command != "export" and (asked.format or asked.month or asked.lake):
+        parser.error("--format, --month and --lake go with export")
     if since and since > datetime.now(UTC).date():
         parser.error(f"--since {since} is in the future")
     if since and until and since >= until:
         parser.error(f"--until {until} must be later than --since {since}: it is excluded")
     return asked
+
+
+def _month(text: str) -> date:
+    try:
+        return date.fromisoformat(f"{text}-01" if len(text) == 7 else "")
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no month such as 2026-01") from None
 
 
 def _day(text: str) -> date:

@@ -8,9 +8,11 @@ import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import dlt
 import duckdb
+import fsspec
 
 from command.settings import setting
 from command.terminal import INTERRUPTED, Stop, first_line
@@ -20,6 +22,8 @@ from reporting.summary import Query
 
 VARIABLE = "DESTINATION__DUCKDB__CREDENTIALS"
 """dlt's setting, which the dbt profile reads too."""
+
+LAKE_TABLES = ("focus_costs", "reconciliation")
 
 
 def file(is_demo: bool) -> Path:
@@ -76,7 +80,7 @@ def _holds_costs(connection: duckdb.DuckDBPyConnection) -> bool:
 
 
 @contextlib.contextmanager
-def pipeline(warehouse: Path) -> Iterator[dlt.Pipeline]:
+def pipeline(warehouse: Path | duckdb.DuckDBPyConnection) -> Iterator[dlt.Pipeline]:
     """A pipeline whose working folder lives as long as the run.
 
     What was loaded is remembered in the warehouse, and what a killed run left half loaded must not
@@ -85,23 +89,54 @@ def pipeline(warehouse: Path) -> Iterator[dlt.Pipeline]:
     try:
         working_folder = tempfile.TemporaryDirectory(prefix="openai_costs_")
     except OSError as error:
-        raise foreseen(error, warehouse) or error from None
+        raise foreseen(error, Path(str(warehouse))) or error from None
+    credentials = str(warehouse) if isinstance(warehouse, Path) else warehouse
     with working_folder as folder:
         yield dlt.pipeline(
             "openai_costs",
-            destination=dlt.destinations.duckdb(str(warehouse)),
+            destination=dlt.destinations.duckdb(credentials),
             dataset_name="openai_raw",
             pipelines_dir=folder,
         )
 
 
 @contextlib.contextmanager
-def query(file: Path) -> Iterator[Query]:
-    with pipeline(file) as opened, opened.sql_client() as client:
+def client(file: Path, is_lean: bool = False) -> Iterator[Any]:
+    """A SQL client of dlt's; a lean one lets DuckDB keep only some of what was read in memory."""
+    with pipeline(file) as opened, opened.sql_client() as opened_client:
         try:
-            yield lambda sql, *values: client.execute_sql(sql, *values) or []
+            if is_lean:
+                opened_client.execute_sql("set memory_limit = '512MB'")
+            yield opened_client
         except Exception as error:
             raise foreseen(error, file) or error from None
+
+
+@contextlib.contextmanager
+def query(file: Path) -> Iterator[Query]:
+    with client(file) as opened:
+        yield lambda sql, *values: opened.execute_sql(sql, *values) or []
+
+
+@contextlib.contextmanager
+def lake(folder: str) -> Iterator[Any]:
+    """A SQL client of the models' tables as Parquet files, each table in a folder of its name.
+
+    `folder` is a path, or the URL of an object store for which fsspec has a file system installed.
+    """
+    with duckdb.connect() as connection:
+        # Engines write moments with or without a time zone, always in UTC.
+        connection.execute("set TimeZone = 'UTC'; create schema openai_marts; use openai_marts")
+        try:
+            if "://" in folder:
+                connection.register_filesystem(fsspec.filesystem(folder.partition("://")[0]))
+            for table in LAKE_TABLES:
+                files = f"{folder.rstrip('/')}/{table}/**/*.parquet"
+                connection.read_parquet(files).create_view(table)
+        except (duckdb.Error, ImportError, ValueError, OSError) as error:
+            raise Stop(f"{folder} cannot be read as a lake: {first_line(error)}", 2) from None
+        with pipeline(connection) as opened, opened.sql_client() as opened_client:
+            yield opened_client
 
 
 def examined(warehouse: Path) -> Finding:

@@ -151,7 +151,7 @@ _GROWTH_FROM = date(2026, 1, 1).toordinal()
 class Charge(NamedTuple):
     """One row of a day's bill at the finest grain; `amount` is exactly `quantity` times a price."""
 
-    project_id: str
+    project_id: str | None
     user_id: str | None
     api_key_id: str | None
     line_item: str

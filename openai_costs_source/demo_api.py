@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from .demo import EXACT, Charge, Organization, noise
 from .demo_buckets import Query, Refusal, Sent, Window, as_object
-from .demo_traps import TRAPS, Reply, Request, restated_days, usage_left
+from .demo_traps import TRAPS, Reply, Request, credited_days, restated_days, usage_left
 from .demo_usage import KINDS, used
 
 DEMO_ADMIN_KEY = "sk-admin-demo-heliotrope-labs"
@@ -67,6 +67,8 @@ class DemoApi:
         self.traps = tuple(traps)
         if "restated" in self.traps:
             self.overrides |= restated_days(organization)
+        if "credits" in self.traps:
+            self.overrides |= credited_days(organization)
 
     def __enter__(self) -> Self:
         self._server = _Server(("127.0.0.1", 0), partial(_Handler, self))

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from decimal import Decimal
 from functools import wraps
 from typing import Any
 
@@ -279,6 +280,7 @@ TRAPS: Mapping[str, Trap] = {
     "no-extras": _no_extras,
     "no-header": _no_header,
     "restated": _as_it_is,
+    "credits": _as_it_is,
     "usage-lost": _as_it_is,
     "no-usage-kind": _no_usage_kind,
     "today-is-missing": _today_is_missing,
@@ -310,6 +312,21 @@ def restated_days(organization: Organization) -> dict[date, list[Charge]]:
         days[2]: [],
         days[5]: organization.charges(days[5])[1::2],
         days[9]: [first._replace(amount=first.amount + 1), *others],
+    }
+
+
+def credited_days(organization: Organization) -> dict[date, list[Charge]]:
+    """Days with negative rows, as the trap `credits` tells them: of a project, and of none."""
+    days = {ago: organization.today - timedelta(days=ago) for ago in (3, 12, 40)}
+    told = {day: organization.charges(day) for day in days.values()}
+    grant = Charge(None, None, None, "promotional credit", Decimal("-250"), None, None)
+    refund = Charge(
+        "proj_studio", None, None, "dall-e-2, output", Decimal("-12.345678901234567891"), None, None
+    )
+    return {
+        days[3]: [*told[days[3]], refund],
+        days[12]: [*told[days[12]], grant],
+        days[40]: [*told[days[40]], grant._replace(amount=Decimal("-0.000000000000000001"))],
     }
 
 

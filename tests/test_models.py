@@ -161,13 +161,34 @@ def test_quantities_are_priced_in_the_unit_of_the_price_list(built):
     assert tokens == [(True,)]
 
 
-def test_row_without_a_quantity_is_priced_by_the_dollar(built):
-    wrong = """
-        select count(*) filter (where PricingQuantity <> BilledCost or PricingUnit <> 'Dollars'),
-            count(*) > 0
-        from openai_marts.focus_costs where x_QuantitySource = 'amount'
-    """
-    assert built.rows(wrong) == [(0, True)]
+def test_calls_that_are_told_without_a_unit_are_priced_by_the_thousand(built):
+    calls = built.rows("""
+        select distinct ConsumedUnit, PricingUnit, PricingQuantity * 1000 = x_Quantity
+        from openai_marts.focus_costs where x_Meter = 'calls'
+    """)
+    assert calls == [("Requests", "1000 Requests", True)]
+
+
+def test_list_price_is_the_public_one_or_says_that_it_is_derived(built):
+    listed = built.rows("""
+        select distinct ListUnitPrice, x_ListPriceSource like 'platform.openai.com/%'
+        from openai_marts.focus_costs where SkuPriceId = 'gpt-4.1-2025-04-14/text/output/standard'
+    """)
+    assert listed == [(Decimal(8), True)]
+    derived = built.rows("""
+        select distinct
+            x_ListPriceSource, ListCost = BilledCost, ListUnitPrice = ContractedUnitPrice
+        from openai_marts.focus_costs where SkuId = 'agent runtime preview'
+    """)
+    assert derived == [("derived", True, True)]
+
+
+def test_free_usage_costs_nothing_at_a_price_of_zero_though_the_list_has_one(built):
+    free = built.rows("""
+        select distinct ChargeCategory, ContractedUnitPrice, ContractedCost, ListCost > 0
+        from openai_marts.focus_costs where BilledCost = 0
+    """)
+    assert free == [("Usage", Decimal(0), Decimal(0), True)]
 
 
 def test_every_model_and_column_is_described(built):
@@ -216,10 +237,11 @@ def test_much_money_on_unknown_line_items_warns_and_a_negative_amount_is_a_credi
     assert "WARN" in built.stdout
     assert "line_items_are_understood" in built.stdout
     credits = small.rows("""
-        select BilledCost, ChargeCategory, ChargeFrequency
+        select BilledCost, ListCost, ChargeCategory, ChargeFrequency, SkuId, PricingQuantity
         from openai_marts.focus_costs where BilledCost = -0.5
     """)
-    assert credits == [(Decimal("-0.5"), "Credit", "One-Time")]
+    half = Decimal("-0.5")
+    assert credits == [(half, half, "Credit", "One-Time", None, None)]
 
 
 def test_cent_that_went_astray_in_a_mart_fails_the_build(small):

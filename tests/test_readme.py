@@ -5,6 +5,7 @@ import shutil
 
 import duckdb
 import pytest
+import test_focus_rules
 from conftest import PROJECT, run_pipeline
 
 import openai_costs_source
@@ -55,17 +56,27 @@ COMMANDS = re.findall(r"^\| `python pipeline\.py ?(.*?)` \|", README, re.MULTILI
 @pytest.mark.parametrize("arguments", COMMANDS)
 def test_command_in_the_readme_runs(api, tmp_path, arguments):
     settings = {"OPENAI_BASE_URL": api.base_url, "OPENAI_ADMIN_KEY": DEMO_ADMIN_KEY}
-    if arguments.split()[:1] and arguments.split()[0] in ("models", "status", "forget"):
+    command = arguments.split()[:1]
+    if command in (["models"], ["status"], ["forget"]):
         assert run_pipeline("load", cwd=tmp_path, **settings).returncode == 0
+    if command == ["export"]:
+        assert run_pipeline(cwd=tmp_path, **settings).returncode == 0
     result = run_pipeline(*arguments.split(), cwd=tmp_path, **settings)
     assert result.returncode == 0, result.stderr
 
 
 def test_every_command_of_the_help_is_in_the_readme(tmp_path):
     shown = run_pipeline("--help", cwd=tmp_path).stdout
-    commands = "load|models|check|status|forget"
+    commands = "load|models|check|status|export|forget"
     for option in re.findall(rf"(?<=[ {{,])(--[a-z]+|{commands})\b", shown):
         assert option == "--help" or f"{option}" in README
+
+
+def test_exceptions_in_the_readme_are_those_of_the_official_validator():
+    named = re.findall(
+        r"^\| `(CAU-[\w-]+)` \| (.*?)(?:\. Months with a credit)? \|", README, re.MULTILINE
+    )
+    assert dict(named) == {**test_focus_rules.ALWAYS, **test_focus_rules.WITH_CREDITS}
 
 
 def test_make_targets_in_the_readme_exist():

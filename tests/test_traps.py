@@ -18,7 +18,7 @@ from test_source import COSTS, charge, requests_for_costs
 from openai_costs_source import OpenAICostsError
 from openai_costs_source.demo import AGENT_RUNTIME, EXACT, Organization, midnight
 from openai_costs_source.demo_api import DemoApi
-from openai_costs_source.demo_traps import TRAPS, Reply, restated_days
+from openai_costs_source.demo_traps import TRAPS, Reply, credited_days, restated_days
 from openai_costs_source.memory import TRIED_AGAIN_AFTER
 from openai_costs_source.windows import BY_USER, GROUP_BY
 
@@ -1058,6 +1058,7 @@ SURVIVED = {
     "no-extras": (6, 0),
     "no-header": (6, 0),
     "restated": (10, 0),
+    "credits": (12, 0),
     "today-is-missing": (6, 0),
     "buckets-in-no-order": (6, 0),
     "pages-without-end": (6, 0),
@@ -1138,6 +1139,8 @@ def test_trap_on_the_command_line_is_survived_without_losing_a_cent(trap, organi
     loaded, told, apart = asked, {}, []
     if trap == "restated":
         told = restated_days(organization)
+    elif trap == "credits":
+        told = credited_days(organization)
     elif trap == "other-organization":
         told = {day: [] for day in asked}
     elif trap == "today-is-missing":

@@ -14,6 +14,13 @@ with named as (
                 then replace(lower(service), ' ', '-')
         end as tool_name,
         case when context = 'long' then 'long-context' end as context_name,
+        -- Embeddings and moderation know no cache.
+        case
+            when not is_of_tokens or service in ('Embeddings', 'Moderation') then null
+            when meter = 'input' then 'Uncached'
+            when meter = 'cached input' then 'Read'
+            when meter = 'cache write' then 'Write'
+        end as cache_action,
         coalesce(nullif(trim(line_item), ''), 'unspecified') as own_words
     from {{ ref('int_sold_units') }}
 )
@@ -54,9 +61,7 @@ select
         'x_ModelVersion': model_version('model'),
         'x_TokenDirection':
             "case when is_of_tokens then case when meter = 'output' then 'Output' else 'Input' end end",
-        'x_TokenCacheAction':
-            "case when is_of_tokens then case meter "
-            ~ "when 'input' then 'Uncached' when 'cached input' then 'Read' when 'cache write' then 'Write' end end",
+        'x_TokenCacheAction': 'cache_action',
         'x_Modality': 'modality',
         'x_ServiceTier': 'tier',
         'x_ContextWindow': 'case when is_of_tokens then context end',
