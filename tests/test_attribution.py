@@ -1,5 +1,6 @@
 """Whose costs they are: names with history, why nobody could be named, and teams."""
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -109,7 +110,7 @@ def test_seed_as_shipped_assigns_nothing(spent):
     ]
 
 
-def test_each_bad_row_is_named_with_what_is_wrong(spent, teams):
+def test_each_bad_row_is_named_with_what_is_wrong_and_holds_no_table_up(spent, teams):
     teams.write_text(
         HEADER + f"{ORGANIZATION},usr,user-9,Search,\n"
         ",user,user-1,Search,\n"
@@ -119,11 +120,16 @@ def test_each_bad_row_is_named_with_what_is_wrong(spent, teams):
         f"{ORGANIZATION},user,user-4,unassigned,\n"
         f"{ORGANIZATION},user,user-5,Search,\n"
         f"{ORGANIZATION},service_account,user-5,Chat,\n"
-        f"{ORGANIZATION},project,proj_search,Search,\n"
+        f'{ORGANIZATION},project,proj_storefront,"Ops\\ ""A""",CC\\\n'
     )
-    build = built(spent, teams)
+    build = built(spent, teams, "-s", "+stg_team_faults", "+daily_costs_by_team", "+focus_costs")
     assert build.returncode == 1
     assert "FAIL 8 teams_are_well_formed" in build.stdout
+    assert "ERROR=1 SKIP=0" in build.stdout
+    (tags,) = spent.rows(
+        "select distinct Tags from openai_marts.focus_costs where Tags is not null"
+    )
+    assert json.loads(*tags) == {"team": 'Ops\\ "A"', "cost_center": "CC\\"}
     target = Path(os.environ["DBT_TARGET_PATH"])
     sql = (target / "compiled/openai_costs/tests/teams_are_well_formed.sql").read_text()
     assert spent.rows(f"select reason from ({sql})") == [

@@ -4,11 +4,6 @@
     {%- set quote = sentence('"') -%}
     {%- set escaped = namespace(text="replace(" ~ text ~ ", " ~ backslash ~ ", " ~ dbt.concat([backslash, backslash]) ~ ")") -%}
     {%- set escaped.text = "replace(" ~ escaped.text ~ ", " ~ quote ~ ", " ~ dbt.concat([backslash, quote]) ~ ")" -%}
-    {#- What a cell of a CSV file can hold; other control characters come from nowhere. -#}
-    {%- for code, letter in ((9, 't'), (10, 'n'), (13, 'r')) -%}
-        {%- set letter = dbt.concat([backslash, "'" ~ letter ~ "'"]) -%}
-        {%- set escaped.text = "replace(" ~ escaped.text ~ ", " ~ character(code) ~ ", " ~ letter ~ ")" -%}
-    {%- endfor -%}
     {{ dbt.concat([quote, escaped.text, quote]) }}
 {%- endmacro %}
 
@@ -24,10 +19,13 @@
         ) -%}
     {%- endfor -%}
     {%- set texts = pairs.values() | join(', ') -%}
-    case
-        when coalesce({{ texts }}) is not null
-            then {{ dbt.concat(["'{'", "substr(" ~ dbt.concat(members) ~ ", 2)", "'}'"]) }}
-    end
+    {%- set object = namespace(text=dbt.concat(["'{'", "substr(" ~ dbt.concat(members) ~ ", 2)", "'}'"])) -%}
+    {#- The control characters that texts have; only within one can there be any. -#}
+    {%- for code, letter in {8: 'b', 9: 't', 10: 'n', 12: 'f', 13: 'r'}.items() -%}
+        {%- set escape = dbt.concat([character(92), "'" ~ letter ~ "'"]) -%}
+        {%- set object.text = "replace(" ~ object.text ~ ", " ~ character(code) ~ ", " ~ escape ~ ")" -%}
+    {%- endfor -%}
+    case when coalesce({{ texts }}) is not null then {{ object.text }} end
 {%- endmacro %}
 
 {# A character by its number: engines read a backslash in a literal differently. #}

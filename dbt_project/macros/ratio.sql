@@ -14,8 +14,9 @@
 {% macro exact_price(cost, quantity) -%}
 {%- set price = ratio(cost, quantity) -%}
 case
-    when {{ price }} < 1000
-        and cast({{ price }} as decimal(13, 9)) * cast({{ quantity }} as decimal(24, 9)) = {{ cost }}
+    when
+        cast(case when {{ price }} < 1000 then {{ price }} end as decimal(13, 9))
+        * cast({{ quantity }} as decimal(24, 9)) = {{ cost }}
         then cast(cast({{ price }} as decimal(13, 9)) as {{ money() }})
     else cast({{ price }} as {{ money() }})
 end

@@ -1,5 +1,6 @@
 -- A value in an object is a text: a quote follows the colon of each key.
-{% set escaped_quote = dbt.concat([character(92), sentence('"')]) %}
+{% set backslash = character(92) %}
+{% set escaped_quote = dbt.concat([backslash, sentence('"')]) %}
 
 with objects as (
     select SkuPriceDetails as json from {{ ref('focus_costs') }}
@@ -10,7 +11,7 @@ with objects as (
 unquoted as (
     select
         json,
-        replace(json, {{ escaped_quote }}, '') as text
+        replace(replace(json, {{ dbt.concat([backslash, backslash]) }}, ''), {{ escaped_quote }}, '') as text
     from objects
     where json is not null
 )
@@ -19,6 +20,6 @@ select json
 from unquoted
 where
     text not like '{"%":"%"}'
-    {% for start in ['{', '[', 'null'] %}
+    {% for start in [' ', '{', '[', 'null'] %}
         or text like '%":{{ start }}%'
     {% endfor %}

@@ -1,14 +1,19 @@
--- A unit is capitalized; in a price, a whole number may stand before it.
+-- A unit is capitalized; a whole number may stand before it.
 with units as (
     select ConsumedUnit as unit from {{ ref('focus_costs') }}
     union
+    select PricingUnit as unit from {{ ref('focus_costs') }}
+),
+
+named as (
     select
+        unit,
         case
-            when PricingUnit like '1%' then {{ dbt.split_part('PricingUnit', "' '", 2) }} else PricingUnit
-        end as unit
-    from {{ ref('focus_costs') }}
+            when substr(unit, 1, 1) between '0' and '9' then {{ dbt.split_part('unit', "' '", 2) }} else unit
+        end as name
+    from units
 )
 
 select unit
-from units
-where unit = '' or unit <> trim(unit) or substr(unit, 1, 1) = lower(substr(unit, 1, 1))
+from named
+where name = '' or name <> trim(name) or substr(name, 1, 1) = lower(substr(name, 1, 1))

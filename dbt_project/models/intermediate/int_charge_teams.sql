@@ -8,6 +8,12 @@ with charged as (
     from {{ ref('int_charges') }}
 ),
 
+usable as (
+    select *
+    from {{ ref('stg_teams') }}
+    where fault is null
+),
+
 assigned as (
     select
         charged.organization_id,
@@ -21,15 +27,15 @@ assigned as (
             else projects.cost_center
         end as cost_center
     from charged
-    left join {{ ref('stg_teams') }} as keys
+    left join usable as keys
         on charged.organization_id = keys.organization_id
         and keys.kind_of_id = 'api_key'
         and charged.api_key_id = keys.id
-    left join {{ ref('stg_teams') }} as people
+    left join usable as people
         on charged.organization_id = people.organization_id
         and people.kind_of_id = 'user'
         and charged.user_id = people.id
-    left join {{ ref('stg_teams') }} as projects
+    left join usable as projects
         on charged.organization_id = projects.organization_id
         and projects.kind_of_id = 'project'
         and charged.project_id = projects.id

@@ -3,11 +3,25 @@
 -- A negative amount is a credit: it has no SKU, no quantity and no price. What tells no quantity is priced by
 -- the dollar. Quantities, factors, prices and their products fit into Spark's 38 digits.
 
+{% set as_charged = [
+    'organization_id', 'date', 'project_id', 'user_id', 'api_key_id', 'api_source', 'line_item', 'service', 'model',
+    'model_family', 'meter', 'tier', 'modality', 'context', 'currency', 'quantity', 'quantity_unit', 'grouped_by',
+    'attribution', 'unattributed_because', 'unblended_cost',
+] %}
+
 with charges as (
     select
         *,
-        cast(case when quantity > 0 and quantity < 1000000000000000 then quantity end as decimal(24, 9))
-            as countable
+        -- What no price list holds, a billion for one of anything, is no quantity that can be used.
+        cast(
+            case
+                when
+                    quantity > 0
+                    and quantity < 1000000000000000
+                    and {{ ratio('unblended_cost', 'quantity') }} < 1000000000
+                    then quantity
+            end as decimal(24, 9)
+        ) as countable
     from {{ ref('int_charges') }}
 ),
 
@@ -22,45 +36,24 @@ counted as (
         skus.pricing_unit,
         prices.price as list_price,
         prices.source as list_price_source,
-        charges.countable * skus.consumed_in_one as consumed_quantity,
-        charges.countable * skus.priced_in_one as pricing_quantity,
+        cast(charges.countable * skus.consumed_in_one as {{ money() }}) as consumed_quantity,
+        cast(charges.countable * skus.priced_in_one as {{ money() }}) as pricing_quantity,
         case when skus.sku_id is not null then charges.unblended_cost end as usage_cost
     from charges
+    -- Conditions on one side belong into the key: beside it, DuckDB would compare each row with each.
     left join {{ ref('int_focus_skus') }} as skus
-        on coalesce(charges.line_item, '') = skus.line_item
+        on case when charges.unblended_cost >= 0 then coalesce(charges.line_item, '') end = skus.line_item
         and coalesce(charges.quantity_unit, '') = skus.quantity_unit
-        and charges.unblended_cost >= 0
     left join {{ ref('int_list_prices') }} as prices
         on skus.line_item = prices.line_item
         and skus.quantity_unit = prices.quantity_unit
-        and charges.currency = prices.currency
+        and case when charges.countable is not null then charges.currency end = prices.currency
         and charges.date >= prices.valid_from
-        and (prices.valid_until is null or charges.date < prices.valid_until)
-        and charges.countable is not null
+        and charges.date < prices.valid_until
 )
 
 select
-    organization_id,
-    date,
-    project_id,
-    user_id,
-    api_key_id,
-    api_source,
-    line_item,
-    service,
-    model,
-    model_family,
-    meter,
-    tier,
-    modality,
-    context,
-    currency,
-    quantity,
-    quantity_unit,
-    grouped_by,
-    attribution,
-    unattributed_because,
-    unblended_cost,
+    {{ as_charged | join(', ') }},
     sku_id,
     sku_price_id,
     sku_meter,

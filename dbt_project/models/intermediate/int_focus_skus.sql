@@ -3,14 +3,20 @@
     'input': 'Input', 'cached input': 'Cached Input', 'cache write': 'Cache Write', 'output': 'Output'
 } %}
 
+{% set services_of_models %}
+(
+    'Chat and completions', 'Embeddings', 'Images', 'Audio', 'Moderation', 'Fine-tuning', 'Video'
+)
+{% endset %}
+
 with named as (
     select
         *,
         replace(meter, ' ', '-') as meter_name,
         replace(lower(model), ' ', '-') as model_name,
-        -- A tool is what is sold, and so are evaluations; else it is the model.
+        -- Of a tool, its model is not what is sold, and neither is it of an evaluation.
         case
-            when model is null or service = 'Evals' or meter in ('calls', 'sessions', 'storage')
+            when model is null or service not in {{ services_of_models }}
                 then replace(lower(service), ' ', '-')
         end as tool_name,
         case when context = 'long' then 'long-context' end as context_name,
@@ -28,6 +34,7 @@ with named as (
 select
     line_item,
     quantity_unit,
+    is_parsed,
     consumed_unit,
     consumed_in_one,
     pricing_unit,

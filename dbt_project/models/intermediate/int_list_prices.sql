@@ -12,6 +12,7 @@ with matched as (
     inner join {{ ref('list_prices') }} as prices
         on prices.sku_price_id in (skus.sku_price_id, skus.undated_sku_price_id)
         and skus.pricing_unit = prices.pricing_unit
+    where skus.is_parsed
 ),
 
 ranked as (
@@ -26,7 +27,8 @@ select
     quantity_unit,
     currency,
     valid_from,
-    lead(valid_from) over (partition by line_item, quantity_unit, currency order by valid_from)
+    lead(valid_from, 1, cast('9999-12-31' as date))
+        over (partition by line_item, quantity_unit, currency order by valid_from)
         as valid_until,
     price,
     source

@@ -23,8 +23,10 @@ select
     coalesce(units.pricing_unit, case when told.quantity_unit <> '' then 'Units' end) as pricing_unit,
     cast(coalesce(units.priced_in_one, case when told.quantity_unit <> '' then 1 end) as decimal(7, 6))
         as priced_in_one,
-    coalesce(skus.meter in {{ token_meters() }} and coalesce(units.consumed_unit, 'Tokens') = 'Tokens', false)
-        as is_of_tokens
+    coalesce(
+        skus.meter in {{ token_meters() }}
+        and (units.consumed_unit = 'Tokens' or told.quantity_unit = ''), false
+    ) as is_of_tokens
 from told
 left join {{ ref('int_skus') }} as skus on told.line_item = skus.line_item
 -- Calls and sessions are told without a unit: the meter says what is counted.

@@ -25,7 +25,7 @@ select
     cast(charges.date as timestamp) as ChargePeriodStart,
     cast({{ dbt.dateadd('day', 1, 'charges.date') }} as timestamp) as ChargePeriodEnd,
     case when charges.unblended_cost < 0 then 'Credit' else 'Usage' end as ChargeCategory,
-    nullif(charges.line_item, '') as ChargeDescription,
+    charges.line_item as ChargeDescription,
     case when charges.unblended_cost < 0 then 'One-Time' else 'Usage-Based' end as ChargeFrequency,
     'AI and Machine Learning' as ServiceCategory,
     'Generative AI' as ServiceSubcategory,

@@ -1,12 +1,13 @@
 select
     organization_id,
     date,
-    project_id,
+    -- An empty text names nobody and nothing.
+    nullif(project_id, '') as project_id,
     project_name,
-    user_id,
+    nullif(user_id, '') as user_id,
     user_email,
-    api_key_id,
-    line_item,
+    nullif(api_key_id, '') as api_key_id,
+    nullif(line_item, '') as line_item,
     amount,
     quantity,
     quantity_unit,

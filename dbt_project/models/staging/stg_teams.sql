@@ -6,17 +6,47 @@ with trimmed as (
         nullif(trim(team), '') as team,
         nullif(trim(cost_center), '') as cost_center
     from {{ ref('teams') }}
+),
+
+filled as (
+    select
+        *,
+        -- Ids of people and of service accounts never meet: they are told in the same column.
+        case when kind = 'service_account' then 'user' else kind end as kind_of_id,
+        case when id is not null then concat('row of ', id) else 'row without an id' end as row_named
+    from trimmed
+    where
+        coalesce(organization_id, kind, id, team, cost_center) is not null
+        and coalesce(organization_id, '') not like '#%'
+),
+
+counted as (
+    select
+        *,
+        count(*) over (partition by organization_id, kind_of_id, id) as times
+    from filled
 )
 
 select
     organization_id,
     kind,
-    -- Ids of people and of service accounts never meet: they are told in the same column.
-    case when kind = 'service_account' then 'user' else kind end as kind_of_id,
+    kind_of_id,
     id,
     team,
-    cost_center
-from trimmed
-where
-    coalesce(organization_id, kind, id, team, cost_center) is not null
-    and coalesce(organization_id, '') not like '#%'
+    cost_center,
+    -- A row that is not understood, or an id that stands twice, would put money on the wrong team.
+    case
+        when organization_id is null then concat(row_named, ': organization_id is missing')
+        when kind is null then concat(row_named, ': kind is missing')
+        when kind not in ('user', 'service_account', 'project', 'api_key')
+            then concat(
+                row_named, ': kind "', kind, '" is none of user, service_account, project, api_key'
+            )
+        when id is null then concat(row_named, ', team "', coalesce(team, ''), '": id is missing')
+        when team is null then concat(row_named, ': team is missing')
+        when lower(team) = 'unassigned'
+            then concat(row_named, ': team "', team, '" is the name of the rest without a team')
+        when times > 1
+            then concat(row_named, ', team "', team, '": this ', kind, ' stands more than once')
+    end as fault
+from counted
