@@ -32,7 +32,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
-from dlt.destinations.exceptions import DatabaseUndefinedRelation
+from dlt.destinations.exceptions import DatabaseException
 from rich.markup import escape
 
 from command import models, warehouse
@@ -43,7 +43,7 @@ from openai_costs_source.demo_traps import TRAPS
 from openai_costs_source.doctor import Finding, examine
 from openai_costs_source.privacy import chosen
 from openai_costs_source.upkeep import cover_stored, forget, is_known, take_ids
-from reporting.export import FORMATS, Differs, export, months, print_exported
+from reporting.export import FORMATS, Differs, export, is_lacking, months, print_exported
 from reporting.findings import print_findings
 from reporting.status import print_status
 from reporting.summary import print_summary
@@ -175,6 +175,8 @@ def export_files(
         try:
             loaded = months(client)
             wanted = [each for each in loaded if month in (None, each.start)]
+            if not loaded:
+                raise Stop(f"{source} holds no charges yet: load them, with python pipeline.py.")
             if not wanted:
                 known = sorted({f"{each.start:%Y-%m}" for each in loaded})
                 raise Stop(f"{month:%Y-%m} is not loaded. Loaded are: {', '.join(known)}.", 2)
@@ -184,7 +186,9 @@ def export_files(
             ):
                 shown.tell(f"Exporting: {each.file.name} is done")
                 done.append(each)
-        except DatabaseUndefinedRelation:
+        except DatabaseException as error:
+            if not is_lacking(error):
+                raise
             raise Stop(
                 f"{source} lacks models, or has old ones: run python pipeline.py models."
             ) from None
@@ -260,10 +264,12 @@ def _parsed(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--until", type=_day, metavar="D", help="UTC day to stop before")
     parser.add_argument("--json", action="store_true", help="with check: for programs")
     parser.add_argument("--user", metavar="ID", help="with forget: the person's id at OpenAI")
-    parser.add_argument("--to", type=Path, metavar="DIR", help="with export: the files' folder")
+    parser.add_argument("--to", type=_folder, metavar="DIR", help="with export: the files' folder")
     parser.add_argument("--format", choices=FORMATS, help="with export; parquet unless given")
     parser.add_argument("--month", type=_month, metavar="M", help="with export: one, as 2026-10")
-    parser.add_argument("--lake", metavar="DIR", help="with export: the models as Parquet files")
+    parser.add_argument(
+        "--lake", type=_named, metavar="DIR", help="with export: the models as Parquet files"
+    )
     asked = parser.parse_args(arguments)
     since, until = asked.since, asked.until
     if asked.command not in (None, "load") and (since or until):
@@ -283,6 +289,16 @@ def _parsed(arguments: list[str] | None) -> argparse.Namespace:
     if since and until and since >= until:
         parser.error(f"--until {until} must be later than --since {since}: it is excluded")
     return asked
+
+
+def _named(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("names no folder")
+    return text
+
+
+def _folder(text: str) -> Path:
+    return Path(_named(text))
 
 
 def _month(text: str) -> date:

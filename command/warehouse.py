@@ -13,6 +13,7 @@ from typing import Any
 import dlt
 import duckdb
 import fsspec
+from dlt.destinations.exceptions import DatabaseException
 
 from command.settings import setting
 from command.terminal import INTERRUPTED, Stop, first_line
@@ -131,12 +132,19 @@ def lake(folder: str) -> Iterator[Any]:
             if "://" in folder:
                 connection.register_filesystem(fsspec.filesystem(folder.partition("://")[0]))
             for table in LAKE_TABLES:
-                files = f"{folder.rstrip('/')}/{table}/**/*.parquet"
+                # In the folder's own name, nothing is a pattern.
+                plain = re.sub(r"([*?\[])", r"[\1]", folder.rstrip("/"))
+                files = f"{plain}/{table}/**/*.parquet"
                 connection.read_parquet(files).create_view(table)
         except (duckdb.Error, ImportError, ValueError, OSError) as error:
             raise Stop(f"{folder} cannot be read as a lake: {first_line(error)}", 2) from None
         with pipeline(connection) as opened, opened.sql_client() as opened_client:
-            yield opened_client
+            try:
+                yield opened_client
+            except (duckdb.Error, DatabaseException) as error:
+                if _is_full(error):
+                    raise foreseen(error, Path(folder)) or error from None
+                raise Stop(f"{folder} cannot be read as a lake: {first_line(error)}") from None
 
 
 def examined(warehouse: Path) -> Finding:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import filecmp
 import functools
+import re
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -25,6 +26,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
+from dlt.destinations.exceptions import DatabaseException, DatabaseUndefinedRelation
 from rich.console import Console
 from rich.markup import escape
 
@@ -36,11 +38,19 @@ ROWS_AT_A_TIME = 20_000
 _MODEL = Path(__file__).resolve().parent.parent / "dbt_project/models/marts/focus_costs.yml"
 _CSV_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
+# The months of the ledger, also those in which nothing was billed; and any that have charges.
 _MONTHS = """
-select organization_id, organization_name, period_start, actual
-from openai_marts.reconciliation
-where check_name = 'every day is in the ledger'
-order by organization_id, period_start
+select organization_id, max(organization_name), start, max(days)
+from (
+    select organization_id, organization_name, period_start as start, actual as days
+    from openai_marts.reconciliation
+    where check_name = 'every day is in the ledger'
+    union all
+    select distinct BillingAccountId, BillingAccountName, cast(BillingPeriodStart as date), 0
+    from openai_marts.focus_costs
+) as told
+group by organization_id, start
+order by organization_id, start
 """
 _BILLED = """
 select BillingCurrency, count(*), sum(BilledCost)
@@ -124,6 +134,13 @@ def months(client: Any) -> list[Month]:
     ]
 
 
+def is_lacking(error: DatabaseException) -> bool:
+    """Whether a query failed because the models are not there, or lack a column."""
+    # Of a column, dlt says no more than that the statement is wrong.
+    is_without_a_column = re.search("binder error|column .*does not exist", str(error).lower())
+    return isinstance(error, DatabaseUndefinedRelation) or bool(is_without_a_column)
+
+
 def export(
     client: Any, wanted: Sequence[Month], folder: Path, file_format: str, now: datetime
 ) -> Iterator[Exported]:
@@ -133,16 +150,18 @@ def export(
     not hold what the warehouse says, and OSError or duckdb.Error where it cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    done: list[Exported] = []
-    for n, month in enumerate(wanted):
-        done.append(_exported(client, month, folder, file_format))
-        yield done[-1]
-        following = wanted[n + 1].organization_id if n + 1 < len(wanted) else None
-        if following != month.organization_id:
-            name = f"{_name(month)}-metadata.json"
-            with _beside(folder / name) as part:
-                write_metadata(part, folder / name, columns(), done, now)
-            done = []
+    for _, organization in groupby(wanted, lambda each: each.organization_id):
+        done: list[Exported] = []
+        try:
+            for month in organization:
+                done.append(_exported(client, month, folder, file_format))
+                yield done[-1]
+        finally:
+            # Also of the months that were done when a later one failed.
+            if done:
+                file = folder / f"{_name(done[0].month)}-metadata.json"
+                with _beside(file) as part:
+                    write_metadata(part, file, columns(), done, now)
 
 
 def print_exported(console: Console, exported: Sequence[Exported]) -> None:
@@ -182,6 +201,9 @@ def _exported(client: Any, month: Month, folder: Path, file_format: str) -> Expo
         is_new = not (file.is_file() and filecmp.cmp(part, file, shallow=False))
         if is_new:
             part.replace(file)
+        # A month is one file: read with the others, a second one would count its charges twice.
+        for other in set(FORMATS) - {file_format}:
+            file.with_suffix(f".{other}").unlink(missing_ok=True)
     billed = {currency: amount for currency, _, amount in counted}
     return Exported(month, file, sum(rows for _, rows, _ in counted), billed, is_new)
 

@@ -29,6 +29,7 @@ _JSON_COLUMNS = (
     "SkuPriceDetails",
     "Tags",
 )
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
 _OURS = uuid5(NAMESPACE_URL, GENERATOR)
 
 
@@ -43,9 +44,10 @@ def write_metadata(
     try:
         before = json.loads(file.read_text(encoding="utf-8"))
         told = _told(before, file.parent, columns, exported, now)
-    except (OSError, ValueError, TypeError, KeyError, IndexError):
+    except (OSError, ValueError, TypeError, KeyError, IndexError, RecursionError):
         # There is none yet, or not one of ours.
-        before = {"Schema": [], "Recency": [{"TimeSectors": []}], "data_location": []}
+        recency = {"RecencyLastUpdated": _moment(now), "TimeSectors": []}
+        before = {"Schema": [], "Recency": [recency], "data_location": []}
         told = _told(before, file.parent, columns, exported, now)
     if told != before:
         told["Recency"][0]["RecencyLastUpdated"] = _moment(now)
@@ -75,7 +77,7 @@ def _told(
         "Recency": [
             {
                 "DatasetInstanceId": instance_id,
-                "RecencyLastUpdated": before["Recency"][0].get("RecencyLastUpdated"),
+                "RecencyLastUpdated": _checked(before["Recency"][0]["RecencyLastUpdated"]),
                 "DatasetInstanceLastUpdated": max(
                     each["TimeSectorLastUpdated"] for each in sectors
                 ),
@@ -94,7 +96,7 @@ def _schema(
     generator = version(GENERATOR)
     content = json.dumps([FOCUS_VERSION, generator, definition])
     schema_id = str(uuid5(UUID(instance_id), content))
-    created = {schema["SchemaId"]: schema["CreationDate"] for schema in before}
+    created = {schema["SchemaId"]: _checked(schema["CreationDate"]) for schema in before}
     return {
         "SchemaId": schema_id,
         "CreationDate": created.get(schema_id, _moment(now)),
@@ -124,7 +126,7 @@ def _sectors(
     exported: Sequence[Exported], before: Sequence[dict[str, Any]], now: datetime
 ) -> list[dict[str, Any]]:
     """A time sector for each month; it was updated when a file of it last changed."""
-    sectors = {sector["TimeSectorStart"]: sector for sector in before}
+    sectors = {_checked(sector["TimeSectorStart"]): sector for sector in before}
     for month, _, _, _, is_new in exported:
         start, updated = _moment(month.start), _moment(now)
         if start in sectors and not is_new:
@@ -135,6 +137,8 @@ def _sectors(
             "TimeSectorComplete": month.is_whole,
             "TimeSectorLastUpdated": updated,
         }
+    for sector in sectors.values():
+        _checked(sector["TimeSectorLastUpdated"])
     return [sectors[start] for start in sorted(sectors)]
 
 
@@ -151,4 +155,10 @@ def _places(
 
 def _moment(when: date) -> str:
     """FOCUS's Date/Time of a UTC moment, or of the midnight that a UTC day begins with."""
-    return f"{when:%Y-%m-%dT%H:%M:%SZ}"
+    return f"{when:{_TIME}}"
+
+
+def _checked(moment: str) -> str:
+    """A moment that a file told; raises ValueError or TypeError where it is none."""
+    datetime.strptime(moment, _TIME)
+    return moment
