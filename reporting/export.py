@@ -166,8 +166,8 @@ def export(
 
 def print_exported(console: Console, exported: Sequence[Exported]) -> None:
     """Print what each file holds, and what all hold together, exactly."""
-    for name, organization in groupby(exported, lambda each: each.month.organization_name):
-        console.print(f"\n[bold]{escape(name)}[/bold]")
+    for (organization_id, name), organization in groupby(exported, lambda each: each.month[:2]):
+        console.print(f"\n[bold]{escape(name)}[/bold] ({escape(organization_id)})", soft_wrap=True)
         total: dict[str, Decimal] = {}
         rows = 0
         for month, file, count, billed, is_new in organization:
