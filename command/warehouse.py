@@ -104,13 +104,13 @@ def pipeline(warehouse: Path | duckdb.DuckDBPyConnection) -> Iterator[dlt.Pipeli
 @contextlib.contextmanager
 def client(file: Path, is_lean: bool = False) -> Iterator[Any]:
     """A SQL client of dlt's; a lean one lets DuckDB keep only some of what was read in memory."""
-    with pipeline(file) as opened, opened.sql_client() as opened_client:
-        try:
+    try:
+        with pipeline(file) as opened, opened.sql_client() as opened_client:
             if is_lean:
                 opened_client.execute_sql("set memory_limit = '512MB'")
             yield opened_client
-        except Exception as error:
-            raise foreseen(error, file) or error from None
+    except Exception as error:
+        raise foreseen(error, file) or error from None
 
 
 @contextlib.contextmanager
