@@ -30,13 +30,12 @@ from dlt.destinations.exceptions import DatabaseException, DatabaseUndefinedRela
 from rich.console import Console
 from rich.markup import escape
 
-from reporting.focus_metadata import write_metadata
+from reporting.focus_metadata import DATE_TIME, write_metadata
 from reporting.summary import exact
 
 FORMATS = ("parquet", "csv")
 ROWS_AT_A_TIME = 20_000
 _MODEL = Path(__file__).resolve().parent.parent / "dbt_project/models/marts/focus_costs.yml"
-_CSV_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 # The months of the ledger, also those in which nothing was billed; and any that have charges.
 _MONTHS = """
@@ -274,7 +273,7 @@ def _write(file: Path, charges: Iterator[pa.Table], file_format: str) -> None:
     batches = chain.from_iterable(table.cast(schema).to_batches() for table in charges)
     with duckdb.connect(config={"threads": 1}) as writer:
         read = writer.from_arrow(pa.RecordBatchReader.from_batches(schema, batches))
-        read.write_csv(str(file), header=True, timestamp_format=_CSV_TIME)
+        read.write_csv(str(file), header=True, timestamp_format=DATE_TIME)
 
 
 def _read_back(file: Path, file_format: str) -> list[tuple[Any, ...]]:

@@ -29,7 +29,8 @@ _JSON_COLUMNS = (
     "SkuPriceDetails",
     "Tags",
 )
-_TIME = "%Y-%m-%dT%H:%M:%SZ"
+DATE_TIME = "%Y-%m-%dT%H:%M:%SZ"
+"""FOCUS's Date/Time, of a moment in UTC."""
 _OURS = uuid5(NAMESPACE_URL, GENERATOR)
 
 
@@ -155,10 +156,10 @@ def _places(
 
 def _moment(when: date) -> str:
     """FOCUS's Date/Time of a UTC moment, or of the midnight that a UTC day begins with."""
-    return f"{when:{_TIME}}"
+    return f"{when:{DATE_TIME}}"
 
 
 def _checked(moment: str) -> str:
     """A moment that a file told; raises ValueError or TypeError where it is none."""
-    datetime.strptime(moment, _TIME)
+    datetime.strptime(moment, DATE_TIME)
     return moment
