@@ -64,7 +64,10 @@ def _told(
     now: datetime,
 ) -> dict[str, Any]:
     instance_id = str(uuid5(_OURS, exported[0].month.organization_id))
-    sectors = _sectors(exported, before["Recency"][0]["TimeSectors"], now)
+    places = _places(exported, before["data_location"], folder)
+    # A run that was killed may have replaced a file and not told so.
+    changed = {place["filepath"] for place in places if place not in before["data_location"]}
+    sectors = _sectors(exported, changed, before["Recency"][0]["TimeSectors"], now)
     return {
         "DataGenerator": {"DataGenerator": GENERATOR},
         "DatasetInstance": [
@@ -85,7 +88,7 @@ def _told(
                 "TimeSectors": sectors,
             }
         ],
-        "data_location": _places(exported, before["data_location"], folder),
+        "data_location": places,
     }
 
 
@@ -124,13 +127,16 @@ def _column(field: pa.Field) -> dict[str, Any]:
 
 
 def _sectors(
-    exported: Sequence[Exported], before: Sequence[dict[str, Any]], now: datetime
+    exported: Sequence[Exported],
+    changed: set[str],
+    before: Sequence[dict[str, Any]],
+    now: datetime,
 ) -> list[dict[str, Any]]:
-    """A time sector for each month; it was updated when a file of it last changed."""
+    """A time sector for each month; it was updated when its file last changed."""
     sectors = {_checked(sector["TimeSectorStart"]): sector for sector in before}
-    for month, _, _, _, is_new in exported:
+    for month, file, _, _, is_new in exported:
         start, updated = _moment(month.start), _moment(now)
-        if start in sectors and not is_new:
+        if start in sectors and not is_new and file.name not in changed:
             updated = sectors[start]["TimeSectorLastUpdated"]
         sectors[start] = {
             "TimeSectorStart": start,

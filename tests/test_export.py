@@ -1251,6 +1251,17 @@ def test_month_that_a_failed_run_replaced_was_updated_then_or_later(focus, books
     assert min(updated.values()) > LONG_AGO
 
 
+def test_month_that_a_killed_run_replaced_was_updated_then_or_later(focus, books):
+    metadata = (focus / METADATA).read_bytes()
+    books.execute(f"delete from {MART} where BillingPeriodStart = '2026-09-01' and BilledCost > 0")
+    export()
+    (focus / METADATA).write_bytes(metadata)
+    export()
+    updated = sectors(focus, "TimeSectorLastUpdated")
+    assert updated.pop("2026-09") > LONG_AGO
+    assert set(updated.values()) == {LONG_AGO}
+
+
 # ------------------------------------------------------------------------------------- the lake
 
 
