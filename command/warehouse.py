@@ -14,6 +14,7 @@ import dlt
 import duckdb
 import fsspec
 from dlt.destinations.exceptions import DatabaseException
+from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 
 from command.settings import setting
 from command.terminal import INTERRUPTED, Stop, first_line
@@ -91,7 +92,10 @@ def pipeline(warehouse: Path | duckdb.DuckDBPyConnection) -> Iterator[dlt.Pipeli
         working_folder = tempfile.TemporaryDirectory(prefix="openai_costs_")
     except OSError as error:
         raise foreseen(error, Path(str(warehouse))) or error from None
-    credentials = str(warehouse) if isinstance(warehouse, Path) else warehouse
+    opened = str(warehouse) if isinstance(warehouse, Path) else warehouse
+    credentials = DuckDbCredentials(opened)
+    # Rows have no order of their own, and DuckDB writes them on all cores where it need keep none.
+    credentials.local_config = {"preserve_insertion_order": False}
     with working_folder as folder:
         yield dlt.pipeline(
             "openai_costs",

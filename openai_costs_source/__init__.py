@@ -112,6 +112,8 @@ SETTINGS = (
 """What a person may set under `sources.openai_costs`."""
 
 REFETCH_DAYS = 35
+BYTES_PER_ROW = 400
+"""About what a row of costs, or of usage, takes in a reply."""
 UNKNOWN = "unknown"
 """The organization that nothing names, where there is only one key."""
 
@@ -191,7 +193,7 @@ def openai_costs(
         replacing.in_transactions()
         state = dlt.current.source_state()
         memories = state.setdefault("organizations", {})
-        besides = _Besides(first_kept)
+        besides = _Besides(first_kept, replacing.is_new("costs"))
         for organization, first_id in identified():
             former = organization.id_in_header or UNKNOWN
             if is_only_key and set(memories) == {UNKNOWN}:
@@ -203,6 +205,7 @@ def openai_costs(
             due = due_days(memory)
             if first_kept and since and since < first_kept:
                 log.warning("keep_months keeps no day before %s.", first_kept)
+            organization.endpoint.bytes_per_day = memory.rows_per_day * BYTES_PER_ROW
             stretch = _reaching_back(organization, due, dimensions)
             # Who names days wants them as they can be had now.
             is_named = since is not None or until is not None
@@ -275,7 +278,7 @@ def openai_costs(
             """Also loads the ledger `usage_days`."""
             replacing.in_transactions()
             memories = dlt.current.source_state().setdefault("usage", {})
-            scopes = replacing.before(first_kept)
+            scopes, is_new = replacing.before(first_kept), replacing.is_new(kind.table)
             ledger = [USAGE_DAYS.empty_table()]
             for organization, organization_id in identified():
                 remembered = memories.setdefault(organization_id, {})
@@ -284,9 +287,8 @@ def openai_costs(
                 first = due.since
                 if first == FIRST_DAY and first in organization.totals:
                     first = organization.first_used or today  # Nothing was used before.
-                endpoint = Endpoint(
-                    organization.client, today, kind.path, kind.read, DAYS_PER_PAGE, DAYS_PER_PAGE
-                )
+                endpoint = Endpoint(organization.client, today, kind.path, kind.read, DAYS_PER_PAGE)
+                endpoint.bytes_per_day = organization.endpoint.bytes_per_day
                 endpoint.final = (404,)  # What an API that does not know the kind answers.
                 endpoint.first_told = memory.first_told
                 told: list[date] = []
@@ -310,7 +312,7 @@ def openai_costs(
                 ids = {organization_id, organization.id_in_header or UNKNOWN}
                 scopes += replacing.days_of(ids, told)
             usage_scopes.extend(f"kind = '{kind.name}' AND ({scope})" for scope in scopes)
-            yield replacing_rows([kind.schema.empty_table()], scopes)
+            yield replacing_rows([kind.schema.empty_table()], scopes, is_new=is_new)
             yield replacing_rows(ledger, usage_scopes, "usage_days")
 
         return dlt.resource(days, name=kind.table, write_disposition=replacing.replacing([]))
@@ -433,7 +435,8 @@ def _usage_left_out(kind: Kind, error: OpenAICostsError) -> None:
 class _Besides:
     """The tables that are loaded with `costs`, and which rows they replace, as SQL."""
 
-    def __init__(self, first_kept: date | None) -> None:
+    def __init__(self, first_kept: date | None, is_new: bool) -> None:
+        self._is_new = is_new
         self.costs_by_user = [rows.COSTS_BY_USER.empty_table()]
         self.cost_days = [rows.COST_DAYS.empty_table()]
         self.cost_restatements = [rows.COST_RESTATEMENTS.empty_table()]
@@ -461,7 +464,7 @@ class _Besides:
 
     def replacing(self) -> Iterator[Any]:
         """The tables as dlt takes them, and what `costs` replaces."""
-        yield replacing_rows([rows.COSTS.empty_table()], self._days)
+        yield replacing_rows([rows.COSTS.empty_table()], self._days, is_new=self._is_new)
         yield replacing_rows(self.costs_by_user, self._days, "costs_by_user")
         yield replacing_rows(self.cost_days, self._days, "cost_days")
         yield replacing_rows(self.cost_restatements, self._restatements, "cost_restatements")

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from threading import Event
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
@@ -165,16 +166,18 @@ class Client:
         params: Params,
         decode: Callable[[bytes], B],
         final: Container[int] = (),
+        is_abandoned: Event | None = None,
     ) -> Iterator[B]:
         """Each page of buckets once, decoded; `decode` raises ValueError on what is no page.
 
-        A refusal with one of the `final` statuses is an answer here, and not waited for.
+        A refusal with one of the `final` statuses is an answer here, and not waited for; nothing is
+        waited for once `is_abandoned` is set.
         """
         token: str | None = None
         seen: set[str] = set()
         while True:
             asked = {**params, "page": token} if token else params
-            page = self._decoded(path, asked, decode, final=final)
+            page = self._decoded(path, asked, decode, final=final, is_abandoned=is_abandoned)
             yield page
             token = page.next_page
             if not page.has_more:
@@ -218,8 +221,9 @@ class Client:
         decode: Callable[[bytes], T],
         ids: Mapping[str, str] = MappingProxyType({}),
         final: Container[int] = (),
+        is_abandoned: Event | None = None,
     ) -> T:
-        reply = self._get(path, params, ids, final)
+        reply = self._get(path, params, ids, final, is_abandoned)
         try:
             # A server may quote the key back.
             return decode(reply.content.replace(self._key.encode(), b"[the key]"))
@@ -232,7 +236,12 @@ class Client:
             ) from None
 
     def _get(
-        self, path: str, params: Params, ids: Mapping[str, str], final: Container[int]
+        self,
+        path: str,
+        params: Params,
+        ids: Mapping[str, str],
+        final: Container[int],
+        is_abandoned: Event | None,
     ) -> requests.Response:
         """One reply, with patience; raises OpenAICostsError when that is used up."""
         if path not in PATHS:
@@ -247,10 +256,12 @@ class Client:
 
         def is_final(state: RetryCallState) -> bool:
             error = state.outcome.exception() if state.outcome else None
-            return getattr(error, "status", None) in final
+            is_unwanted = is_abandoned is not None and is_abandoned.is_set()
+            return is_unwanted or getattr(error, "status", None) in final
 
         def tell(state: RetryCallState) -> None:
-            self._seconds_left = seconds_left - waiting(state)
+            # Requests side by side wait for the same seconds.
+            self._seconds_left = min(self._seconds_left, seconds_left - waiting(state))
             error = state.outcome.exception() if state.outcome else None
             said = getattr(error, "said", error)
             log.warning("%s Waiting %.0f s before asking again.", said, state.upcoming_sleep)
@@ -262,7 +273,7 @@ class Client:
             wait=_wait,
             stop=lambda state: is_final(state) or waiting(state) > seconds_left,
             before_sleep=tell,
-            sleep=time.sleep,
+            sleep=is_abandoned.wait if is_abandoned else time.sleep,
             reraise=True,
         )
         return patiently(self._get_once, path, url, params)

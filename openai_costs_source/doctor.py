@@ -128,7 +128,7 @@ def _names(client: Client) -> Iterator[Finding]:
 def _usage(client: Client, today: date) -> Finding:
     refusals: dict[str, OpenAICostsError] = {}
     for kind in KINDS:
-        endpoint = Endpoint(client, today, kind.path, kind.read, 1, 1, final=(404,))
+        endpoint = Endpoint(client, today, kind.path, kind.read, 1, final=(404,))
         try:
             refusal = endpoint.refusal(Stretch(today - ONE_DAY, today))
         except OpenAICostsError as error:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -24,14 +26,21 @@ from openai_costs_source.windows import (
 
 log = logging.getLogger(__name__)
 
+PAGE_BYTES = 16_000_000
+"""What one request is to bring: memory must not grow with the days or with the organization."""
+FIRST_DAYS = 7
+"""Asked for while nothing is known of how large a day is: what the API gives by default."""
+SIDE_BY_SIDE = 2
+"""Requests under way at once, for one key."""
+
 
 @dataclass
 class Endpoint:
     """`decode` takes a page's bytes and raises ValueError on what is no page; a page holds at most
-    `days_per_page`, or `days_per_page_ungrouped`; `final` statuses are not waited for.
+    `days_per_page`; `final` statuses are not waited for.
 
     `first_told` is, by dimension, the first day that tells it, and `earliest_day` the first that is
-    told at all, as refusals taught.
+    told at all, as refusals taught. `bytes_per_day` is how large a day was, or is thought to be.
     """
 
     client: Client
@@ -39,10 +48,10 @@ class Endpoint:
     path: str
     decode: Callable[[bytes], Page]
     days_per_page: int
-    days_per_page_ungrouped: int
     final: tuple[int, ...] = ()
     first_told: Mapping[str, date] = field(default_factory=dict)
     earliest_day: date | None = None
+    bytes_per_day: float | None = None
 
     def pages(self, stretch: Stretch) -> Iterator[tuple[Stretch, Page]]:
         """The stretch's pages, each with what was asked in the end: where the API refuses days or a
@@ -81,23 +90,61 @@ class Endpoint:
     def refusal(self, stretch: Stretch) -> OpenAICostsError | None:
         """Why the API does not tell the stretch as it would be asked; None where it does."""
         try:
-            next(self._pages(stretch, limit=1))
+            next(self.client.pages(self.path, _query(stretch, 1), self.decode, self.final))
         except OpenAICostsError as error:
             if error.status != 400:
                 raise
             return error
         return None
 
-    def _pages(self, stretch: Stretch, limit: int | None = None) -> Iterator[Page]:
-        most = self.days_per_page if stretch.group_by else self.days_per_page_ungrouped
-        query: Params = {
-            "start_time": stretch.start_time,
-            "end_time": stretch.end_time,
-            "bucket_width": "1d",
-            "limit": limit or min(stretch.days, most),
-            "group_by": stretch.group_by,
-        }
-        return self.client.pages(self.path, query, self.decode, self.final)
+    def _pages(self, stretch: Stretch) -> Iterator[Page]:
+        """The stretch in windows, the next ones fetched and decoded while one is worked on.
+
+        A window is a query of its own: a page's token holds for its very query alone, so pages that
+        follow tokens can neither be asked for side by side nor be chosen by their size.
+        """
+        is_abandoned = threading.Event()
+        under_way: deque[Future[list[Page]]] = deque()
+        first = stretch.since
+        try:
+            while first < stretch.until or under_way:
+                # What the first window brings tells how large the others may be.
+                at_once = SIDE_BY_SIDE if self.bytes_per_day else 1
+                while first < stretch.until and len(under_way) < at_once:
+                    until = min(first + ONE_DAY * self._days_at_once(stretch), stretch.until)
+                    window = replace(stretch, since=first, until=until)
+                    under_way.append(self._in_background(window, is_abandoned))
+                    first = until
+                yield from under_way.popleft().result()
+        finally:
+            is_abandoned.set()
+
+    def _days_at_once(self, stretch: Stretch) -> int:
+        if not stretch.group_by:
+            return self.days_per_page  # One result a day.
+        days = int(PAGE_BYTES / self.bytes_per_day) if self.bytes_per_day else FIRST_DAYS
+        return min(max(days, 1), self.days_per_page)
+
+    def _in_background(self, window: Stretch, is_abandoned: threading.Event) -> Future[list[Page]]:
+        """The window's pages; not asked for again once they are not wanted any more."""
+        pages: Future[list[Page]] = Future()
+
+        def read(body: bytes) -> Page:
+            page = self.decode(body)
+            if page.buckets and window.group_by:
+                self.bytes_per_day = len(body) / len(page.buckets)
+            return page
+
+        def fetch() -> None:
+            query = _query(window, window.days)
+            try:
+                told = self.client.pages(self.path, query, read, self.final, is_abandoned)
+                pages.set_result(list(told))
+            except BaseException as error:
+                pages.set_exception(error)
+
+        threading.Thread(target=fetch, daemon=True).start()
+        return pages
 
     def _instead(self, rest: Stretch, refusal: OpenAICostsError, is_less: bool) -> list[Stretch]:
         """What to ask instead of a refused stretch; raises the refusal where nothing helps."""
@@ -145,3 +192,13 @@ class Endpoint:
             return stretches(untold_days(asked, told), asked.group_by)
         except ValueError as error:
             raise OpenAICostsError(f"OpenAI's {self.path} gave a wrong reply: {error}.") from None
+
+
+def _query(stretch: Stretch, limit: int) -> Params:
+    return {
+        "start_time": stretch.start_time,
+        "end_time": stretch.end_time,
+        "bucket_width": "1d",
+        "limit": limit,
+        "group_by": stretch.group_by,
+    }

@@ -55,6 +55,12 @@ class Memory:
     closed_days: dict[date, Figure] = field(default_factory=dict)
     loaded_at: datetime | None = None
 
+    @property
+    def rows_per_day(self) -> int:
+        """The most that one of the newest closed days held; 0 where there are none."""
+        newest = [self.closed_days[day].row_count for day in sorted(self.closed_days)[-7:]]
+        return max(newest, default=0)
+
     def learn(self, first_told: Mapping[str, date], earliest_day: date | None, today: date) -> None:
         """What this load was refused; None where it did not reach as far back as that."""
         if first_told != self.first_told:

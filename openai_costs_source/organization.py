@@ -15,9 +15,8 @@ from openai_costs_source.rows import ONE_ROUNDING, amount_per_day, distinct_valu
 from openai_costs_source.windows import Stretch, stretches
 
 COSTS = "/organization/costs"
-# 60 days of a large organization are some 50 MB of JSON; the API allows 180 a page.
-DAYS_PER_PAGE = 60
-DAYS_PER_PAGE_UNGROUPED = 180
+DAYS_PER_PAGE = 180
+"""The most that the API gives."""
 # The most that two sums of the same money differ by: one rounding for each row, or the noise of
 # doubles, where the API's total was added up in them. A missing row that is worth less than that
 # noise passes here, and the dbt test against the API's total warns of it.
@@ -41,9 +40,7 @@ class Organization:
         self.totals: dict[date, Decimal] = {}
         self.first_used: date | None = None
         self.odd_days: set[date] = set()
-        self.endpoint = Endpoint(
-            client, today, COSTS, _read_costs, DAYS_PER_PAGE, DAYS_PER_PAGE_UNGROUPED
-        )
+        self.endpoint = Endpoint(client, today, COSTS, _read_costs, DAYS_PER_PAGE)
 
     @property
     def id_in_header(self) -> str | None:

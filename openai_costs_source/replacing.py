@@ -8,6 +8,7 @@ from typing import Any
 
 import dlt
 import pyarrow as pa
+from dlt.destinations.job_client_impl import SqlJobClientBase
 
 from openai_costs_source.windows import ONE_DAY, stretches
 
@@ -25,15 +26,30 @@ def in_transactions() -> None:
         destination.caps_params["supports_transactions"] = True
 
 
+def is_new(table: str) -> bool:
+    """Whether the destination lacks this table, so that nothing in it needs to be replaced."""
+    with dlt.current.pipeline().destination_client() as client:
+        if not isinstance(client, SqlJobClientBase):
+            return False
+        ((_, columns),) = client.get_storage_tables([table])
+    return not columns
+
+
 def replacing(scopes: Iterable[str]) -> Any:
     """The merge that deletes the rows of these days, as SQL, and inserts what was loaded."""
     scope = " OR ".join(scopes) or "1 = 0"
     return {"disposition": "merge", "strategy": "delete-insert", "destination_scope": scope}
 
 
-def replacing_rows(tables: list[pa.Table], scopes: Iterable[str], name: str | None = None) -> Any:
-    """These tables as one, for dlt, and what they replace; the last scopes of a run count."""
-    hints = dlt.mark.make_hints(table_name=name, write_disposition=replacing(scopes))
+def replacing_rows(
+    tables: list[pa.Table], scopes: Iterable[str], name: str | None = None, is_new: bool = False
+) -> Any:
+    """These tables as one, for dlt, and what they replace; the last scopes of a run count.
+
+    Into a table that is new, rows go at once: a merge writes each of them twice.
+    """
+    disposition = "append" if is_new else replacing(scopes)
+    hints = dlt.mark.make_hints(table_name=name, write_disposition=disposition)
     whole = pa.concat_tables(tables)
     return dlt.mark.with_hints(whole, hints, create_table_variant=name is not None)
 

@@ -71,7 +71,6 @@ def clock(monkeypatch):
 def short_pages(monkeypatch):
     """A page holds three days, so that a handful of days takes several."""
     monkeypatch.setattr("openai_costs_source.organization.DAYS_PER_PAGE", 3)
-    monkeypatch.setattr("openai_costs_source.organization.DAYS_PER_PAGE_UNGROUPED", 3)
 
 
 class OneWeek(Organization):
