@@ -64,6 +64,16 @@ def held(warehouse: Path, is_needed: bool = False) -> Iterator[None]:
                 left.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def opened(file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The warehouse, for a moment; what keeps it closed is a sentence."""
+    try:
+        with duckdb.connect(str(file)) as connection:
+            yield connection
+    except duckdb.Error as error:
+        raise foreseen(error, file) or error from None
+
+
 def refuse_empty(warehouse: Path) -> None:
     if not warehouse.exists():
         raise Stop(f"{warehouse} does not exist: load costs first, with python pipeline.py.")

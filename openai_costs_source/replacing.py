@@ -48,7 +48,7 @@ def replacing_rows(
 
     Into a table that is new, rows go at once: a merge writes each of them twice.
     """
-    disposition = "append" if is_new else replacing(scopes)
+    disposition: Any = "append" if is_new else replacing(scopes)
     hints = dlt.mark.make_hints(table_name=name, write_disposition=disposition)
     whole = pa.concat_tables(tables)
     return dlt.mark.with_hints(whole, hints, create_table_variant=name is not None)

@@ -9,15 +9,23 @@
 
 {#
     A price as a decimal: of at most nine decimals where that gives the very cost, as what is told of a
-    list does, else the nearest that a double holds.
+    list does, else the nearest that a double holds. `price` is a double, for `units` of what `quantity`,
+    a decimal(24, 9), counts. Engines take long to lessen a wide decimal's digits: so units multiply the cost.
 #}
-{% macro exact_price(cost, quantity) -%}
-{%- set price = ratio(cost, quantity) -%}
+{% macro exact_price(price, cost, quantity, units) -%}
 case
     when
-        cast(case when {{ price }} < 1000 then {{ price }} end as decimal(13, 9))
-        * cast({{ quantity }} as decimal(24, 9)) = {{ cost }}
+        cast(case when {{ price }} < 1000 then {{ price }} end as decimal(13, 9)) * {{ quantity }}
+        = cast(case when {{ cost }} < 1000000000 then {{ cost }} end as decimal(27, 18)) * {{ units }}
         then cast(cast({{ price }} as decimal(13, 9)) as {{ money() }})
     else cast({{ price }} as {{ money() }})
 end
+{%- endmacro %}
+
+{# True where a cost is further from price times quantity than a division is exact. #}
+{% macro is_not_the_product(cost, price, quantity) -%}
+    abs(
+        cast({{ price }} as double precision) * cast({{ quantity }} as double precision)
+        - cast({{ cost }} as double precision)
+    ) > 0.000000001 * greatest(1, abs(cast({{ cost }} as double precision)))
 {%- endmacro %}

@@ -3,9 +3,9 @@
 {% set escaped_quote = dbt.concat([backslash, sentence('"')]) %}
 
 with objects as (
-    select SkuPriceDetails as json from {{ ref('focus_costs') }}
+    select sku_price_details as json from {{ ref('int_focus_skus') }}
     union
-    select Tags as json from {{ ref('focus_costs') }}
+    select assigned_tags as json from {{ ref('int_charge_teams') }}
 ),
 
 unquoted as (

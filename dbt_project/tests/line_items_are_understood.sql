@@ -1,17 +1,17 @@
 -- Line items in a new form keep their money and their text, as service 'Other'. Where they come to
 -- more than the share allowed, the parser needs a new rule: the rows name them. Credits count as
 -- much as charges.
-{{ config(severity='warn') }}
+{{ config(severity='warn', tags=['daily']) }}
 
 with spend as (
     select
-        charges.currency,
-        charges.line_item,
+        sales.currency,
+        sales.line_item,
         skus.is_parsed,
-        sum(abs(charges.unblended_cost)) as turnover
-    from {{ ref('int_charges') }} as charges
-    inner join {{ ref('int_skus') }} as skus on charges.line_item = skus.line_item
-    group by charges.currency, charges.line_item, skus.is_parsed
+        sum(sales.turnover) as turnover
+    from {{ ref('int_daily_sales') }} as sales
+    inner join {{ ref('int_skus') }} as skus on sales.line_item = skus.line_item
+    group by sales.currency, sales.line_item, skus.is_parsed
 ),
 
 shares as (

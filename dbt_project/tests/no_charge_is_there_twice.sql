@@ -1,4 +1,4 @@
-{{ config(severity='warn') }}
+{{ config(severity='warn', tags=['daily']) }}
 {% set told_by = [
     'BillingAccountId', 'ChargePeriodStart', 'SubAccountId', 'x_PrincipalId', 'x_Attribution', 'x_CredentialId',
     'x_LineItem', 'x_ApiSource', 'x_QuantityUnit', 'BillingCurrency',
@@ -12,5 +12,6 @@ select
         "'OpenAI told '", "coalesce(x_LineItem, 'a charge')", "' more than once for the same day'"
     ]) }} as reason
 from {{ ref('focus_costs') }}
+where {{ is_not_before_days_to_build('ChargePeriodStart') }}
 group by {{ told_by | join(', ') }}
 having count(*) > 1

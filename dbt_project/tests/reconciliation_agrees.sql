@@ -1,6 +1,6 @@
 -- Two answers of OpenAI, or its answer and its invoice, tell the same, and no day lacks. Where they do
 -- not, OpenAI may have to be asked.
-{{ config(severity=var('reconciliation_severity')) }}
+{{ config(severity=var('reconciliation_severity'), tags=['daily']) }}
 
 select
     organization_id,

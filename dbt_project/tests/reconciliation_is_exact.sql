@@ -1,3 +1,4 @@
+{{ config(tags=['daily']) }}
 -- What OpenAI told arrives in every mart, and is all of it.
 select
     organization_id,

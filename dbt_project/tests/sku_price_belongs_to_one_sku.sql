@@ -1,4 +1,4 @@
-select SkuPriceId
-from {{ ref('focus_costs') }}
-group by SkuPriceId
-having count(distinct SkuId) > 1
+select sku_price_id
+from {{ ref('int_focus_skus') }}
+group by sku_price_id
+having count(distinct sku_id) > 1

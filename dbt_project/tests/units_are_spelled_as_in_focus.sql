@@ -1,8 +1,8 @@
 -- A unit is capitalized; a whole number may stand before it.
 with units as (
-    select ConsumedUnit as unit from {{ ref('focus_costs') }}
+    select consumed_unit as unit from {{ ref('int_focus_skus') }}
     union
-    select PricingUnit as unit from {{ ref('focus_costs') }}
+    select pricing_unit as unit from {{ ref('int_focus_skus') }}
 ),
 
 named as (

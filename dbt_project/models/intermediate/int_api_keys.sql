@@ -1,9 +1,11 @@
+{{ config(materialized='table') }}
+
 with mentions as (
     select
         organization_id,
         api_key_id,
         max(project_id) as project_id
-    from {{ ref('stg_costs') }}
+    from {{ ref('int_daily_spend') }}
     where api_key_id is not null
     group by organization_id, api_key_id
 ),

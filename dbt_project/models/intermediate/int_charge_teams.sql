@@ -1,3 +1,5 @@
+{{ config(materialized='table') }}
+
 -- The nearest assignment counts: that of the key, else of the person or service account, else of the project.
 with charged as (
     select distinct
@@ -5,7 +7,7 @@ with charged as (
         coalesce(project_id, '') as project_id,
         coalesce(user_id, '') as user_id,
         coalesce(api_key_id, '') as api_key_id
-    from {{ ref('int_charges') }}
+    from {{ ref('int_attributed_spend') }}
 ),
 
 usable as (

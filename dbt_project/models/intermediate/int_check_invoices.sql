@@ -7,7 +7,7 @@ with billed as (
         cast({{ dbt.date_trunc('month', 'date') }} as date) as month,
         currency,
         sum(unblended_cost) as unblended_cost
-    from {{ ref('int_charges') }}
+    from {{ ref('int_daily_spend') }}
     group by organization_id, cast({{ dbt.date_trunc('month', 'date') }} as date), currency
 )
 

@@ -17,9 +17,9 @@ with both_sides as (
         model_family,
         meter,
         cast(0 as {{ quantity() }}) as used,
-        {{ tokens('quantity', 'quantity_unit') }} as billed,
-        case when {{ tokens('quantity', 'quantity_unit') }} is null then 1 else 0 end as is_untold
-    from {{ ref('int_charges') }}
+        tokens as billed,
+        case when tokens is null or charges_without_quantity > 0 then 1 else 0 end as is_untold
+    from {{ ref('int_sales') }}
     where meter in {{ token_meters() }} or (meter is null and quantity_unit in ('tokens', '1000_tokens'))
 ),
 

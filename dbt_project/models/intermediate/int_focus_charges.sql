@@ -1,15 +1,25 @@
-{{ config(materialized='view') }}
+{{ config(materialized='incremental', incremental_strategy='replace_days') }}
 
 -- A negative amount is a credit: it has no SKU, no quantity and no price. What tells no quantity is priced by
 -- the dollar. Quantities, factors, prices and their products fit into Spark's 38 digits.
-
-{% set as_charged = [
-    'organization_id', 'date', 'project_id', 'user_id', 'api_key_id', 'api_source', 'line_item', 'service', 'model',
-    'model_family', 'meter', 'tier', 'modality', 'context', 'currency', 'quantity', 'quantity_unit', 'grouped_by',
-    'attribution', 'unattributed_because', 'unblended_cost',
+{% set as_told = [
+    'organization_id', 'date', 'project_id', 'user_id', 'api_key_id', 'api_source', 'line_item', 'currency', 'quantity',
+    'quantity_unit', 'grouped_by',
 ] %}
+{% set of_sku = ['model', 'model_family', 'meter', 'tier', 'modality', 'context'] %}
 
-with charges as (
+with costs as (
+    select
+        {{ as_told | join(', ') }},
+        -- A row without an amount tells usage, not money.
+        coalesce(amount, 0) as unblended_cost,
+        -- Of a price, a ratio, alone. Engines take long to make a double of a wide decimal: once is enough.
+        cast(coalesce(amount, 0) as double precision) as cost_as_double
+    from {{ ref('stg_costs') }}
+    where {{ is_to_build('organization_id', 'date') }}
+),
+
+charges as (
     select
         *,
         -- What no price list holds, a billion for one of anything, is no quantity that can be used.
@@ -18,42 +28,53 @@ with charges as (
                 when
                     quantity > 0
                     and quantity < 1000000000000000
-                    and {{ ratio('unblended_cost', 'quantity') }} < 1000000000
+                    and {{ ratio('cost_as_double', 'quantity') }} < 1000000000
                     then quantity
             end as decimal(24, 9)
         ) as countable
-    from {{ ref('int_charges') }}
+    from costs
 ),
 
 counted as (
     select
         charges.*,
-        skus.sku_id,
-        skus.sku_price_id,
-        skus.sku_meter,
-        skus.sku_price_details,
-        skus.consumed_unit,
-        skus.pricing_unit,
+        {% for column in of_sku %}
+            skus.{{ column }},
+        {% endfor %}
+        focus_skus.sku_id,
+        focus_skus.sku_price_id,
+        focus_skus.sku_meter,
+        focus_skus.sku_price_details,
+        focus_skus.consumed_unit,
+        focus_skus.pricing_unit,
+        coalesce(skus.service, 'Other') as service,
         prices.price as list_price,
+        prices.price_of_one as list_price_of_one,
         prices.source as list_price_source,
-        cast(charges.countable * skus.consumed_in_one as {{ money() }}) as consumed_quantity,
-        cast(charges.countable * skus.priced_in_one as {{ money() }}) as pricing_quantity,
-        case when skus.sku_id is not null then charges.unblended_cost end as usage_cost
+        {{ ratio('1', 'focus_skus.priced_in_one') }} as units_in_price,
+        charges.cost_as_double / ({{ ratio('charges.countable', ratio('1', 'focus_skus.priced_in_one')) }})
+            as paid_price,
+        cast(charges.countable * focus_skus.consumed_in_one as {{ money() }}) as consumed_quantity,
+        cast(charges.countable * focus_skus.priced_in_one as {{ money() }}) as pricing_quantity,
+        case when focus_skus.sku_id is not null then charges.unblended_cost end as usage_cost
     from charges
+    left join {{ ref('int_skus') }} as skus on charges.line_item = skus.line_item
     -- Conditions on one side belong into the key: beside it, DuckDB would compare each row with each.
-    left join {{ ref('int_focus_skus') }} as skus
-        on case when charges.unblended_cost >= 0 then coalesce(charges.line_item, '') end = skus.line_item
-        and coalesce(charges.quantity_unit, '') = skus.quantity_unit
+    left join {{ ref('int_focus_skus') }} as focus_skus
+        on case when charges.unblended_cost >= 0 then coalesce(charges.line_item, '') end = focus_skus.line_item
+        and coalesce(charges.quantity_unit, '') = focus_skus.quantity_unit
     left join {{ ref('int_list_prices') }} as prices
-        on skus.line_item = prices.line_item
-        and skus.quantity_unit = prices.quantity_unit
+        on focus_skus.line_item = prices.line_item
+        and focus_skus.quantity_unit = prices.quantity_unit
         and case when charges.countable is not null then charges.currency end = prices.currency
         and charges.date >= prices.valid_from
         and charges.date < prices.valid_until
 )
 
 select
-    {{ as_charged | join(', ') }},
+    {{ (as_told + of_sku) | join(', ') }},
+    service,
+    unblended_cost,
     sku_id,
     sku_price_id,
     sku_meter,
@@ -73,11 +94,17 @@ select
         when sku_id is not null then 'Dollars'
     end as pricing_unit,
     case
-        when pricing_quantity is not null then {{ exact_price('unblended_cost', 'pricing_quantity') }}
+        when pricing_quantity is not null
+            then {{ exact_price(
+                'paid_price', 'unblended_cost', 'countable', 'cast(units_in_price as decimal(7, 0))'
+            ) }}
         when sku_id is not null then 1
     end as contracted_price,
     list_price,
     coalesce(list_price_source, case when sku_id is not null then 'derived' end) as list_price_source,
-    coalesce(cast(pricing_quantity as decimal(24, 9)) * cast(list_price as decimal(13, 9)), unblended_cost)
-        as list_cost
+    case
+        when list_price_of_one is not null then countable * list_price_of_one
+        when list_price is not null then cast(pricing_quantity as decimal(24, 9)) * cast(list_price as decimal(13, 9))
+        else unblended_cost
+    end as list_cost
 from counted

@@ -16,7 +16,7 @@ with bodies as (
         case
             when {{ has_prefix }} then substr(line_item, length({{ first_half }}) + 4) else line_item
         end as body
-    from {{ ref('stg_costs') }}
+    from {{ ref('int_daily_sales') }}
     where line_item is not null
 ),
 

@@ -6,6 +6,13 @@ with matched as (
         prices.currency,
         prices.valid_from,
         prices.price,
+        -- As exact as the price itself; null where nine decimals do not hold it.
+        case
+            when
+                cast(cast(prices.price as decimal(13, 9)) * skus.priced_in_one as decimal(13, 9))
+                = cast(prices.price as decimal(13, 9)) * skus.priced_in_one
+                then cast(cast(prices.price as decimal(13, 9)) * skus.priced_in_one as decimal(13, 9))
+        end as price_of_one,
         prices.source,
         case when prices.sku_price_id = skus.sku_price_id then 1 else 0 end as is_exact
     from {{ ref('int_focus_skus') }} as skus
@@ -31,6 +38,7 @@ select
         over (partition by line_item, quantity_unit, currency order by valid_from)
         as valid_until,
     price,
+    price_of_one,
     source
 from ranked
 where is_exact = best

@@ -4,7 +4,7 @@ select
     cast({{ dbt.date_trunc('month', 'used.date') }} as date) as month,
     used.model_family,
     sum(used.requests) as requests
-from {{ ref('stg_usage') }} as used
+from {{ ref('int_daily_usage') }} as used
 inner join {{ source('openai_raw', 'cost_days') }} as cost_days
     on used.organization_id = cost_days.organization_id
     and used.date = cost_days.date

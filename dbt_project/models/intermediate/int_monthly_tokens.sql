@@ -6,9 +6,10 @@ with charges as (
         charges.currency,
         charges.meter,
         charges.unblended_cost,
-        {{ tokens('charges.quantity', 'charges.quantity_unit') }} as tokens,
+        charges.cost_of_quantity,
+        charges.tokens,
         usage_days.date is not null as has_usage
-    from {{ ref('int_charges') }} as charges
+    from {{ ref('int_sales') }} as charges
     left join {{ ref('stg_usage_days') }} as usage_days
         on charges.organization_id = usage_days.organization_id
         and charges.date = usage_days.date
@@ -30,9 +31,9 @@ select
     sum(case when meter = 'output' then tokens end) as output_tokens,
     sum(
         case
-            when meter in ('input', 'cached input', 'cache write') and tokens is not null then unblended_cost
+            when meter in ('input', 'cached input', 'cache write') and tokens is not null then cost_of_quantity
         end
     ) as cost_of_input,
-    sum(case when meter = 'output' and tokens is not null then unblended_cost end) as cost_of_output
+    sum(case when meter = 'output' and tokens is not null then cost_of_quantity end) as cost_of_output
 from charges
 group by organization_id, month, model_family, currency

@@ -24,5 +24,5 @@ select
         else coalesce(quantity_unit, meter)
     end as priced_per,
     unblended_cost = 0 as is_free
-from {{ ref('int_charges') }}
+from {{ ref('int_focus_charges') }}
 where quantity > 0 and unblended_cost >= 0

@@ -1,14 +1,26 @@
-with prices as (
+{{ config(materialized='incremental', incremental_strategy='replace_days') }}
+
+-- Charges at one price are one row first, as most of a day's are: the order of prices is then short.
+with charges as (
+    select
+        *,
+        case when not is_free then {{ ratio('unblended_cost', 'priced_quantity') }} end as price
+    from {{ ref('int_priced_charges') }}
+    where {{ is_to_build('organization_id', 'date') }}
+),
+
+prices as (
     select
         {{ priced_by() }},
         project_id,
         date,
         is_free,
-        quantity,
-        priced_quantity,
-        unblended_cost,
-        case when not is_free then {{ ratio('unblended_cost', 'priced_quantity') }} end as price
-    from {{ ref('int_priced_charges') }}
+        price,
+        sum(quantity) as quantity,
+        sum(priced_quantity) as priced_quantity,
+        sum(unblended_cost) as unblended_cost
+    from charges
+    group by {{ priced_by() }}, project_id, date, is_free, price
 ),
 
 in_order as (
@@ -22,9 +34,9 @@ select
     {{ priced_by() }},
     project_id,
     date,
-    sum(unblended_cost) as unblended_cost,
-    sum(case when not is_free then quantity end) as quantity,
-    sum(case when is_free then quantity end) as free_quantity,
+    cast(sum(unblended_cost) as {{ money() }}) as unblended_cost,
+    cast(sum(case when not is_free then quantity end) as {{ quantity() }}) as quantity,
+    cast(sum(case when is_free then quantity end) as {{ quantity() }}) as free_quantity,
     coalesce(sum(case when not is_free then priced_quantity end), 0) as priced_quantity,
     max(case when is_usual then price end) as usual_price
 from in_order

@@ -1,10 +1,12 @@
+{{ config(materialized='table') }}
+
 -- A project that the listing lacks (deleted, or the key may not list it) is named by its rows.
 with mentions as (
     select
         organization_id,
         project_id,
         max(project_name) as project_name
-    from {{ ref('stg_costs') }}
+    from {{ ref('int_daily_spend') }}
     where project_id is not null
     group by organization_id, project_id
 ),

@@ -1,8 +1,8 @@
 -- Service accounts are counted among the users: costs tell both in one column.
 {% set in_costs = [
-    ('project', 'project_id', 'int_charges'),
+    ('project', 'project_id', 'int_attributed_spend'),
     ('user', 'user_id', 'int_user_charges'),
-    ('api_key', 'api_key_id', 'int_charges'),
+    ('api_key', 'api_key_id', 'int_attributed_spend'),
 ] %}
 {% set in_listings = [
     ('project', 'project_id', 'stg_projects'),

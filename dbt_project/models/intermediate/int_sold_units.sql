@@ -2,7 +2,7 @@ with told as (
     select distinct
         coalesce(line_item, '') as line_item,
         coalesce(quantity_unit, '') as quantity_unit
-    from {{ ref('stg_costs') }}
+    from {{ ref('int_daily_sales') }}
 )
 
 select

@@ -14,11 +14,11 @@ with monthly as (
         context,
         sum(unblended_cost) as unblended_cost,
         sum({{ tokens('quantity', 'quantity_unit') }}) as tokens
-    from {{ ref('int_priced_charges') }}
+    from {{ ref('int_project_prices') }}
     where
         meter in {{ token_meters() }}
         and quantity_unit in ('tokens', '1000_tokens')
-        and not is_free
+        and quantity is not null
     group by
         organization_id, cast({{ dbt.date_trunc('month', 'date') }} as date), currency, model, model_family,
         meter, tier, modality, context

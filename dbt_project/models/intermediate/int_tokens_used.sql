@@ -14,7 +14,7 @@ with used as (
             model_family,
             '{{ meter }}' as meter,
             {{ counted }} as tokens
-        from {{ ref('stg_usage') }}
+        from {{ ref('int_daily_usage') }}
         where kind in ('completions', 'embeddings')
         {{ 'union all' if not loop.last }}
     {% endfor %}

@@ -15,7 +15,7 @@ select
     charges.unattributed_because,
     charges.currency,
     charges.unblended_cost
-from {{ ref('int_charges') }} as charges
+from {{ ref('int_attributed_spend') }} as charges
 left join days_apart
     on charges.organization_id = days_apart.organization_id
     and charges.date = days_apart.date

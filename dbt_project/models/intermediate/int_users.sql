@@ -1,3 +1,5 @@
+{{ config(materialized='table') }}
+
 -- Who a user id is: the listing of users knows best, then that of service accounts, then a key's owner,
 -- then the cost rows.
 with owners as (
@@ -12,7 +14,7 @@ with owners as (
 ),
 
 mentions as (
-    {% for table in (ref('stg_costs'), source('openai_raw', 'costs_by_user')) %}
+    {% for table in (ref('int_daily_spend'), source('openai_raw', 'costs_by_user')) %}
         select
             organization_id,
             user_id,

@@ -13,8 +13,8 @@ with daily as (
         quantity_unit,
         sum(unblended_cost) as unblended_cost,
         sum(quantity) as quantity,
-        sum(case when quantity is not null then unblended_cost end) as cost_of_quantity
-    from {{ ref('int_charges') }}
+        sum(cost_of_quantity) as cost_of_quantity
+    from {{ ref('int_sales') }}
     group by
         date, organization_id, service, model, model_family, meter, tier, modality, context,
         currency, quantity_unit

@@ -5,7 +5,7 @@ with daily as (
         project_id,
         currency,
         sum(unblended_cost) as unblended_cost
-    from {{ ref('int_charges') }}
+    from {{ ref('int_daily_spend') }}
     group by date, organization_id, project_id, currency
 )
 

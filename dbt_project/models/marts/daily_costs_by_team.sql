@@ -6,7 +6,7 @@ with daily as (
         teams.cost_center,
         charges.currency,
         sum(charges.unblended_cost) as unblended_cost
-    from {{ ref('int_charges') }} as charges
+    from {{ ref('int_attributed_spend') }} as charges
     left join {{ ref('int_charge_teams') }} as teams on {{ is_charge_of('teams', 'charges') }}
     group by
         charges.date, charges.organization_id, coalesce(teams.team, 'Unassigned'), teams.cost_center,

@@ -4,27 +4,6 @@
     'cached_image_tokens', 'output_image_tokens', 'images', 'characters', 'seconds', 'sessions',
     'searches', 'bytes',
 ] %}
-{% set types = {'seconds': quantity()} %}
-
-with daily as (
-    select
-        date,
-        organization_id,
-        kind,
-        project_id,
-        user_id,
-        api_key_id,
-        model,
-        model_family,
-        tier,
-        {% for measure in measures %}
-            sum({{ measure }}) as {{ measure }},
-        {% endfor %}
-        is_batch
-    from {{ ref('stg_usage') }}
-    group by
-        date, organization_id, kind, project_id, user_id, api_key_id, model, model_family, tier, is_batch
-)
 
 select
     daily.date,
@@ -41,10 +20,10 @@ select
     daily.tier,
     daily.is_batch,
     {% for measure in measures %}
-        cast(daily.{{ measure }} as {{ types.get(measure, dbt.type_bigint()) }}) as {{ measure }},
+        daily.{{ measure }},
     {% endfor %}
     daily.model_family
-from daily
+from {{ ref('int_daily_usage') }} as daily
 left join {{ ref('int_organizations') }} as organizations
     on daily.organization_id = organizations.organization_id
 left join {{ ref('int_projects') }} as projects

@@ -73,7 +73,7 @@ select
     charges.service as x_Service,
     charges.tier as x_ServiceTier,
     charges.unattributed_because as x_UnattributedBecause
-from {{ ref('int_focus_charges') }} as charges
+from {{ ref('int_charges') }} as charges
 left join {{ ref('int_organizations') }} as organizations
     on charges.organization_id = organizations.organization_id
 left join {{ ref('int_projects') }} as projects

@@ -1,0 +1,133 @@
+"""dbt, in a process of its own: it starts and parses the models while costs are loaded.
+
+The process speaks JSON, a line each. It is told the environment and parses the models; then the
+arguments of `dbt build`, and tells each node that begins, and last what came of all. It ends when
+its standard input does: with the run that started it, however that ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, cast
+
+PROJECT = Path(__file__).resolve().parent.parent / "dbt_project"
+FOLDERS = ("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT))
+
+
+class BuildFailed(Exception):
+    """dbt could not start on the models; the text is its own."""
+
+
+class Builder:
+    """The process, as the run that started it sees it; ended with the block."""
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "command.building"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(PROJECT.parent)},
+            # An interrupted run says so once.
+            start_new_session=True,
+        )
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def prepare(self, environment: Mapping[str, str]) -> None:
+        """Begin to parse the models, with these environment variables."""
+        self._tell(dict(environment))
+
+    def build(self, arguments: list[str], tell: Callable[[str], None]) -> list[dict[str, Any]]:
+        """What came of each node of `dbt build`; `tell` is told the name of each that begins."""
+        self._tell(arguments)
+        told: dict[str, Any] = {}
+        for line in cast(Any, self._process.stdout):
+            told = json.loads(line)
+            if "begins" in told:
+                tell(told["begins"])
+        if "nodes" not in told:
+            said = cast(Any, self._process.stderr).read().strip().splitlines()
+            raise BuildFailed(said[-1] if said else f"it ended with {self._process.wait()}")
+        if told["exception"]:
+            raise BuildFailed(told["exception"])
+        return cast(list[dict[str, Any]], told["nodes"])
+
+    def _tell(self, what: Any) -> None:
+        # What it ended with, where it did, is told by `build`.
+        with contextlib.suppress(BrokenPipeError):
+            print(json.dumps(what), file=self._process.stdin, flush=True)
+
+
+def main() -> None:
+    import gc
+
+    # What starting makes, stays: looking through it for garbage gains nothing.
+    gc.disable()
+    told = os.fdopen(os.dup(1), "w")
+    # dbt's own words have no place between the lines of JSON.
+    os.dup2(2, 1)
+
+    from mashumaro.config import BaseConfig
+
+    # A class makes its code for JSON when it is first used: most of dbt's never are.
+    BaseConfig.lazy_compilation = True
+
+    from dbt.cli.main import dbtRunner
+
+    os.environ.update(_next_line())
+    quietly = ("--quiet", "--log-level", "none", "--no-write-json")
+    parsed = dbtRunner().invoke(["parse", *FOLDERS, *quietly])
+    gc.freeze()
+    gc.enable()
+    arguments = _next_line()
+    threading.Thread(target=_end_with_the_run, daemon=True).start()
+
+    def tell_node(event: Any) -> None:
+        if event.info.name == "LogStartLine":
+            print(json.dumps({"begins": event.data.node_info.node_name}), file=told, flush=True)
+
+    runner = dbtRunner(manifest=cast(Any, parsed.result), callbacks=[tell_node])
+    result = runner.invoke(["build", *FOLDERS, *quietly, *arguments])
+    exception = str(parsed.exception or result.exception or "")
+    nodes = [] if exception else [_told(node) for node in cast(Any, result.result).results]
+    print(json.dumps({"exception": exception, "nodes": nodes}), file=told, flush=True)
+    # All is written; taking dbt apart would only take time.
+    os._exit(0)
+
+
+def _next_line() -> Any:
+    if not (line := sys.stdin.readline()):
+        sys.exit()
+    return json.loads(line)
+
+
+def _end_with_the_run() -> None:
+    sys.stdin.read()
+    os._exit(1)
+
+
+def _told(node: Any) -> dict[str, Any]:
+    return {
+        "name": node.node.name,
+        "status": str(node.status),
+        "message": str(node.message or ""),
+        "failures": node.failures or 0,
+        "sql": getattr(node.node, "compiled_code", None),
+    }
+
+
+if __name__ == "__main__":
+    main()

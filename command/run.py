@@ -1,0 +1,225 @@
+"""What each command does."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from dlt.destinations.exceptions import DatabaseException
+from rich.markup import escape
+
+from command import models, warehouse
+from command.building import Builder
+from command.settings import UnreadableSettings, keys, refuse_unknown, setting
+from command.terminal import Stop, first_line, output, progress, say
+from openai_costs_source import OpenAICostsError, api_url, openai_costs
+from openai_costs_source.privacy import chosen
+from openai_costs_source.upkeep import cover_stored, forget, is_known, take_ids
+
+
+def run(asked: argparse.Namespace, builder: Builder | None) -> int:
+    """The command that was asked for; its exit code. `builder` is there where it builds models."""
+    try:
+        return _run(asked, builder)
+    except UnreadableSettings as error:
+        say(f"A settings file cannot be read: {first_line(error)}")
+        return 2
+
+
+def _run(asked: argparse.Namespace, builder: Builder | None) -> int:
+    refuse_unknown()
+    file = warehouse.file(asked.demo)
+    with contextlib.ExitStack() as stack:
+        api = {}
+        if asked.demo:
+            api = stack.enter_context(_demo_api(asked.trap, is_modelled=builder is not None))
+        if asked.command == "check":
+            return check(file, api, asked.json)
+        if asked.command == "status":
+            return status(file)
+        if asked.command == "export":
+            return export_files(file, asked.lake, asked.to, asked.format, asked.month)
+        if builder:
+            builder.prepare(models.environment(file))
+        is_whole = True
+        with warehouse.held(file, is_needed=asked.command in ("models", "forget")):
+            if asked.command in (None, "load"):
+                is_whole = load(file, api, asked.since, asked.until)
+            if asked.command == "forget":
+                forget_user(file, asked.user)
+        if builder:
+            passed, warnings = models.build(builder, file, asked.full)
+            if asked.command != "forget":
+                summarize(file, passed, warnings)
+    return 0 if is_whole else 1
+
+
+def load(file: Path, api: dict[str, str], since: date | None, until: date | None) -> bool:
+    """Load one organization after the other; False where one of several failed, or a day is odd."""
+    try:
+        admin_keys = keys(api.get("admin_key"))
+    except OpenAICostsError as error:
+        raise Stop(str(error), 2) from None
+    failures: list[Stop] = []
+    is_whole = True
+    loaded: set[str] = set()
+    for key in admin_keys:
+        # A failed key may have a twin that opens the same organization.
+        found = set(loaded)
+        others = found if len(admin_keys) > 1 else None
+        try:
+            is_whole &= load_organization(
+                file, **{**api, "admin_key": key}, since=since, until=until, loaded=others
+            )
+            loaded = found
+        except Stop as stop:
+            if stop.exit_code == 2 or len(admin_keys) == 1:
+                raise
+            failures.append(stop)
+    for failure in failures:
+        say(str(failure))
+    if len(failures) == len(admin_keys):
+        raise Stop("No organization could be loaded.")
+    return is_whole and not failures
+
+
+def load_organization(file: Path, **settings: Any) -> bool:
+    """Load one organization into the DuckDB file; `settings` as for `openai_costs`.
+
+    False where a day was left as it was, because its rows did not add up.
+    """
+    with progress("Asking OpenAI") as shown, warehouse.pipeline(file) as pipeline:
+        try:
+            pipeline.run(openai_costs(**settings), loader_file_format="parquet")
+        except BaseException as error:
+            raise warehouse.foreseen(error, file) or error from None
+        take_ids(pipeline)
+        cover_stored(pipeline, chosen(setting("sources.openai_costs.user_emails")))
+    return not shown.errors
+
+
+def forget_user(file: Path, user_id: str) -> None:
+    """Blank a person's name and e-mail address in the raw tables; the models follow them."""
+    with warehouse.pipeline(file) as pipeline:
+        if not is_known(pipeline, user_id):
+            raise Stop(f"{file} holds no user {user_id}: see openai_marts.focus_costs.", 2)
+        rows = forget(pipeline, user_id)
+    output.print(
+        f"{escape(user_id)} is forgotten, also in later loads: {rows:,} raw rows name the id, and "
+        "none a name or an e-mail address. The money stays.",
+        soft_wrap=True,
+    )
+
+
+def summarize(file: Path, passed: int, warnings: list[str]) -> None:
+    from reporting.summary import print_summary
+
+    with warehouse.query(file) as query:
+        print_summary(output, query)
+    output.print()
+    for warning in warnings:
+        output.print(f"  [yellow]Warning[/yellow]    {escape(warning)}")
+    proof = "each table adds up to the raw rows, day by day, to the last digit"
+    output.print(f"  Checked    {passed} tests passed: {proof}", soft_wrap=True)
+    output.print(f"  Warehouse  {escape(str(file))}, schema openai_marts", soft_wrap=True)
+
+
+def status(file: Path) -> int:
+    from reporting.status import print_status
+
+    warehouse.refuse_empty(file)
+    with warehouse.query(file) as query:
+        print_status(output, query, datetime.now(UTC))
+    return 0
+
+
+def export_files(
+    file: Path, lake: str | None, folder: Path, file_format: str | None, month: date | None
+) -> int:
+    """Write the FOCUS files of one month, or of all, and print what each holds."""
+    from reporting.export import FORMATS, Differs, export, is_lacking, months, print_exported
+
+    if not lake:
+        warehouse.refuse_empty(file)
+    source = lake or str(file)
+    opened = warehouse.lake(lake) if lake else warehouse.client(file, is_lean=True)
+    with progress("Exporting") as shown, opened as client:
+        try:
+            loaded = months(client)
+            wanted = [each for each in loaded if month in (None, each.start)]
+            if not loaded:
+                raise Stop(f"{source} holds no charges yet: load them, with python pipeline.py.")
+            if not wanted:
+                known = sorted({f"{each.start:%Y-%m}" for each in loaded})
+                raise Stop(f"{month:%Y-%m} is not loaded. Loaded are: {', '.join(known)}.", 2)
+            done = []
+            for each in export(
+                client, wanted, folder, file_format or FORMATS[0], datetime.now(UTC)
+            ):
+                shown.tell(f"Exporting: {each.file.name} is done")
+                done.append(each)
+        except DatabaseException as error:
+            if not is_lacking(error):
+                raise
+            raise Stop(
+                f"{source} lacks models, or has old ones: run python pipeline.py models."
+            ) from None
+        except Differs as error:
+            raise Stop(str(error)) from None
+        except OSError as error:
+            raise Stop(f"{folder} cannot be written: {error.strerror or error}.") from None
+    print_exported(output, done)
+    return 0
+
+
+def check(file: Path, api: dict[str, str], is_json: bool) -> int:
+    """Print what was found of each key, of the warehouse and of dbt; 0 where a load is possible."""
+    from openai_costs_source.doctor import Finding, examine
+    from reporting.findings import print_findings
+
+    findings: list[Finding] = []
+    admin_keys: list[str] = []
+    try:
+        admin_keys = keys(api.get("admin_key"), are_checked=False)
+    except OpenAICostsError as error:
+        findings.append(Finding("key", "failed", error.said, error.remedy))
+    url = api_url(api.get("base_url") or setting("sources.openai_costs.base_url"))
+    with progress("Asking OpenAI"):
+        for n, key in enumerate(admin_keys, start=1):
+            found: list[Finding] = []
+            try:
+                for each in examine(key, url, datetime.now(UTC).date()):
+                    found.append(each)
+                    if (each.check, each.status) == ("key", "ok"):
+                        # The settings are checked before anything is asked.
+                        openai_costs(admin_key=key, base_url=url)
+            except OpenAICostsError as error:
+                kind = "settings" if error.is_wrong_use else "OpenAI"
+                found.append(Finding(kind, "failed", error.said, error.remedy))
+            findings += [replace(each, key=n if len(admin_keys) > 1 else None) for each in found]
+    findings += [warehouse.examined(file), models.examined(file)]
+    print_findings(output, findings, is_json)
+    if not any(finding.check == "costs" for finding in findings):
+        return 2  # Nothing could be asked.
+    return 1 if any(finding.status == "failed" for finding in findings) else 0
+
+
+@contextlib.contextmanager
+def _demo_api(traps: list[str], is_modelled: bool) -> Iterator[dict[str, str]]:
+    from openai_costs_source.demo import Organization
+    from openai_costs_source.demo_api import DEMO_ADMIN_KEY, DemoApi
+    from openai_costs_source.demo_seeds import write_seeds
+
+    organization = Organization(datetime.now(UTC).date())
+    with DemoApi(organization, traps=traps) as api:
+        if is_modelled:
+            seeds = models.made_folder("demo_seeds")
+            write_seeds(organization, seeds, api.overrides)
+            os.environ[models.SEEDS] = str(seeds)
+        yield {"admin_key": DEMO_ADMIN_KEY, "base_url": api.base_url}

@@ -1,0 +1,98 @@
+{#
+    Facts hold one row per day and whatever they are told by, and no names. A build replaces the days
+    that the loads since the last complete build replaced, also those that became empty; `int_days_to_build`
+    lists them, and `int_built_days` what is built.
+#}
+
+{# True for the rows of days that this build replaces; in a fact that is built anew, for all. #}
+{% macro is_to_build(organization, date) -%}
+    {%- set days = ref('int_days_to_build') -%}
+    {%- if is_incremental() -%}
+        {{ is_not_before_days_to_build(date) }}
+        and exists (
+            select 1
+            from {{ days }} as days_to_build
+            where days_to_build.organization_id = {{ organization }} and days_to_build.date = {{ date }}
+        )
+    {%- else -%}
+        1 = 1
+    {%- endif -%}
+{%- endmacro %}
+
+{# True from the first day on that this build replaces: a literal, which engines skip stored days by. #}
+{% macro is_not_before_days_to_build(date) -%}
+    {%- set days = ref('int_days_to_build') -%}
+    {%- set first = namespace(day='0001-01-01') -%}
+    {%- if execute and load_relation(days) -%}
+        {%- set told = run_query('select min(date) from ' ~ days).columns[0].values() -%}
+        {%- set first.day = told[0] or '9999-12-31' -%}
+    {%- endif -%}
+    {{ date }} >= cast('{{ first.day }}' as date)
+{%- endmacro %}
+
+{# dbt's incremental strategy `replace_days`: a day that became empty leaves no row behind. #}
+{% macro get_incremental_replace_days_sql(arguments) -%}
+    {%- set columns = arguments['dest_columns'] | map(attribute='quoted') | join(', ') -%}
+    delete from {{ arguments['target_relation'] }}
+    where {{ is_to_build(arguments['target_relation'] ~ '.organization_id', arguments['target_relation'] ~ '.date') }};
+
+    insert into {{ arguments['target_relation'] }} ({{ columns }})
+    select {{ columns }}
+    from {{ arguments['temp_relation'] }}
+{%- endmacro %}
+
+{# What a fact was built by: with another parser or price list, all days are built anew. #}
+{% macro models_fingerprint() -%}
+    {%- set parts = [
+        exact_price('a', 'b', 'c', 'd'), ratio('a', 'b'), tokens('a', 'b'), token_meters(), is_name('a'), priced_by(),
+        is_usual('a', 'b', 'c'), path(['a', 'b']), json_object({'a': 'b'}), model_family('a'), model_version('a'),
+        usage_kind('a'), utc('a'), sentence('a'), money(), quantity(),
+    ] -%}
+    {%- for node in graph.get('nodes', {}).values() if node.resource_type in ('model', 'seed') -%}
+        {%- if node.path.startswith('intermediate/') or node.path.startswith('staging/') -%}
+            {%- do parts.append(node.name ~ node.checksum.checksum) -%}
+        {%- elif node.name in ('line_item_tools', 'quantity_units', 'list_prices') -%}
+            {%- do parts.append(node.name ~ node.checksum.checksum) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ local_md5(parts | sort | join) }}
+{%- endmacro %}
+
+{# The ledgers, as far as loads have come: a row for each day and kind of what is told of it. #}
+{% macro loaded_days() -%}
+    select
+        organization_id,
+        date,
+        'costs' as kind,
+        loaded_at
+    from {{ source('openai_raw', 'cost_days') }}
+
+    union all
+
+    select
+        days.organization_id,
+        days.date,
+        days.kind,
+        days.loaded_at
+    from {{ raw('usage_days') }} as days
+{%- endmacro %}
+
+{#
+    dbt's own answer, and yes for a fact that was built by other models: its columns may differ, and a
+    parser that changed concerns all days.
+#}
+{% macro should_full_refresh() -%}
+    {%- set asked = config.get('full_refresh') -%}
+    {%- if asked is none -%}{%- set asked = flags.FULL_REFRESH -%}{%- endif -%}
+    {%- if not asked and config.get('incremental_strategy') == 'replace_days' -%}
+        {%- set asked = not is_built_by_these_models() -%}
+    {%- endif -%}
+    {%- do return(asked) -%}
+{%- endmacro %}
+
+{% macro is_built_by_these_models() -%}
+    {%- set built = load_relation(this.incorporate(path={'identifier': 'int_built_days'})) -%}
+    {%- if not built -%}{%- do return(false) -%}{%- endif -%}
+    {%- set found = run_query("select count(*) from " ~ built ~ " where built_by = '" ~ models_fingerprint() ~ "'") -%}
+    {%- do return(found.columns[0].values()[0] > 0) -%}
+{%- endmacro %}
