@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from importlib import import_module
@@ -32,6 +33,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parsed(arguments: list[str] | None, description: str | None) -> argparse.Namespace:
+    is_help = bool({"-h", "--help"} & set(sys.argv if arguments is None else arguments))
     parser = _Parser(
         prog="pipeline.py",
         description=description,
@@ -45,6 +47,8 @@ def parsed(arguments: list[str] | None, description: str | None) -> argparse.Nam
         "--trap",
         action="append",
         choices=_Choices("openai_costs_source.demo_traps", "TRAPS"),
+        # Named in the help alone: argparse would import what holds them each time.
+        metavar=None if is_help else "NAME",
         default=[],
         help="with --demo",
     )
@@ -57,6 +61,7 @@ def parsed(arguments: list[str] | None, description: str | None) -> argparse.Nam
     parser.add_argument(
         "--format",
         choices=_Choices("reporting.export", "FORMATS"),
+        metavar=None if is_help else "FORMAT",
         help="with export; parquet unless given",
     )
     parser.add_argument("--month", type=_month, metavar="M", help="with export: one, as 2026-10")

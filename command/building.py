@@ -85,6 +85,7 @@ def main() -> None:
     # A class makes its code for JSON when it is first used: most of dbt's never are.
     BaseConfig.lazy_compilation = True
 
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
     os.environ.update(_next_line())
@@ -103,8 +104,10 @@ def main() -> None:
     result = runner.invoke(["build", *FOLDERS, *quietly, *arguments])
     exception = str(parsed.exception or result.exception or "")
     nodes = [] if exception else [_told(node) for node in cast(Any, result.result).results]
+    # DuckDB writes what is left, and lets others in, when it is closed.
+    DuckDBConnectionManager.close_all_connections()
     print(json.dumps({"exception": exception, "nodes": nodes}), file=told, flush=True)
-    # All is written; taking dbt apart would only take time.
+    # Taking dbt apart would only take time.
     os._exit(0)
 
 

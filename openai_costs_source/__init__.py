@@ -47,6 +47,7 @@ whose rows do not add up to OpenAI's own total, asked twice, is left as it was; 
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 from collections.abc import Iterator
@@ -158,9 +159,15 @@ def openai_costs(
     organizations = [Organization(client, today) for client in clients]
     is_only_key = loaded is None and len(clients) == 1
     others = frozenset(loaded or ())
+    # As many days of usage are held in memory at once.
+    days_at_once = max(trailing + 1, DAYS_PER_PAGE)
     recent = Stretch(today - timedelta(days=trailing), today + ONE_DAY)
     first_kept = _months_ago(today, months) if months else None
     first_day = max(filter(None, [first_day, first_kept]), default=None)
+
+    @functools.cache
+    def new_tables() -> set[str]:
+        return replacing.lacking(["costs", *(kind.table for kind in KINDS)])
 
     def identified() -> Iterator[tuple[Organization, str]]:
         """Each organization once, also where two keys open the same one, and its id."""
@@ -193,7 +200,7 @@ def openai_costs(
         replacing.in_transactions()
         state = dlt.current.source_state()
         memories = state.setdefault("organizations", {})
-        besides = _Besides(first_kept, replacing.is_new("costs"))
+        besides = _Besides(first_kept, "costs" in new_tables())
         for organization, first_id in identified():
             former = organization.id_in_header or UNKNOWN
             if is_only_key and set(memories) == {UNKNOWN}:
@@ -278,8 +285,8 @@ def openai_costs(
             """Also loads the ledger `usage_days`."""
             replacing.in_transactions()
             memories = dlt.current.source_state().setdefault("usage", {})
-            scopes, is_new = replacing.before(first_kept), replacing.is_new(kind.table)
-            ledger = [USAGE_DAYS.empty_table()]
+            scopes, is_new = replacing.before(first_kept), kind.table in new_tables()
+            ledger, is_used = [USAGE_DAYS.empty_table()], False
             for organization, organization_id in identified():
                 remembered = memories.setdefault(organization_id, {})
                 memory = Memory.from_state(remembered.get(kind.name), today)
@@ -294,13 +301,15 @@ def openai_costs(
                 told: list[date] = []
                 try:
                     while first < due.until:
-                        part = Stretch(first, min(first + ONE_DAY * DAYS_PER_PAGE, due.until))
+                        part = Stretch(first, min(first + ONE_DAY * days_at_once, due.until))
                         # Nothing is given out before its days are known to be told once.
                         for asked, page in list(endpoint.pages(replace(part, group_by=group_by))):
                             whose = (kind, page, organization_id, asked.group_by, now)
                             told += [bucket.day for bucket in page.buckets]
                             ledger.append(usage_day_rows(*whose))
-                            yield usage_rows(*whose)
+                            if page.results.num_rows:
+                                is_used = True
+                                yield usage_rows(*whose)
                         first = max(part.until, endpoint.earliest_day or part.until)
                     memory.history = after_loading(due, today, memory.history, first_day)
                 except OpenAICostsError as error:
@@ -312,7 +321,9 @@ def openai_costs(
                 ids = {organization_id, organization.id_in_header or UNKNOWN}
                 scopes += replacing.days_of(ids, told)
             usage_scopes.extend(f"kind = '{kind.name}' AND ({scope})" for scope in scopes)
-            yield replacing_rows([kind.schema.empty_table()], scopes, is_new=is_new)
+            # A kind that was never used has no table.
+            if is_used or not is_new:
+                yield replacing_rows([kind.schema.empty_table()], scopes, is_new=is_new)
             yield replacing_rows(ledger, usage_scopes, "usage_days")
 
         return dlt.resource(days, name=kind.table, write_disposition=replacing.replacing([]))

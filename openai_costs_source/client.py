@@ -170,8 +170,8 @@ class Client:
     ) -> Iterator[B]:
         """Each page of buckets once, decoded; `decode` raises ValueError on what is no page.
 
-        A refusal with one of the `final` statuses is an answer here, and not waited for; nothing is
-        waited for once `is_abandoned` is set.
+        A refusal with one of the `final` statuses is an answer here, and not waited for. Once
+        `is_abandoned` is set, nothing is waited for and no further request is sent.
         """
         token: str | None = None
         seen: set[str] = set()
@@ -266,6 +266,11 @@ class Client:
             said = getattr(error, "said", error)
             log.warning("%s Waiting %.0f s before asking again.", said, state.upcoming_sleep)
 
+        def ask() -> requests.Response:
+            if is_abandoned and is_abandoned.is_set():
+                raise self._error(path, "is not asked any more")
+            return self._get_once(path, url, params)
+
         patiently = Retrying(
             retry=retry_if_exception(
                 lambda error: isinstance(error, OpenAICostsError) and error.is_passing
@@ -273,10 +278,10 @@ class Client:
             wait=_wait,
             stop=lambda state: is_final(state) or waiting(state) > seconds_left,
             before_sleep=tell,
-            sleep=is_abandoned.wait if is_abandoned else time.sleep,
+            sleep=lambda seconds: _rest(seconds, is_abandoned),
             reraise=True,
         )
-        return patiently(self._get_once, path, url, params)
+        return patiently(ask)
 
     def _get_once(self, path: str, url: str, params: Params) -> requests.Response:
         try:
@@ -399,3 +404,11 @@ def _wait(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     asked = getattr(error, "retry_after", None)
     return float(asked if asked and asked >= 1 else min(2 ** (state.attempt_number - 1), 60))
+
+
+def _rest(seconds: float, is_abandoned: Event | None) -> None:
+    """Sleep, though no longer than the reply is wanted."""
+    if is_abandoned:
+        is_abandoned.wait(seconds)
+    else:
+        time.sleep(seconds)

@@ -14,7 +14,7 @@ from datetime import date
 from decimal import Decimal
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
@@ -44,8 +44,9 @@ class DemoApi:
 
     `base_url` ends in `/v1`. `requests` holds each request as (method, path, query as sent).
     `overrides` replaces what a day tells (an empty list: an emptied day), `organization` may be
-    replaced by the same one of a later day, both between requests. `traps` are names out of
-    `demo_traps.TRAPS`.
+    replaced by the same one of a later day, both between requests. A page holds at most
+    `days_per_page`, whatever limit is asked for. `traps` are names out of `demo_traps.TRAPS`.
+    Requests that arrive at once are answered one after the other.
     """
 
     base_url: str
@@ -57,6 +58,7 @@ class DemoApi:
         *,
         key_floor: int = KEY_FLOOR,
         overrides: dict[date, list[Charge]] | None = None,
+        days_per_page: int = 180,
         traps: Iterable[str] = (),
     ) -> None:
         self.organization = organization
@@ -65,6 +67,9 @@ class DemoApi:
         self.overrides = {} if overrides is None else overrides
         self.requests: list[tuple[str, str, dict[str, list[str]]]] = []
         self.traps = tuple(traps)
+        # Where a window is a page, none is a later one.
+        self.days_per_page = 3 if "horizon-on-a-later-page" in self.traps else days_per_page
+        self.is_answering = Lock()
         if "restated" in self.traps:
             self.overrides |= restated_days(organization)
         if "credits" in self.traps:
@@ -126,7 +131,7 @@ class DemoApi:
         query = Query(sent, one=Window.PARAMETERS, many=("group_by", *_FILTERS))
         asked = query.many("group_by", allowed=_DIMENSIONS)
         dimensions = tuple(name for name in _DIMENSIONS if name in asked)
-        window = Window(query, self.organization, most=180)
+        window = Window(query, self.organization, 180, self.days_per_page)
         if "api_key_id" in dimensions and window.start < self.key_floor:
             raise Refusal(
                 400,
@@ -141,7 +146,7 @@ class DemoApi:
         query = Query(sent, one=Window.PARAMETERS, many=("group_by", *kind.filters))
         asked = query.many("group_by", allowed=kind.dimensions)
         keep = kind.kept(query)
-        window = Window(query, self.organization, most=31)
+        window = Window(query, self.organization, 31, self.days_per_page)
 
         def results(day: date) -> Iterator[str]:
             charges = self._charges(day)
@@ -275,7 +280,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         authorization = self.headers.get("Authorization") or ""
-        reply = self._trapped(*self.api.answer(self.command, self.path, authorization))
+        with self.api.is_answering:
+            reply = self._trapped(*self.api.answer(self.command, self.path, authorization))
         body = reply.body.encode()
         self.send_response(reply.status)
         for name, value in {**reply.headers, "Content-Length": str(len(body))}.items():

@@ -73,16 +73,19 @@ class Query:
 
 
 class Window:
-    """The days that a query asks the organization for, checked; at most `most` in a page."""
+    """The days that a query asks the organization for, checked: it may ask for `most` in a page,
+    which holds at most `days_per_page`."""
 
     PARAMETERS = ("start_time", "end_time", "bucket_width", "limit", "page")
 
-    def __init__(self, query: Query, organization: Organization, most: int) -> None:
+    def __init__(
+        self, query: Query, organization: Organization, most: int, days_per_page: int
+    ) -> None:
         self.query = query
         tomorrow = midnight(organization.today + timedelta(days=1))
         self.start = query.integer("start_time", None, 0, _LATEST)
         self.end = query.integer("end_time", tomorrow, 0, _LATEST)
-        self.limit = query.integer("limit", 7, 1, most)
+        self.limit = min(query.integer("limit", 7, 1, most), days_per_page)
         query.one("bucket_width", "1d", allowed=("1d",))
         if self.start < midnight(organization.earliest):
             raise Refusal(

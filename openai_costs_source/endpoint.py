@@ -6,7 +6,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -32,6 +32,17 @@ FIRST_DAYS = 7
 """Asked for while nothing is known of how large a day is: what the API gives by default."""
 SIDE_BY_SIDE = 2
 """Requests under way at once, for one key."""
+LAST_SECONDS = 5
+"""How long a request under way is waited for once its reply is not wanted any more."""
+
+
+@dataclass
+class _Reply:
+    """A window's pages, `size` bytes in all, up to the error that ended them, if one did."""
+
+    pages: list[Page] = field(default_factory=list)
+    size: int = 0
+    error: BaseException | None = None
 
 
 @dataclass
@@ -104,7 +115,7 @@ class Endpoint:
         follow tokens can neither be asked for side by side nor be chosen by their size.
         """
         is_abandoned = threading.Event()
-        under_way: deque[Future[list[Page]]] = deque()
+        under_way: deque[Future[_Reply]] = deque()
         first = stretch.since
         try:
             while first < stretch.until or under_way:
@@ -115,9 +126,21 @@ class Endpoint:
                     window = replace(stretch, since=first, until=until)
                     under_way.append(self._in_background(window, is_abandoned))
                     first = until
-                yield from under_way.popleft().result()
+                reply = under_way.popleft().result()
+                if stretch.group_by:
+                    self._learn_size(reply)
+                yield from reply.pages
+                if reply.error:
+                    raise reply.error
         finally:
             is_abandoned.set()
+            wait(under_way, LAST_SECONDS)
+
+    def _learn_size(self, reply: _Reply) -> None:
+        days = sum(len(page.buckets) for page in reply.pages)
+        # Small days, or empty ones, may be followed by large ones: at most twice as many are next.
+        least = (self.bytes_per_day or PAGE_BYTES / FIRST_DAYS) / 2
+        self.bytes_per_day = max(reply.size / max(days, 1), least)
 
     def _days_at_once(self, stretch: Stretch) -> int:
         if not stretch.group_by:
@@ -125,26 +148,26 @@ class Endpoint:
         days = int(PAGE_BYTES / self.bytes_per_day) if self.bytes_per_day else FIRST_DAYS
         return min(max(days, 1), self.days_per_page)
 
-    def _in_background(self, window: Stretch, is_abandoned: threading.Event) -> Future[list[Page]]:
-        """The window's pages; not asked for again once they are not wanted any more."""
-        pages: Future[list[Page]] = Future()
+    def _in_background(self, window: Stretch, is_abandoned: threading.Event) -> Future[_Reply]:
+        """What the window is answered; not asked for again once it is not wanted any more."""
+        answered: Future[_Reply] = Future()
+        reply = _Reply()
 
         def read(body: bytes) -> Page:
-            page = self.decode(body)
-            if page.buckets and window.group_by:
-                self.bytes_per_day = len(body) / len(page.buckets)
-            return page
+            reply.size += len(body)
+            return self.decode(body)
 
         def fetch() -> None:
             query = _query(window, window.days)
             try:
                 told = self.client.pages(self.path, query, read, self.final, is_abandoned)
-                pages.set_result(list(told))
+                reply.pages.extend(told)
             except BaseException as error:
-                pages.set_exception(error)
+                reply.error = error
+            answered.set_result(reply)
 
         threading.Thread(target=fetch, daemon=True).start()
-        return pages
+        return answered
 
     def _instead(self, rest: Stretch, refusal: OpenAICostsError, is_less: bool) -> list[Stretch]:
         """What to ask instead of a refused stretch; raises the refusal where nothing helps."""

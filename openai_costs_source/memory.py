@@ -57,9 +57,9 @@ class Memory:
 
     @property
     def rows_per_day(self) -> int:
-        """The most that one of the newest closed days held; 0 where there are none."""
+        """The most that one of the newest closed days held, at least 1; 0 where there are none."""
         newest = [self.closed_days[day].row_count for day in sorted(self.closed_days)[-7:]]
-        return max(newest, default=0)
+        return max([1, *newest]) if newest else 0
 
     def learn(self, first_told: Mapping[str, date], earliest_day: date | None, today: date) -> None:
         """What this load was refused; None where it did not reach as far back as that."""

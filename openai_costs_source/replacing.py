@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date
 from typing import Any
 
@@ -26,13 +26,12 @@ def in_transactions() -> None:
         destination.caps_params["supports_transactions"] = True
 
 
-def is_new(table: str) -> bool:
-    """Whether the destination lacks this table, so that nothing in it needs to be replaced."""
+def lacking(tables: Collection[str]) -> set[str]:
+    """Which of these tables the destination lacks, so that nothing in them needs to be replaced."""
     with dlt.current.pipeline().destination_client() as client:
         if not isinstance(client, SqlJobClientBase):
-            return False
-        ((_, columns),) = client.get_storage_tables([table])
-    return not columns
+            return set()
+        return {name for name, columns in client.get_storage_tables(tables) if not columns}
 
 
 def replacing(scopes: Iterable[str]) -> Any:

@@ -77,6 +77,13 @@
     from {{ raw('usage_days') }} as days
 {%- endmacro %}
 
+{# Whether the last complete build was by these very models. Asked in `int_days_to_build` alone. #}
+{% macro is_built_by_these_models(built) -%}
+    {%- if not load_relation(built) -%}{%- do return(false) -%}{%- endif -%}
+    {%- set found = run_query("select count(*) from " ~ built ~ " where built_by = '" ~ models_fingerprint() ~ "'") -%}
+    {%- do return(found.columns[0].values()[0] > 0) -%}
+{%- endmacro %}
+
 {#
     dbt's own answer, and yes for a fact that was built by other models: its columns may differ, and a
     parser that changed concerns all days.
@@ -85,14 +92,9 @@
     {%- set asked = config.get('full_refresh') -%}
     {%- if asked is none -%}{%- set asked = flags.FULL_REFRESH -%}{%- endif -%}
     {%- if not asked and config.get('incremental_strategy') == 'replace_days' -%}
-        {%- set asked = not is_built_by_these_models() -%}
+        {%- set days = load_relation(this.incorporate(path={'identifier': 'int_days_to_build'})) -%}
+        {%- set others = 'select count(*) from ' ~ days ~ ' where is_by_other_models' -%}
+        {%- set asked = not days or run_query(others).columns[0].values()[0] > 0 -%}
     {%- endif -%}
     {%- do return(asked) -%}
-{%- endmacro %}
-
-{% macro is_built_by_these_models() -%}
-    {%- set built = load_relation(this.incorporate(path={'identifier': 'int_built_days'})) -%}
-    {%- if not built -%}{%- do return(false) -%}{%- endif -%}
-    {%- set found = run_query("select count(*) from " ~ built ~ " where built_by = '" ~ models_fingerprint() ~ "'") -%}
-    {%- do return(found.columns[0].values()[0] > 0) -%}
 {%- endmacro %}

@@ -1,3 +1,5 @@
+{{ config(materialized='ephemeral') }}
+
 {% set approximate = {'tolerance': 'tolerance', 'not_comparable_because': 'not_comparable_because'} %}
 
 select

@@ -2,10 +2,11 @@
 
 -- `int_built_days` is written at the end of a build, when all that reads this is done: no reference leads there.
 {% set built = this.incorporate(path={'identifier': 'int_built_days'}) %}
+{% set is_by_these = execute and not flags.FULL_REFRESH and is_built_by_these_models(built) %}
 
 with days as (
     {{ loaded_days() }}
-    {% if execute and not flags.FULL_REFRESH and is_built_by_these_models() %}
+    {% if is_by_these %}
 
     union all
 
@@ -30,5 +31,6 @@ changed as (
 
 select distinct
     organization_id,
-    date
+    date,
+    {{ 'false' if is_by_these else 'true' }} as is_by_other_models
 from changed

@@ -1,3 +1,5 @@
+{{ config(materialized='ephemeral') }}
+
 with charges as (
     select
         charges.organization_id,

@@ -1,3 +1,5 @@
+{{ config(materialized='ephemeral') }}
+
 with told as (
     select distinct
         coalesce(line_item, '') as line_item,

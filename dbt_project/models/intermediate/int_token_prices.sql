@@ -1,3 +1,5 @@
+{{ config(materialized='ephemeral') }}
+
 -- What is free has no price, and saves nothing.
 {% set sold = "organization_id, month, currency, model, modality, context" %}
 
