@@ -1,6 +1,7 @@
 # make demo    a simulated organization, from its API to the tables; needs no key
 # make test    the tests
 # make lint    ruff, mypy and sqlfluff
+# make bench   speed and memory, against the least that they could take, into benchmarks/RESULTS.md; BENCH="--rows 100000"
 # make setup   all that development needs, in .venv
 # make focus-check RULES=DIR   the official FOCUS validator, with model-1.4.json in DIR, on what is exported
 
@@ -12,7 +13,7 @@ PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --c
 # The validator needs Python 3.12 and an older PyArrow.
 FOCUS_PYTHON ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.12.*/bin/python) python3.12)
 
-.PHONY: demo setup test lint format focus-check
+.PHONY: demo setup test lint format bench focus-check
 
 demo: $(VENV)/runs
 	$(VENV)/bin/python pipeline.py --demo
@@ -32,6 +33,9 @@ format: $(VENV)/develops
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
 	DESTINATION__DUCKDB__CREDENTIALS=:memory: $(VENV)/bin/sqlfluff fix dbt_project
+
+bench: $(VENV)/develops
+	$(VENV)/bin/python benchmarks/run.py $(BENCH)
 
 focus-check: $(VENV)/develops .focus-venv/runs
 	FOCUS_RULES=$(abspath $(RULES)) $(VENV)/bin/python -m pytest --numprocesses 0 tests/test_focus_rules.py

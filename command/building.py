@@ -105,7 +105,7 @@ def main() -> None:
     exception = str(parsed.exception or result.exception or "")
     nodes = [] if exception else [_told(node) for node in cast(Any, result.result).results]
     # DuckDB writes what is left, and lets others in, when it is closed.
-    DuckDBConnectionManager.close_all_connections()
+    cast(Any, DuckDBConnectionManager).close_all_connections()
     print(json.dumps({"exception": exception, "nodes": nodes}), file=told, flush=True)
     # Taking dbt apart would only take time.
     os._exit(0)

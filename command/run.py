@@ -148,7 +148,7 @@ def export_files(
     if not lake:
         warehouse.refuse_empty(file)
     source = lake or str(file)
-    opened = warehouse.lake(lake) if lake else warehouse.client(file, is_lean=True)
+    opened = warehouse.lake(lake) if lake else warehouse.client(file)
     with progress("Exporting") as shown, opened as client:
         try:
             loaded = months(client)

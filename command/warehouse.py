@@ -106,6 +106,8 @@ def pipeline(warehouse: Path | duckdb.DuckDBPyConnection) -> Iterator[dlt.Pipeli
     credentials = DuckDbCredentials(opened)
     # Rows have no order of their own, and DuckDB writes them on all cores where it need keep none.
     credentials.local_config = {"preserve_insertion_order": False}
+    # Of what it read or wrote, DuckDB may keep this much; the default is most of the machine.
+    credentials.global_config = {"memory_limit": "400MB"}
     with working_folder as folder:
         yield dlt.pipeline(
             "openai_costs",
@@ -116,12 +118,10 @@ def pipeline(warehouse: Path | duckdb.DuckDBPyConnection) -> Iterator[dlt.Pipeli
 
 
 @contextlib.contextmanager
-def client(file: Path, is_lean: bool = False) -> Iterator[Any]:
-    """A SQL client of dlt's; a lean one lets DuckDB keep only some of what was read in memory."""
+def client(file: Path) -> Iterator[Any]:
+    """A SQL client of dlt's."""
     try:
         with pipeline(file) as opened, opened.sql_client() as opened_client:
-            if is_lean:
-                opened_client.execute_sql("set memory_limit = '512MB'")
             yield opened_client
     except Exception as error:
         raise foreseen(error, file) or error from None

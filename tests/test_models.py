@@ -244,16 +244,21 @@ def test_much_money_on_unknown_line_items_warns_and_a_negative_amount_is_a_credi
     assert credits == [(half, half, "Credit", "One-Time", None, None)]
 
 
-def test_cent_that_went_astray_in_a_mart_fails_the_build(small):
-    assert dbt("build", "-s", "+daily_costs_by_user", warehouse=small).returncode == 0
+def test_cent_that_went_astray_in_a_fact_fails_the_build(small):
+    assert dbt("build", warehouse=small).returncode == 0
     with duckdb.connect(str(small.path)) as connection:
         connection.execute(
-            "update openai_marts.daily_costs_by_user set unblended_cost = "
+            "update openai_intermediate.int_daily_spend set unblended_cost = "
             "unblended_cost + 0.000000000000000001 where unblended_cost > 0"
         )
-    tested = dbt("test", "-s", "daily_costs_by_user", warehouse=small)
+    tested = dbt("build", "-s", "int_daily_checks+", warehouse=small)
     assert tested.returncode != 0
-    assert "every_dollar_arrives_once" in tested.stdout
+    assert "Failure in test reconciliation_is_exact" in tested.stdout
+    differing = small.rows("""
+        select distinct check_name from openai_marts.reconciliation where status = 'differs'
+    """)
+    by = ("project", "team", "user")
+    assert sorted(differing) == [(f"daily_costs_by_{each} equals raw",) for each in by]
 
 
 def test_day_that_differs_from_the_apis_own_total_warns(small):
@@ -264,9 +269,10 @@ def test_day_that_differs_from_the_apis_own_total_warns(small):
 
 
 def test_row_missing_from_raw_fails_the_ledger(small):
+    assert dbt("build", "-s", "+focus_costs", warehouse=small).returncode == 0
     with duckdb.connect(str(small.path)) as connection:
         connection.execute("delete from openai_raw.costs where amount < 0")
-    tested = dbt("test", "-s", "ledger_equals_raw", warehouse=small)
+    tested = dbt("test", "-s", "raw_rows_are_in_the_ledger_and_are_charges", warehouse=small)
     assert "ERROR=1" in tested.stdout
 
 
@@ -275,9 +281,10 @@ def test_free_charge_that_came_twice_fails_the_build(api, small):
     small.load(api, since=days_ago(5), until=days_ago(4))
     assert dbt("build", "-s", "+focus_costs", warehouse=small).returncode == 0
     with duckdb.connect(str(small.path)) as connection:
-        connection.execute("insert into openai_marts.focus_costs from openai_marts.focus_costs")
+        fact = "openai_intermediate.int_focus_charges"
+        connection.execute(f"insert into {fact} from {fact}")
     tested = dbt("test", "-s", "focus_costs", warehouse=small)
-    assert "each_raw_row_is_one_charge" in tested.stdout
+    assert "Failure in test raw_rows_are_in_the_ledger_and_are_charges" in tested.stdout
     assert "ERROR=1" in tested.stdout
 
 

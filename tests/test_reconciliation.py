@@ -206,8 +206,9 @@ def test_day_that_the_ledger_lacks_and_money_that_a_mart_lacks_fail_the_build(ag
     assert statuses(agreeing, "every day is in the ledger")[0] == ("differs", "less than expected")
     with duckdb.connect(str(agreeing.path)) as connection:
         connection.execute("""
-            update openai_marts.focus_costs set BilledCost = BilledCost + 0.000000000000000001
-            where x_Meter = 'cache write' and BilledCost > 0
+            update openai_intermediate.int_focus_charges
+            set unblended_cost = unblended_cost + 0.000000000000000001
+            where meter = 'cache write' and unblended_cost > 0
         """)
     assert dbt("run", "-s", "int_check_marts+", warehouse=agreeing).returncode == 0
     assert statuses(agreeing, "focus_costs equals raw") == [("differs", "more than expected")]

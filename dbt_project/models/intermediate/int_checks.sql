@@ -1,5 +1,3 @@
-{{ config(materialized='ephemeral') }}
-
 {% set approximate = {'tolerance': 'tolerance', 'not_comparable_because': 'not_comparable_because'} %}
 
 select

@@ -1,5 +1,3 @@
-{{ config(materialized='ephemeral') }}
-
 -- Days that are in both ledgers: a cost per request compares the same days.
 select
     used.organization_id,

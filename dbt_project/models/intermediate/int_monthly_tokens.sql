@@ -1,5 +1,3 @@
-{{ config(materialized='ephemeral') }}
-
 with charges as (
     select
         charges.organization_id,

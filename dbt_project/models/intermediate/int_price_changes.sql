@@ -1,5 +1,3 @@
-{{ config(materialized='ephemeral') }}
-
 -- By project, since its data's residency sets its prices: where one of two regions rests at weekends,
 -- no price changes. Days on which all was free have no price: they are a sequence of their own, and
 -- so stand between no two prices.

@@ -1,5 +1,3 @@
-{{ config(materialized='ephemeral') }}
-
 -- A credit has no price, and neither has a row that tells no quantity.
 select
     organization_id,

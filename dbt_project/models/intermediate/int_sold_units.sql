@@ -1,5 +1,3 @@
-{{ config(materialized='ephemeral') }}
-
 with told as (
     select distinct
         coalesce(line_item, '') as line_item,

@@ -1,5 +1,3 @@
-{{ config(materialized='ephemeral') }}
-
 -- What is free has no price, and saves nothing.
 {% set sold = "organization_id, month, currency, model, modality, context" %}
 

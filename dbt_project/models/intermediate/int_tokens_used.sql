@@ -1,5 +1,3 @@
-{{ config(materialized='ephemeral') }}
-
 -- The bill counts uncached input apart; usage counts it with what was cached and written.
 {% set meters = {
     'input': 'input_tokens - coalesce(cached_input_tokens, 0) - coalesce(cache_write_tokens, 0)',
