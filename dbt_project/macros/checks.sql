@@ -1,5 +1,5 @@
 {#
-    Rows of checks in one shape. `checks` names, by model, what its columns are called; what a check says
+    Rows of checks in one shape. `checks` names, by relation, what its columns are called; what a check says
     nothing about: it is exact, by day, and comparable. With `where`, only such days of `date`.
 #}
 {% macro as_checks(checks, where=none) -%}
@@ -16,7 +16,7 @@
         cast({{ said.get(column, otherwise) }} as {{ types.get(column, text) }}) as {{ column }},
         {%- endfor %}
         organization_id
-    from {{ ref(check) }} as checks
+    from {{ check }} as checks
     {{ 'where ' ~ where if where }}
     {{ 'union all' if not loop.last }}
     {%- endfor -%}

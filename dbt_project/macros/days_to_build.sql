@@ -11,8 +11,9 @@
         {{ is_not_before_days_to_build(date) }}
         and exists (
             select 1
-            from {{ days }} as days_to_build
-            where days_to_build.organization_id = {{ organization }} and days_to_build.date = {{ date }}
+            -- Under names of their own: what is not qualified would else be meant by the nearest.
+            from (select organization_id as id_to_build, date as date_to_build from {{ days }}) as days_to_build
+            where days_to_build.id_to_build = {{ organization }} and days_to_build.date_to_build = {{ date }}
         )
     {%- else -%}
         1 = 1
@@ -46,7 +47,7 @@
     {%- set parts = [
         exact_price('a', 'b', 'c', 'd'), ratio('a', 'b'), tokens('a', 'b'), token_meters(), is_name('a'), priced_by(),
         is_usual('a', 'b', 'c'), path(['a', 'b']), json_object({'a': 'b'}), model_family('a'), model_version('a'),
-        usage_kind('a'), utc('a'), sentence('a'), money(), quantity(),
+        attribution('a', 'b'), is_charge_of('a', 'b'), address('a'), as_checks({'a': {}}), usage_kind('a'), utc('a'), sentence('a'), money(), quantity(), var('tokens_tolerance') | string,
     ] -%}
     {%- for node in graph.get('nodes', {}).values() if node.resource_type in ('model', 'seed') -%}
         {%- if node.path.startswith('intermediate/') or node.path.startswith('staging/') -%}

@@ -1,6 +1,6 @@
 {{ config(tags=['daily']) }}
--- The rules on rows of focus_costs that fail a build, in one scan. The official validator sees few of them: its
--- condition "ChargeClass is not Correction" does not fire on a null.
+-- The rules on rows of focus_costs that fail a build, in one scan. The official validator sees few of them:
+-- its condition "ChargeClass is not Correction" does not fire on a null.
 {% set never_null = [
     'BilledCost', 'EffectiveCost', 'ContractedCost', 'ListCost', 'PricingCurrencyEffectiveCost', 'BillingCurrency',
     'PricingCurrency', 'BillingAccountId', 'BillingAccountName', 'BillingAccountType', 'BillingPeriodStart',
@@ -32,7 +32,8 @@ with judged as (
                 when {{ column }} is null then '{{ column }} is null'
             {% endfor %}
             {% for column, values in known.items() %}
-                when {{ column }} not in ('{{ values | join("', '") }}') then '{{ column }} is none of its values'
+                when {{ column }} not in ('{{ values | join("', '") }}')  -- noqa: LT05
+                    then '{{ column }} is none of its values'
             {% endfor %}
             when
                 ChargePeriodEnd <> {{ dbt.dateadd('day', 1, 'ChargePeriodStart') }}
@@ -63,7 +64,8 @@ with judged as (
             when
                 PricingCurrency <> BillingCurrency or BillingCurrency <> upper(BillingCurrency)
                 then 'a currency is not that of the bill, in capitals'
-            when PricingCategory <> 'Standard' or ChargeClass is not null then 'a charge is not an ordinary one'
+            when PricingCategory <> 'Standard' or ChargeClass is not null
+                then 'a charge is not an ordinary one'
             when
                 not (ServiceCategory = 'AI and Machine Learning' and ServiceSubcategory = 'Generative AI')
                 then 'the subcategory is not one of its category'
@@ -71,7 +73,8 @@ with judged as (
                 ChargeCategory = 'Usage' and ({{ of_usage | join(' is null or ') }} is null)
                 then 'usage lacks a SKU, a quantity or a price'
             when
-                ChargeCategory = 'Credit' and coalesce(SkuId, SkuPriceId, PricingUnit, ConsumedUnit) is not null
+                ChargeCategory = 'Credit'
+                and coalesce(SkuId, SkuPriceId, PricingUnit, ConsumedUnit) is not null
                 then 'a credit has a SKU or a unit'
             when
                 ContractedUnitPrice < 0
@@ -80,7 +83,8 @@ with judged as (
                 or PricingCurrencyListUnitPrice <> ListUnitPrice
                 then 'a unit price is negative, or differs from itself'
             when
-                x_QuantitySource = 'amount' and (ConsumedQuantity <> BilledCost or PricingQuantity <> BilledCost)
+                x_QuantitySource = 'amount'
+                and (ConsumedQuantity <> BilledCost or PricingQuantity <> BilledCost)
                 then 'a quantity in dollars is not the amount'
         end as reason
     from {{ ref('focus_costs') }}

@@ -1,6 +1,6 @@
 {{ config(severity='warn', tags=['daily']) }}
--- The rules on rows of focus_costs that warn: OpenAI may tell an id with a blank or a new unit, and a price times its
--- quantity is the cost only as far as a division is exact; the official validator allows as much.
+-- The rules on rows of focus_costs that warn: OpenAI may tell an id with a blank or a new unit, and a price
+-- times its quantity is the cost only as far as a division is exact; the official validator allows as much.
 {% set ids = ['BillingAccountId', 'SubAccountId', 'SkuId', 'SkuPriceId', 'x_PrincipalId', 'x_CredentialId'] %}
 
 with judged as (

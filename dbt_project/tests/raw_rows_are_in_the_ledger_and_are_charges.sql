@@ -1,6 +1,6 @@
 {{ config(tags=['daily']) }}
--- What the ledger says of a day is what its raw rows come to, and each raw row is one charge: a free one that came twice
--- would not show in any sum of money.
+-- What the ledger says of a day is what its raw rows come to, and each raw row is one charge: a free one that
+-- came twice would not show in any sum of money.
 with told as (
     select
         organization_id,

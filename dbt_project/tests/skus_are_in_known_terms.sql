@@ -18,5 +18,5 @@ select
 from {{ ref('int_skus') }}
 where
     {% for term, values in known.items() %}
-        {{ 'or' if not loop.first }} {{ term }} not in ('{{ values | join("', '") }}')
+        {{ 'or' if not loop.first }} {{ term }} not in ('{{ values | join("', '") }}')  -- noqa: LT05
     {% endfor %}

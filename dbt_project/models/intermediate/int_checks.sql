@@ -18,10 +18,10 @@ from {{ ref('int_daily_checks') }}
 union all
 
 {{ as_checks({
-    'int_check_invoices': dict(
+    ref('int_check_invoices'): dict(
         approximate, check_name="'month equals its invoice'", period="'month'", period_start='month', currency='currency'
     ),
-    'int_ledger_months': {
+    ref('int_ledger_months'): {
         'check_name': "'every day is in the ledger'", 'period': "'month'", 'period_start': 'month',
         'expected': 'expected_days', 'actual': 'loaded_days',
     },

@@ -4,13 +4,13 @@
 
 with checks as (
     {{ as_checks({
-        'int_check_api_totals': dict(approximate, currency='currency'),
-        'int_check_marts': {'currency': 'currency'},
-        'int_check_users': {
+        ref('int_check_api_totals'): dict(approximate, currency='currency'),
+        ref('int_check_marts'): {'currency': 'currency'},
+        ref('int_check_users'): {
             'check_name': sentence("users equal the API's own per-user answer"), 'currency': 'currency',
             'user_id': 'user_id',
         },
-        'int_check_tokens': dict(
+        ref('int_check_tokens'): dict(
             approximate, check_name="'tokens billed equal tokens used'", model_family='model_family', meter='meter'
         ),
     }, where=is_not_before_days_to_build('date') if is_incremental() else none) }}

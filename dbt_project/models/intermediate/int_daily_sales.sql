@@ -9,7 +9,8 @@ select
     cast(sum(coalesce(amount, 0)) as {{ money() }}) as unblended_cost,
     cast(sum(abs(amount)) as {{ money() }}) as turnover,
     cast(sum(quantity) as {{ quantity() }}) as quantity,
-    cast(sum(case when quantity is not null then coalesce(amount, 0) end) as {{ money() }}) as cost_of_quantity,
+    cast(sum(case when quantity is not null then coalesce(amount, 0) end) as {{ money() }})
+        as cost_of_quantity,
     sum(case when quantity is null then 1 else 0 end) as charges_without_quantity
 from {{ ref('stg_costs') }}
 where {{ is_to_build('organization_id', 'date') }}

@@ -1,6 +1,7 @@
 {{ config(materialized='table') }}
 
--- `int_built_days` is written at the end of a build, when all that reads this is done: no reference leads there.
+-- `int_built_days` is written at the end of a build, when all that reads this is done: no reference leads
+-- there.
 {% set built = this.incorporate(path={'identifier': 'int_built_days'}) %}
 {% set is_by_these = execute and not flags.FULL_REFRESH and is_built_by_these_models(built) %}
 

@@ -41,31 +41,31 @@ counted as (
         {% for column in of_sku %}
             skus.{{ column }},
         {% endfor %}
-        focus_skus.sku_id,
-        focus_skus.sku_price_id,
-        focus_skus.sku_meter,
-        focus_skus.sku_price_details,
-        focus_skus.consumed_unit,
-        focus_skus.pricing_unit,
+        sold.sku_id,
+        sold.sku_price_id,
+        sold.sku_meter,
+        sold.sku_price_details,
+        sold.consumed_unit,
+        sold.pricing_unit,
         coalesce(skus.service, 'Other') as service,
         prices.price as list_price,
         prices.price_of_one as list_price_of_one,
         prices.source as list_price_source,
-        {{ ratio('1', 'focus_skus.priced_in_one') }} as units_in_price,
-        charges.cost_as_double / ({{ ratio('charges.countable', ratio('1', 'focus_skus.priced_in_one')) }})
+        {{ ratio('1', 'sold.priced_in_one') }} as units_in_price,
+        charges.cost_as_double / ({{ ratio('charges.countable', ratio('1', 'sold.priced_in_one')) }})
             as paid_price,
-        cast(charges.countable * focus_skus.consumed_in_one as {{ money() }}) as consumed_quantity,
-        cast(charges.countable * focus_skus.priced_in_one as {{ money() }}) as pricing_quantity,
-        case when focus_skus.sku_id is not null then charges.unblended_cost end as usage_cost
+        cast(charges.countable * sold.consumed_in_one as {{ money() }}) as consumed_quantity,
+        cast(charges.countable * sold.priced_in_one as {{ money() }}) as pricing_quantity,
+        case when sold.sku_id is not null then charges.unblended_cost end as usage_cost
     from charges
     left join {{ ref('int_skus') }} as skus on charges.line_item = skus.line_item
     -- Conditions on one side belong into the key: beside it, DuckDB would compare each row with each.
-    left join {{ ref('int_focus_skus') }} as focus_skus
-        on case when charges.unblended_cost >= 0 then coalesce(charges.line_item, '') end = focus_skus.line_item
-        and coalesce(charges.quantity_unit, '') = focus_skus.quantity_unit
+    left join {{ ref('int_focus_skus') }} as sold
+        on case when charges.unblended_cost >= 0 then coalesce(charges.line_item, '') end = sold.line_item
+        and coalesce(charges.quantity_unit, '') = sold.quantity_unit
     left join {{ ref('int_list_prices') }} as prices
-        on focus_skus.line_item = prices.line_item
-        and focus_skus.quantity_unit = prices.quantity_unit
+        on sold.line_item = prices.line_item
+        and sold.quantity_unit = prices.quantity_unit
         and case when charges.countable is not null then charges.currency end = prices.currency
         and charges.date >= prices.valid_from
         and charges.date < prices.valid_until
@@ -104,7 +104,8 @@ select
     coalesce(list_price_source, case when sku_id is not null then 'derived' end) as list_price_source,
     case
         when list_price_of_one is not null then countable * list_price_of_one
-        when list_price is not null then cast(pricing_quantity as decimal(24, 9)) * cast(list_price as decimal(13, 9))
+        when list_price is not null
+            then cast(pricing_quantity as decimal(24, 9)) * cast(list_price as decimal(13, 9))
         else unblended_cost
     end as list_cost
 from counted

@@ -31,7 +31,8 @@ select
     sum(case when meter = 'output' then tokens end) as output_tokens,
     sum(
         case
-            when meter in ('input', 'cached input', 'cache write') and tokens is not null then cost_of_quantity
+            when meter in ('input', 'cached input', 'cache write') and tokens is not null
+                then cost_of_quantity
         end
     ) as cost_of_input,
     sum(case when meter = 'output' and tokens is not null then cost_of_quantity end) as cost_of_output

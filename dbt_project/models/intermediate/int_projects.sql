@@ -6,7 +6,7 @@ with mentions as (
         organization_id,
         project_id,
         max(project_name) as project_name
-    from {{ ref('int_daily_spend') }}
+    from {{ ref('stg_costs') }}
     where project_id is not null
     group by organization_id, project_id
 ),

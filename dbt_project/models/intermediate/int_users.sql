@@ -14,7 +14,7 @@ with owners as (
 ),
 
 mentions as (
-    {% for table in (ref('int_daily_spend'), source('openai_raw', 'costs_by_user')) %}
+    {% for table in (ref('stg_costs'), source('openai_raw', 'costs_by_user')) %}
         select
             organization_id,
             user_id,
