@@ -20,9 +20,14 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# True from the first day on that this build replaces: a literal, which engines skip stored days by. #}
+{#
+    True from the first day on that this build replaces: a literal, which engines skip stored days by. Without a
+    reference: dbt would run every test that has one with each part of the models.
+#}
 {% macro is_not_before_days_to_build(date) -%}
-    {%- set days = ref('int_days_to_build') -%}
+    {%- set days = api.Relation.create(
+        database=target.database, schema='openai_intermediate', identifier='int_days_to_build'
+    ) -%}
     {%- set first = namespace(day='0001-01-01') -%}
     {%- if execute and load_relation(days) -%}
         {%- set told = run_query('select min(date) from ' ~ days).columns[0].values() -%}

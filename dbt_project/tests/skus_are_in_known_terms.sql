@@ -1,14 +1,4 @@
 -- The terms of a line item that the marts promise; what is not parsed has none but its service.
-{% set known = {
-    'service': [
-        'Chat and completions', 'Embeddings', 'Images', 'Audio', 'Web search', 'File search', 'Code interpreter',
-        'Moderation', 'Fine-tuning', 'Evals', 'Video', 'Other',
-    ],
-    'tier': ['standard', 'priority', 'batch', 'flex'],
-    'modality': ['text', 'image', 'audio'],
-    'context': ['standard', 'long'],
-} %}
-
 select
     line_item,
     service,
@@ -17,6 +7,10 @@ select
     context
 from {{ ref('int_skus') }}
 where
-    {% for term, values in known.items() %}
-        {{ 'or' if not loop.first }} {{ term }} not in ('{{ values | join("', '") }}')  -- noqa: LT05
-    {% endfor %}
+    service not in (
+        'Chat and completions', 'Embeddings', 'Images', 'Audio', 'Web search', 'File search',
+        'Code interpreter', 'Moderation', 'Fine-tuning', 'Evals', 'Video', 'Other'
+    )
+    or tier not in ('standard', 'priority', 'batch', 'flex')
+    or modality not in ('text', 'image', 'audio')
+    or context not in ('standard', 'long')
