@@ -243,10 +243,10 @@ def results(bench: Bench, rows: int, days: int) -> str:
             "# Results",
             "",
             f"`make bench` on {datetime.now(UTC).date()}: {os.cpu_count()} cores, "
-            f"{memory:.0f} GiB, Python {platform.python_version()}, {versions}. {rows:,} cost "
-            f"rows over {days} days, and a third as many of usage, are served on loopback from "
-            "memory. Each figure is the median of the runs of a way, each a process of its own, in turn with the others; peak "
-            "memory is that of the largest process.",
+            f"{memory:.0f} GiB, Python {platform.python_version()}, {versions}. "
+            f"{rows:,} cost rows over {days} days, and a third as many of usage, are served on "
+            "loopback from memory. Each figure is the median of the runs of a way, each a process "
+            "of its own, in turn with the others; peak memory is that of the largest process.",
             "",
             "| ratio | measured | target |",
             "|---|---|---|",

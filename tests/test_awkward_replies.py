@@ -30,7 +30,7 @@ class Awkward(DemoApi):
 
 @pytest.fixture
 def awkward(organization):
-    with Awkward(organization, overrides={}) as api:
+    with Awkward(organization, overrides={}, days_per_page=5) as api:
         yield api
 
 
@@ -82,7 +82,7 @@ def test_day_that_a_page_left_out_before_a_refusal_is_asked_again(awkward, wareh
 
 def test_newest_days_first_and_a_refusal_midway_lose_no_day(awkward, warehouse):
     """The first page tells the newest days, the second is refused."""
-    everything = {}
+    newest = []
 
     def bend(query, status, page):
         if "api_key_id" not in query["group_by"]:
@@ -91,11 +91,11 @@ def test_newest_days_first_and_a_refusal_midway_lose_no_day(awkward, warehouse):
             return refused(f"{KEY_FLOOR}{midnight(days_ago(50))}.", param="start_time")
         start = datetime.fromtimestamp(int(query["start_time"][0]), UTC).date()
         if start == days_ago(90):
-            page["data"] = everything["newest"]["data"][::-1]
+            page["data"] = sorted(newest, key=lambda bucket: bucket["start_time"], reverse=True)
         return status, page
 
     def keep(query, status, page):
-        everything["newest"] = page
+        newest.extend(page["data"])
         return status, page
 
     awkward.bend = keep
@@ -242,7 +242,7 @@ def test_organization_that_only_a_later_page_names_has_one_id_on_all(organizatio
             status, body = super().answer(method, target, authorization)
             return status, body if "page=" in target else body.replace("organization_id", "x")
 
-    with NamedLate(organization) as api:
+    with NamedLate(organization, days_per_page=5) as api:
         warehouse.load(api, since=days_ago(100))
     assert organizations(warehouse) == [("org-demo-heliotrope",)]
 

@@ -25,8 +25,8 @@ import pytest
 from conftest import PROJECT, TODAY, Warehouse, days_ago
 from test_source import charge
 
-from openai_costs_source import OpenAICostsError, openai_costs
-from openai_costs_source.demo import Organization
+from openai_costs_source import BYTES_PER_ROW, OpenAICostsError, openai_costs
+from openai_costs_source.demo import Organization, midnight
 from openai_costs_source.demo_api import DEMO_ADMIN_KEY, TRAPS, DemoApi
 from openai_costs_source.demo_traps import Reply
 from openai_costs_source.usage import KINDS
@@ -202,7 +202,7 @@ def changed(**fields):
 
 
 NO_PERMISSION = "You have insufficient permissions for this operation. Missing scopes: any."
-REQUESTS = ("totals", "page 1", "page 2", "users", "projects", "keys", "keys of the archived")
+REQUESTS = ("totals", "window 1", "window 2", "users", "projects", "keys", "keys of the archived")
 LISTINGS = {"users", "projects", "keys"}
 NAMES = {*LISTINGS, "keys of the archived"}
 ANYWHERE = set(REQUESTS)
@@ -219,7 +219,7 @@ FAULTS = {
     "captive portal": (captive_portal, set()),
     "wrong key": (refused(401, "Incorrect API key.", "invalid_api_key"), {REQUESTS[-1]}),
     "no permission": (refused(403, NO_PERMISSION), NAMES),
-    "unknown refusal": (refused(400, "This cannot be done."), {"page 2", *NAMES}),
+    "unknown refusal": (refused(400, "This cannot be done."), {"window 2", *NAMES}),
     # A listing goes on after its last object; what the archived project gets is no listing.
     "more without a token": (changed(has_more=True, next_page=None, last_id=None), LISTINGS),
     "nothing, and more": (changed(data=[], has_more=True, next_page=None, last_id=None), set()),
@@ -248,8 +248,8 @@ def name_of(request):
     """The request as `REQUESTS` names it."""
     match request.path.split("/")[3:]:
         case ["costs"]:
-            is_grouped, is_later = request.group_by != [], "page" in request.query
-            return f"page {1 + is_later}" if is_grouped else "totals"
+            is_later = request.start_time > midnight(FIRST_DAY)
+            return f"window {1 + is_later}" if request.group_by else "totals"
         case ["projects", project, "api_keys"]:
             return "keys of the archived" if project == "proj_prototype" else "keys"
         case [listing]:
@@ -259,7 +259,9 @@ def name_of(request):
 @pytest.fixture
 def struck(small, monkeypatch):
     monkeypatch.setattr("openai_costs_source.client._wait", lambda state: 0.01)
-    monkeypatch.setattr("openai_costs_source.organization.DAYS_PER_PAGE", 3)
+    # A window holds three days, also where those of version A are known to be large.
+    monkeypatch.setattr("openai_costs_source.endpoint.FIRST_DAYS", 3)
+    monkeypatch.setattr("openai_costs_source.endpoint.PAGE_BYTES", 3 * len(MANY) * BYTES_PER_ROW)
     with DemoApi(small, traps=["fault"]) as api:
         struck = Struck(api)
         monkeypatch.setitem(TRAPS, "fault", struck.strike)
@@ -478,6 +480,25 @@ def test_run_that_is_killed_between_two_statements_leaves_each_day_whole(
         assert each_day_is_whole(loaded), f"killed before {statement}"
         load(loaded, serving)
         check(loaded, undisturbed, *versions)
+
+
+def test_first_run_that_is_killed_midway_is_made_up_for_and_holds_each_day_once(
+    serving, warehouse, undisturbed
+):
+    """Its rows go straight into the new table of costs."""
+    for statement in (
+        'INSERT INTO "openai_raw"."costs"',
+        'INSERT INTO "openai_raw"."_dlt_pipeline_state"',
+        'INSERT INTO "openai_raw"."cost_days"',
+        COMPLETING,
+    ):
+        for left in warehouse.folder.glob("*.duckdb*"):
+            left.unlink()
+        serving.tell("A")
+        assert killed_before(statement, serving, warehouse)
+        serving.tell("B")
+        load(warehouse, serving)
+        check(warehouse, undisturbed, "B")
 
 
 def test_restatement_that_only_a_killed_run_saw_is_not_told(serving, loaded, undisturbed):

@@ -83,6 +83,15 @@ def test_later_run_reads_one_page_of_the_trailing_days(api, warehouse):
     assert grouped[0]["start_time"] == [str(int(midnight.timestamp()))]
 
 
+def test_later_run_reads_one_page_also_where_nothing_was_used_of_late(organization, warehouse):
+    idle = {days_ago(n): [] for n in range(12)}
+    with DemoApi(organization, overrides=idle) as api:
+        warehouse.load(api, start_date=days_ago(60))
+        api.requests.clear()
+        warehouse.load(api, start_date=days_ago(60))
+    assert [q["limit"] for q in requests_for_costs(api) if "group_by" in q] == [["36"]]
+
+
 def test_refetch_days_is_the_persons_choice(api, warehouse):
     warehouse.load(api, since=days_ago(180))
     warehouse.load(api)
@@ -264,13 +273,17 @@ def test_organizations_share_a_warehouse_without_touching_each_other(api, wareho
 class Broken(DemoApi):
     def answer(self, method, target, authorization):
         status, body = super().answer(method, target, authorization)
-        return (status, body[: len(body) // 2]) if "page=" in target else (status, body)
+        is_midway = "page=" in target and "group_by=" in target
+        return (status, body[: len(body) // 2]) if is_midway else (status, body)
 
 
 def test_failed_run_leaves_every_day_as_it_was(api, organization, warehouse):
     warehouse.load(api)
     before = warehouse.rows("select * from openai_raw.costs order by all")
-    with Broken(organization) as broken, pytest.raises(Exception, match="not JSON"):
+    with (
+        Broken(organization, days_per_page=60) as broken,
+        pytest.raises(Exception, match="not JSON"),
+    ):
         warehouse.load(broken, since=days_ago(150))
     assert warehouse.rows("select * from openai_raw.costs order by all") == before
 

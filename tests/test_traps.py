@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Context, Decimal
-from types import SimpleNamespace
 
 import pytest
 from conftest import TODAY, Warehouse, days_ago, run_pipeline
@@ -32,8 +31,9 @@ WITHOUT_BOTH = "project_id,line_item"
 def waits(monkeypatch):
     """The pauses that the client made, in seconds, without the time that they take."""
     pauses = []
-    clock = SimpleNamespace(sleep=pauses.append)
-    monkeypatch.setattr("openai_costs_source.client.time", clock)
+    monkeypatch.setattr(
+        "openai_costs_source.client._rest", lambda seconds, is_abandoned: pauses.append(seconds)
+    )
     return pauses
 
 
@@ -67,10 +67,8 @@ def clock(monkeypatch):
     return set_to
 
 
-@pytest.fixture
-def short_pages(monkeypatch):
-    """A page holds three days, so that a handful of days takes several."""
-    monkeypatch.setattr("openai_costs_source.organization.DAYS_PER_PAGE", 3)
+SHORT_PAGES = {"days_per_page": 3}
+"""The API gives three days a page, whatever is asked for: a handful of days takes tokens."""
 
 
 class OneWeek(Organization):
@@ -341,18 +339,19 @@ def test_trap_3_horizon_cuts_the_history_to_what_openai_still_tells(serve, wareh
     assert known == [(days_ago(6), TODAY)]
 
 
-def test_trap_3_horizon_that_arrives_on_a_later_page_loses_no_day(serve, short_pages, warehouse):
+def test_trap_3_horizon_that_arrives_on_a_later_page_loses_no_day(serve, warehouse):
     refusals = []
     organization = OneWeek(TODAY)
     api = serve("horizon-on-a-later-page", noting_refusals(refusals), of=organization)
     load_costs(warehouse, api, since=days_ago(6), refetch_days=2)
-    assert {"page" in query for query in refusals} == {True}
+    assert {("group_by" in query, "page" in query) for query in refusals} == {
+        (False, True),
+        (True, True),
+    }
     assert_whole(warehouse, organization, days(6), by=WHOLE)
 
 
-def test_traps_1_2_and_3_together_leave_each_day_the_detail_that_openai_tells(
-    serve, short_pages, warehouse
-):
+def test_traps_1_2_and_3_together_leave_each_day_the_detail_that_openai_tells(serve, warehouse):
     organization = OneWeek(TODAY)
     traps = ("users-apart", "horizon-on-a-later-page")
     api = serve(*traps, of=organization, key_floor=midnight(days_ago(2)))
@@ -660,44 +659,57 @@ def test_trap_8_today_may_have_no_bucket_yet(serve, organization, warehouse):
     assert_whole(warehouse, organization, days(3, 1), by=WHOLE)
 
 
-def test_trap_9_each_page_repeats_the_query_that_minted_its_token(
-    serve, short_pages, organization, warehouse
-):
+def spanned(query):
+    return int(query["start_time"][0]), int(query["end_time"][0])
+
+
+def test_trap_9_each_page_repeats_the_query_that_minted_its_token(serve, organization, warehouse):
     refusals = []
-    api = serve(noting_refusals(refusals))
+    api = serve(noting_refusals(refusals), **SHORT_PAGES)
     load_costs(warehouse, api, since=days_ago(7))
     first, paged = [], []
     for query in requests_for_costs(api):
         (paged if "page" in query else first).append({**query, "page": None})
     assert len(paged) >= 4
     assert all(query in first for query in paged)
-    assert len({query["end_time"][0] for query in first}) == 1
+    # Each query begins where the one before it ended, and the last ends with today.
+    spans = [spanned(query) for query in first if "group_by" in query]
+    edges = [midnight(days_ago(7)), *(until for _, until in spans)]
+    assert [since for since, _ in spans] == edges[:-1]
+    assert edges[-1] == midnight(days_ago(-1))
+    assert {spanned(query)[1] for query in first if "group_by" not in query} == {edges[-1]}
     assert refusals == []
     assert_whole(warehouse, organization, days(7), by=WHOLE)
 
 
-def test_trap_9_token_that_expired_loses_no_day(serve, short_pages, organization, warehouse):
+def test_trap_9_token_that_expired_loses_no_day(serve, organization, warehouse):
+    refusals = []
+
     def tokens_expire(request, reply):
         if "page" not in request.query:
             return reply
         said = "The page token is invalid, have you modified the query parameters?"
         return refused(400, said, "page")
 
-    load_costs(warehouse, serve(tokens_expire), since=days_ago(7))
+    api = serve(tokens_expire, noting_refusals(refusals), **SHORT_PAGES)
+    load_costs(warehouse, api, since=days_ago(7))
+    assert {"group_by" in query for query in refusals} == {False, True}
     assert_whole(warehouse, organization, days(7), by=WHOLE)
 
 
-def test_trap_9_no_token_is_stored(serve, short_pages, warehouse):
-    info = load_costs(warehouse, serve(), since=days_ago(7))
+def test_trap_9_no_token_is_stored(serve, warehouse):
+    api = serve(**SHORT_PAGES)
+    info = load_costs(warehouse, api, since=days_ago(7))
+    assert any("page" in query for query in requests_for_costs(api))
     assert "page_" not in json.dumps(info.pipeline.state, default=str)
     tables = "select count(*) from information_schema.columns where column_name like '%page%'"
     assert warehouse.value(tables) == 0
 
 
 def test_trap_10_pages_that_go_on_past_the_last_bucket_come_to_an_end(
-    serve, short_pages, organization, warehouse
+    serve, organization, warehouse
 ):
-    load_costs(warehouse, serve("pages-without-end", fuse), since=days_ago(7))
+    load_costs(warehouse, serve("pages-without-end", fuse, **SHORT_PAGES), since=days_ago(7))
     assert_whole(warehouse, organization, days(7), by=WHOLE)
 
 
@@ -966,17 +978,17 @@ def test_trap_captive_portal_is_an_error_and_never_no_data(serve, warehouse):
 
 
 @pytest.mark.parametrize("end", ["/costs", "/api_keys"])
-def test_trap_captive_portal_midway_leaves_every_day_as_it_was(
-    end, serve, organization, short_pages, warehouse
-):
+def test_trap_captive_portal_midway_leaves_every_day_as_it_was(end, serve, organization, warehouse):
     def portal(request, reply):
-        is_met = request.path.endswith(end) and ("page" in request.query or end != "/costs")
+        is_midway = "page" in request.query and request.group_by != []
+        is_met = request.path.endswith(end) and (is_midway or end != "/costs")
         html = Reply(200, "<html>Log in to go on.</html>", {"Content-Type": "text/html"})
         return html if is_met else reply
 
     warehouse.load(serve(), since=days_ago(4))
     told = {days_ago(2): [charge("1000")]}
-    error = failure(warehouse, serve(portal, overrides=told), since=days_ago(4))
+    api = serve(portal, overrides=told, **SHORT_PAGES)
+    error = failure(warehouse, api, since=days_ago(4))
     assert "it is not JSON" in error.said
     assert_whole(warehouse, organization, days(4), by=WHOLE)
 

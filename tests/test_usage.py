@@ -48,6 +48,10 @@ def asked(api, kind):
     return [query for _, path, query in api.requests if path.endswith(f"/usage/{kind}")]
 
 
+def tables(warehouse):
+    return {name for (name,) in warehouse.rows("select table_name from duckdb_tables()")}
+
+
 def each_day(first, days):
     return [first + timedelta(days=n) for n in range(days)]
 
@@ -155,7 +159,10 @@ def test_group_by_of_a_person_holds_for_usage_too(api, warehouse):
 
 def test_pages_hold_no_more_days_than_the_api_allows(api, warehouse):
     warehouse.load(api, resources=usage("completions"), since=days_ago(70))
-    assert [query["limit"] for query in asked(api, "completions")] == [["31"], ["31"], ["9"]]
+    queries = asked(api, "completions")
+    days = [int(query["limit"][0]) for query in queries]
+    assert (max(days), sum(days)) == (31, 71)
+    assert all("page" not in query for query in queries)
 
 
 def test_costs_load_the_same_without_usage(api, warehouse):
@@ -184,7 +191,7 @@ def test_kind_that_may_not_be_read_is_said_and_left_out(organization, warehouse,
     assert len(asked(api, "embeddings")) == 1
     assert "Usage of the kind embeddings is left out" in caplog.text
     assert "ERROR" not in {record.levelname for record in caplog.records}
-    assert warehouse.value("select count(*) from openai_raw.usage_embeddings") == 0
+    assert "usage_embeddings" not in tables(warehouse)
     assert ledger(warehouse, "embeddings") == []
     assert len(ledger(warehouse, "images")) == 3
 
@@ -236,7 +243,7 @@ def test_kind_that_failed_is_loaded_by_the_next_run_without_a_gap(organization, 
     few = {"resources": usage("images"), "start_date": days_ago(50), "refetch_days": 1}
 
     def fails_later(query, status, page):
-        is_late = int(query["start_time"][0]) > midnight(days_ago(50))
+        is_late = int(query["start_time"][0]) >= midnight(days_ago(19))
         return refused(500, "No.")(query, status, page) if is_late else (status, page)
 
     with BentUsage(organization, images=fails_later) as api:
