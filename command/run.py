@@ -96,7 +96,9 @@ def load_organization(file: Path, **settings: Any) -> bool:
     """
     with progress("Asking OpenAI") as shown, warehouse.pipeline(file) as pipeline:
         try:
-            pipeline.run(openai_costs(**settings), loader_file_format="parquet")
+            # The working folder lives as long as the run.
+            source = openai_costs(**settings, is_never_resumed=True)
+            pipeline.run(source, loader_file_format="parquet")
         except BaseException as error:
             raise warehouse.foreseen(error, file) or error from None
         take_ids(pipeline)

@@ -132,12 +132,15 @@ def openai_costs(
     since: date | None = None,
     until: date | None = None,
     loaded: set[str] | None = None,
+    is_never_resumed: bool = False,
 ) -> list[DltResource]:
     """The costs of each organization whose admin key is given, and the names that go with them.
 
     `since` and `until` (excluded) load these UTC days instead of the ones that are due. Where
     other keys load into the same warehouse, `loaded` names the organizations that they loaded in
     the same run: those are left out, this one is added, and replies must name their organization.
+    `is_never_resumed` says that the pipeline's working folder is not used again: what a killed load
+    left there is then not loaded a second time, and rows of a new table need no merge.
 
     Raises OpenAICostsError (wrong use) for settings that cannot be right, before any request.
     """
@@ -167,7 +170,8 @@ def openai_costs(
 
     @functools.cache
     def new_tables() -> set[str]:
-        return replacing.lacking(["costs", *(kind.table for kind in KINDS)])
+        tables = ["costs", *(kind.table for kind in KINDS)]
+        return replacing.lacking(tables) if is_never_resumed else set()
 
     def identified() -> Iterator[tuple[Organization, str]]:
         """Each organization once, also where two keys open the same one, and its id."""
@@ -321,7 +325,7 @@ def openai_costs(
                 ids = {organization_id, organization.id_in_header or UNKNOWN}
                 scopes += replacing.days_of(ids, told)
             usage_scopes.extend(f"kind = '{kind.name}' AND ({scope})" for scope in scopes)
-            # A kind that was never used has no table.
+            # A kind that was never used has no table where the command loads.
             if is_used or not is_new:
                 yield replacing_rows([kind.schema.empty_table()], scopes, is_new=is_new)
             yield replacing_rows(ledger, usage_scopes, "usage_days")

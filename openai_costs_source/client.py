@@ -6,6 +6,7 @@ The key travels in one header to one host, over HTTPS or loopback, and never alo
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import re
 import time
@@ -58,6 +59,7 @@ PATHS = frozenset(
 
 _RUN_AGAIN = "Nothing of this answer was stored: run again."
 TIMEOUT_SECONDS = (10, 120)
+CHUNK_BYTES = 1 << 20
 MAX_WAIT_SECONDS = 600
 LARGEST_LISTING = 100
 _ADMIN_KEY = re.compile(r"sk-admin-[!-~]+")
@@ -223,12 +225,11 @@ class Client:
         final: Container[int] = (),
         is_abandoned: Event | None = None,
     ) -> T:
-        reply = self._get(path, params, ids, final, is_abandoned)
+        body, kind = self._get(path, params, ids, final, is_abandoned)
         try:
             # A server may quote the key back.
-            return decode(reply.content.replace(self._key.encode(), b"[the key]"))
+            return decode(body.replace(self._key.encode(), b"[the key]"))
         except ValueError as error:
-            kind = reply.headers.get("Content-Type", "no content type")
             raise self._error(
                 path,
                 f"gave a reply that cannot be used ({kind}): {error}",
@@ -242,8 +243,8 @@ class Client:
         ids: Mapping[str, str],
         final: Container[int],
         is_abandoned: Event | None,
-    ) -> requests.Response:
-        """One reply, with patience; raises OpenAICostsError when that is used up."""
+    ) -> tuple[bytes, str]:
+        """One reply and its type, with patience; raises OpenAICostsError when that is used up."""
         if path not in PATHS:
             raise OpenAICostsError(f"This client does not read {path}.", is_wrong_use=True)
         if odd := [value for value in ids.values() if not _ID.fullmatch(value)]:
@@ -266,7 +267,7 @@ class Client:
             said = getattr(error, "said", error)
             log.warning("%s Waiting %.0f s before asking again.", said, state.upcoming_sleep)
 
-        def ask() -> requests.Response:
+        def ask() -> tuple[bytes, str]:
             if is_abandoned and is_abandoned.is_set():
                 raise self._error(path, "is not asked any more")
             return self._get_once(path, url, params)
@@ -283,11 +284,13 @@ class Client:
         )
         return patiently(ask)
 
-    def _get_once(self, path: str, url: str, params: Params) -> requests.Response:
+    def _get_once(self, path: str, url: str, params: Params) -> tuple[bytes, str]:
         try:
             reply = self._session.get(
-                url, params=params, timeout=TIMEOUT_SECONDS, allow_redirects=False
+                url, params=params, timeout=TIMEOUT_SECONDS, allow_redirects=False, stream=True
             )
+            # By itself, requests reads 10 kB at a time, and a page is megabytes.
+            body = b"".join(reply.iter_content(CHUNK_BYTES))
         except requests.RequestException as error:
             host = urlsplit(url).netloc
             # A handshake that was cut off may pass; a certificate or protocol that failed will not.
@@ -310,12 +313,12 @@ class Client:
                 "Set base_url to the real address.",
             )
         if reply.status_code != 200:
-            raise self._refusal(path, reply)
-        return reply
+            raise self._refusal(path, reply, body)
+        return body, reply.headers.get("Content-Type", "no content type")
 
-    def _refusal(self, path: str, reply: requests.Response) -> OpenAICostsError:
+    def _refusal(self, path: str, reply: requests.Response, body: bytes) -> OpenAICostsError:
         try:
-            error = reply.json()["error"]
+            error = json.loads(body)["error"]
         except (ValueError, KeyError, TypeError, RecursionError):
             error = {}
         facts = error if isinstance(error, dict) else {"message": error}

@@ -73,7 +73,7 @@ class Bucket:
         return datetime.fromtimestamp(self.start, UTC).date()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Page:
     """A decoded page: its buckets, and their results one after the other, in the same order."""
 

@@ -6,6 +6,7 @@ page of costs ──> pages.read_page ──> Page ──> cost_rows, cost_day_r
 from __future__ import annotations
 
 import decimal
+import functools
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from types import MappingProxyType
@@ -174,7 +175,8 @@ def organization_row(*values: Any) -> pa.Table:
     return pa.Table.from_pylist([row], schema=ORGANIZATIONS)
 
 
-def amount_per_day(page: Page) -> dict[date, decimal.Decimal]:
+@functools.lru_cache(maxsize=4)
+def amount_per_day(page: Page) -> Mapping[date, decimal.Decimal]:
     """What each of the page's days sums to; an empty day is there with zero."""
     values = pc.struct_field(page.results["amount"].combine_chunks(), "value")
     totals: dict[date, decimal.Decimal] = {}
@@ -186,7 +188,7 @@ def amount_per_day(page: Page) -> dict[date, decimal.Decimal]:
             f"the sum of {bucket.day}", total or decimal.Decimal(0), MONEY
         )
         offset += bucket.size
-    return totals
+    return MappingProxyType(totals)
 
 
 def last_value(page: Page, field: str) -> str | None:
