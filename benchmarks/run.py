@@ -242,7 +242,8 @@ def results(bench: Bench, rows: int, days: int, largest: int) -> str:
         [
             "# Results",
             "",
-            f"`make bench` on {datetime.now(UTC).date()}: {os.cpu_count()} cores, "
+            f"`make bench` ({' '.join(sys.argv[1:]) or 'as it is'}) on "
+            f"{datetime.now(UTC).date()}: {os.cpu_count()} cores, "
             f"{memory:.0f} GiB, Python {platform.python_version()}, {versions}. "
             f"{rows:,} cost rows over {days} days, and a third as many of usage, are served on "
             "loopback from memory. Each figure is the median of the runs of a way, each a process "
