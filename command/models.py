@@ -85,7 +85,8 @@ def _fingerprint(connection: duckdb.DuckDBPyConnection) -> str:
     for path in [PROJECT / "dbt_project.yml", PROJECT / "profiles.yml", *files]:
         digest.update(path.name.encode() + path.read_bytes())
     tables = connection.execute(
-        "select table_name from information_schema.tables "
+        # Views name the database too, which a file that is renamed changes.
+        "select table_catalog, table_name from information_schema.tables "
         "where table_schema = 'openai_raw' order by table_name"
     )
     digest.update(repr(tables.fetchall()).encode())

@@ -65,8 +65,9 @@ def test_dbt_finds_the_default_warehouse_from_any_folder(built, tmp_path):
     project = built.folder / "project"
     shutil.copy(built.path, project / "openai_costs.duckdb")
     folders = ("--project-dir", project / "dbt_project", "--profiles-dir", project / "dbt_project")
-    # A table: views name the warehouse that they were made in, and this is a copy of another name.
-    shown = run("-m", "dbt.cli.main", "show", "-s", "stg_usage_days", *folders, cwd=tmp_path)
+    # A raw table: views name the warehouse that they were made in, and this copy has another name.
+    raw = "select distinct organization_id from {{ source('openai_raw', 'cost_days') }}"
+    shown = run("-m", "dbt.cli.main", "show", "--inline", raw, *folders, cwd=tmp_path)
     assert "org-demo-heliotrope" in shown.stdout
 
 
