@@ -325,8 +325,8 @@ def openai_costs(
                 ids = {organization_id, organization.id_in_header or UNKNOWN}
                 scopes += replacing.days_of(ids, told)
             usage_scopes.extend(f"kind = '{kind.name}' AND ({scope})" for scope in scopes)
-            # A kind that was never used has no table where the command loads.
-            if is_used or not is_new:
+            # A kind that was never read has no table, nor one never used where the command loads.
+            if is_used or (scopes and not is_new):
                 yield replacing_rows([kind.schema.empty_table()], scopes, is_new=is_new)
             yield replacing_rows(ledger, usage_scopes, "usage_days")
 
