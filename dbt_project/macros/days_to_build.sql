@@ -36,17 +36,6 @@
     {{ date }} >= cast('{{ first.day }}' as date)
 {%- endmacro %}
 
-{# dbt's incremental strategy `replace_days`: a day that became empty leaves no row behind. #}
-{% macro get_incremental_replace_days_sql(arguments) -%}
-    {%- set columns = arguments['dest_columns'] | map(attribute='quoted') | join(', ') -%}
-    delete from {{ arguments['target_relation'] }}
-    where {{ is_to_build(arguments['target_relation'] ~ '.organization_id', arguments['target_relation'] ~ '.date') }};
-
-    insert into {{ arguments['target_relation'] }} ({{ columns }})
-    select {{ columns }}
-    from {{ arguments['temp_relation'] }}
-{%- endmacro %}
-
 {# What a fact was built by: with another parser or price list, all days are built anew. #}
 {% macro models_fingerprint() -%}
     {%- set parts = [

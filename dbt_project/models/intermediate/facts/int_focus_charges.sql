@@ -1,5 +1,3 @@
-{{ config(materialized='incremental', incremental_strategy='replace_days') }}
-
 -- A negative amount is a credit: it has no SKU, no quantity and no price. What tells no quantity is priced by
 -- the dollar. Quantities, factors, prices and their products fit into Spark's 38 digits.
 {% set as_told = [

@@ -1,5 +1,3 @@
-{{ config(materialized='incremental', incremental_strategy='replace_days') }}
-
 {% set measures = [
     'requests', 'input_tokens', 'cached_input_tokens', 'cache_write_tokens', 'output_tokens',
     'input_audio_tokens', 'cached_audio_tokens', 'output_audio_tokens', 'input_image_tokens',

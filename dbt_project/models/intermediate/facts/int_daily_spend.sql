@@ -1,5 +1,3 @@
-{{ config(materialized='incremental', incremental_strategy='replace_days') }}
-
 select
     organization_id,
     date,

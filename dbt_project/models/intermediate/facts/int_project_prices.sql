@@ -1,5 +1,3 @@
-{{ config(materialized='incremental', incremental_strategy='replace_days') }}
-
 -- Charges at one price are one row first, as most of a day's are: the order of prices is then short.
 with charges as (
     select

@@ -1,5 +1,3 @@
-{{ config(materialized='incremental', incremental_strategy='replace_days') }}
-
 {% set approximate = {'tolerance': 'tolerance', 'not_comparable_because': 'not_comparable_because'} %}
 
 with checks as (
