@@ -155,12 +155,22 @@ def test_every_macro_that_facts_are_made_by_is_in_their_fingerprint(history):
         for name in (
             "is_to_build",
             "is_not_before_days_to_build",
+            "is_day_of",
+            "default__is_day_of",
+            "is_literally_to_build",
+            "drop_emptied_days",
+            "default__drop_emptied_days",
+            "relation_of_days_to_build",
+            "first_day",
+            "default__first_day",
+            "remove_days_to_build",
             "get_incremental_replace_days_sql",
             "loaded_days",
             "is_built_by_these_models",
             "should_full_refresh",
             "generate_schema_name",
             "raw",
+            "declared_type",
             "noop_statement",
         )
     }

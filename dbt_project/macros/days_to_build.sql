@@ -9,39 +9,94 @@
     {%- set days = ref('int_days_to_build') -%}
     {%- if is_incremental() -%}
         {{ is_not_before_days_to_build(date) }}
-        and exists (
-            select 1
-            -- Under names of their own: what is not qualified would else be meant by the nearest.
-            from (select organization_id as id_to_build, date as date_to_build from {{ days }}) as days_to_build
-            where days_to_build.id_to_build = {{ organization }} and days_to_build.date_to_build = {{ date }}
-        )
+        and {{ is_day_of(days, organization, date) }}
     {%- else -%}
         1 = 1
     {%- endif -%}
 {%- endmacro %}
 
+{# True for a day of an organization that a relation has. #}
+{% macro is_day_of(days, organization, date) -%}
+    {{ adapter.dispatch('is_day_of', 'openai_costs')(days, organization, date) }}
+{%- endmacro %}
+
+{% macro default__is_day_of(days, organization, date) -%}
+    exists (
+        select 1
+        -- Under names of their own: what is not qualified would else be meant by the nearest.
+        from (select organization_id as id_told, date as date_told from {{ days }}) as days_told
+        where days_told.id_told = {{ organization }} and days_told.date_told = {{ date }}
+    )
+{%- endmacro %}
+
+{# Older ones take no subquery that names what is outside of it. #}
+{% macro clickhouse__is_day_of(days, organization, date) -%}
+    ({{ organization }}, {{ date }}) in (select organization_id, date from {{ days }})
+{%- endmacro %}
+
+{# Without a reference: dbt would run every test that has one with each part of the models. #}
+{% macro relation_of_days_to_build() -%}
+    {%- do return(api.Relation.create(
+        database=target.get('database'), schema='openai_intermediate', identifier='int_days_to_build'
+    )) -%}
+{%- endmacro %}
+
 {#
-    True from the first day on that this build replaces: a literal, which engines skip stored days by. Without a
-    reference: dbt would run every test that has one with each part of the models.
+    True from the first day on that this build replaces: a literal, which engines skip stored days by. `type` is
+    that of `date`: not all engines compare a day with a moment.
 #}
-{% macro is_not_before_days_to_build(date) -%}
-    {%- set days = api.Relation.create(
-        database=target.database, schema='openai_intermediate', identifier='int_days_to_build'
-    ) -%}
-    {%- set first = namespace(day='0001-01-01') -%}
+{% macro is_not_before_days_to_build(date, type='date') -%}
+    {%- set days = relation_of_days_to_build() -%}
+    {%- set first = namespace(day=first_day()) -%}
     {%- if execute and load_relation(days) -%}
         {%- set told = run_query('select min(date) from ' ~ days).columns[0].values() -%}
-        {%- set first.day = told[0] or '9999-12-31' -%}
+        {%- set first.day = told[0] or final_day() -%}
     {%- endif -%}
-    {{ date }} >= cast('{{ first.day }}' as date)
+    {%- set literal = "cast('" ~ first.day ~ "' as date)" -%}
+    {{ date }} >= {{ literal if type == 'date' else 'cast(' ~ literal ~ ' as ' ~ type ~ ')' }}
 {%- endmacro %}
+
+{#
+    True for the rows of days that this build replaces, all as literals: for statements that take no subquery.
+    `alias`, with a point, goes before the columns.
+#}
+{% macro is_literally_to_build(alias='') -%}
+    {%- set dates = {} -%}
+    {%- for row in run_query('select distinct organization_id, date from ' ~ relation_of_days_to_build()).rows -%}
+        {%- do dates.setdefault(row[0], []).append("cast('" ~ row[1] ~ "' as date)") -%}
+    {%- endfor -%}
+    {{ is_not_before_days_to_build(alias ~ 'date') }}
+    and (
+        {%- for organization, days in dates.items() %}
+        ({{ alias }}organization_id = {{ sentence(organization) }} and {{ alias }}date in ({{ days | sort | join(', ') }}))
+        {{ 'or' if not loop.last }}
+        {%- else %}
+        1 = 0
+        {%- endfor %}
+    )
+{%- endmacro %}
+
+{# The first and the last day that a date can be. #}
+{% macro first_day() %}{{ adapter.dispatch('first_day', 'openai_costs')() }}{% endmacro %}
+
+{% macro default__first_day() %}0001-01-01{% endmacro %}
+
+{% macro clickhouse__first_day() %}1970-01-01{% endmacro %}
+
+{% macro final_day() %}{{ adapter.dispatch('final_day', 'openai_costs')() }}{% endmacro %}
+
+{% macro default__final_day() %}9999-12-31{% endmacro %}
+
+{% macro clickhouse__final_day() %}2149-06-06{% endmacro %}
 
 {# What a fact was built by: with another parser or price list, all days are built anew. #}
 {% macro models_fingerprint() -%}
     {%- set parts = [
         exact_price('a', 'b', 'c', 'd'), ratio('a', 'b'), tokens('a', 'b'), token_meters(), is_name('a'), priced_by(),
         is_usual('a', 'b', 'c'), path(['a', 'b']), json_object({'a': 'b'}), model_family('a'), model_version('a'),
-        attribution('a', 'b'), is_charge_of('a', 'b'), address('a'), as_checks({'a': {}}), usage_kind('a'), utc('a'), sentence('a'), money(), quantity(), var('tokens_tolerance') | string,
+        attribution('a', 'b'), is_charge_of('a', 'b'), address('a'), as_checks({'a': {}}), usage_kind('a'), utc('a'), sentence('a'), decimal('a', 1, 1),
+        nearest_decimal('a', 1, 1), product('a', 'b'), double(), moment(), money(), quantity(), final_day(),
+        var('tokens_tolerance') | string,
     ] -%}
     {%- for node in graph.get('nodes', {}).values() if node.resource_type in ('model', 'seed') -%}
         {%- if node.path.startswith('intermediate/') or node.path.startswith('staging/') -%}
@@ -86,7 +141,7 @@
 {% macro should_full_refresh() -%}
     {%- set asked = config.get('full_refresh') -%}
     {%- if asked is none -%}{%- set asked = flags.FULL_REFRESH -%}{%- endif -%}
-    {%- if not asked and config.get('incremental_strategy') == 'replace_days' -%}
+    {%- if not asked and config.get('materialized') == 'incremental' -%}
         {%- set days = load_relation(this.incorporate(path={'identifier': 'int_days_to_build'})) -%}
         {%- set others = 'select count(*) from ' ~ days ~ ' where is_by_other_models' -%}
         {%- set asked = not days or run_query(others).columns[0].values()[0] > 0 -%}

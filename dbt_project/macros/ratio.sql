@@ -3,8 +3,8 @@
     divide by. Ratios are not money; engines differ in the last digits of a division.
 #}
 {% macro ratio(numerator, denominator) -%}
-    cast({{ numerator }} as double precision)
-    / nullif(cast({{ denominator }} as double precision), 0)
+    cast({{ numerator }} as {{ double() }})
+    / nullif(cast({{ denominator }} as {{ double() }}), 0)
 {%- endmacro %}
 
 {#
@@ -15,17 +15,17 @@
 {% macro exact_price(price, cost, quantity, units) -%}
 case
     when
-        cast(case when {{ price }} < 1000 then {{ price }} end as decimal(13, 9)) * {{ quantity }}
-        = cast(case when {{ cost }} < 1000000000 then {{ cost }} end as decimal(27, 18)) * {{ units }}
-        then cast(cast({{ price }} as decimal(13, 9)) as {{ money() }})
-    else cast({{ price }} as {{ money() }})
+        {{ product(nearest_decimal('case when ' ~ price ~ ' < 1000 then ' ~ price ~ ' end', 13, 9), quantity) }}
+        = {{ decimal('case when ' ~ cost ~ ' < 1000000000 then ' ~ cost ~ ' end', 27, 18) }} * {{ units }}
+        then cast({{ nearest_decimal(price, 13, 9) }} as {{ money() }})
+    else {{ nearest_decimal(price, 38, 18) }}
 end
 {%- endmacro %}
 
 {# True where a cost is further from price times quantity than a division is exact. #}
 {% macro is_not_the_product(cost, price, quantity) -%}
     abs(
-        cast({{ price }} as double precision) * cast({{ quantity }} as double precision)
-        - cast({{ cost }} as double precision)
-    ) > 0.000000001 * greatest(1, abs(cast({{ cost }} as double precision)))
+        cast({{ price }} as {{ double() }}) * cast({{ quantity }} as {{ double() }})
+        - cast({{ cost }} as {{ double() }})
+    ) > 0.000000001 * greatest(1, abs(cast({{ cost }} as {{ double() }})))
 {%- endmacro %}

@@ -15,7 +15,7 @@
             from (
                 select
                     {%- for column in declared.columns.values() %}
-                        cast(null as {{ api.Column.translate_type(column.data_type) }})
+                        cast(null as {{ declared_type(column.data_type) }})
                         as {{ column.name }}{{ ',' if not loop.last }}
                     {%- endfor %}
             ) as nothing

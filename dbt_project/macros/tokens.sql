@@ -7,7 +7,7 @@
 #}
 {% macro tokens(counted, unit) -%}
 cast(
-    cast({{ counted }} as decimal(28, 9))
+    {{ decimal(counted, 28, 9) }}
     * case {{ unit }} when 'tokens' then 1 when '1000_tokens' then 1000 end
     as {{ quantity() }}
 )

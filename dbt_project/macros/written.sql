@@ -13,7 +13,7 @@
 case
     when {{ text }} like '20__-__' and {{ without_digits(text) }} = '-'
         and substr({{ text }}, 6) between '01' and '12'
-        then cast(concat({{ text }}, '-01') as date)
+        then cast({{ text }} || '-01' as date)
 end
 {%- endmacro %}
 

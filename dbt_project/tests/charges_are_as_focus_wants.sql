@@ -36,12 +36,16 @@ with judged as (
                     then '{{ column }} is none of its values'
             {% endfor %}
             when
-                ChargePeriodEnd <> {{ dbt.dateadd('day', 1, 'ChargePeriodStart') }}
-                or ChargePeriodStart <> {{ dbt.date_trunc('day', 'ChargePeriodStart') }}
+                ChargePeriodEnd
+                <> cast({{ dbt.dateadd('day', 1, 'ChargePeriodStart') }} as {{ moment() }})
+                or ChargePeriodStart
+                <> cast({{ dbt.date_trunc('day', 'ChargePeriodStart') }} as {{ moment() }})
                 then 'the charge period is no day'
             when
-                BillingPeriodEnd <> {{ dbt.dateadd('month', 1, 'BillingPeriodStart') }}
-                or BillingPeriodStart <> {{ dbt.date_trunc('month', 'BillingPeriodStart') }}
+                BillingPeriodEnd
+                <> cast({{ dbt.dateadd('month', 1, 'BillingPeriodStart') }} as {{ moment() }})
+                or BillingPeriodStart
+                <> cast({{ dbt.date_trunc('month', 'BillingPeriodStart') }} as {{ moment() }})
                 or ChargePeriodStart < BillingPeriodStart
                 or ChargePeriodEnd > BillingPeriodEnd
                 then 'the billing period is not the month of the day'
@@ -88,7 +92,7 @@ with judged as (
                 then 'a quantity in dollars is not the amount'
         end as reason
     from {{ ref('focus_costs') }}
-    where {{ is_not_before_days_to_build('ChargePeriodStart') }}
+    where {{ is_not_before_days_to_build('ChargePeriodStart', moment()) }}
 )
 
 select *

@@ -27,7 +27,7 @@ with judged as (
                 ]) }}
         end as reason
     from {{ ref('focus_costs') }}
-    where {{ is_not_before_days_to_build('ChargePeriodStart') }}
+    where {{ is_not_before_days_to_build('ChargePeriodStart', moment()) }}
 )
 
 select distinct *

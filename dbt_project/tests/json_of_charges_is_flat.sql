@@ -4,7 +4,7 @@
 
 with objects as (
     select sku_price_details as json from {{ ref('int_focus_skus') }}
-    union
+    union all
     select assigned_tags as json from {{ ref('int_charge_teams') }}
 ),
 
@@ -16,7 +16,7 @@ unquoted as (
     where json is not null
 )
 
-select json
+select distinct json
 from unquoted
 where
     text not like '{"%":"%"}'

@@ -12,6 +12,6 @@ select
         "'OpenAI told '", "coalesce(x_LineItem, 'a charge')", "' more than once for the same day'"
     ]) }} as reason
 from {{ ref('focus_costs') }}
-where {{ is_not_before_days_to_build('ChargePeriodStart') }}
+where {{ is_not_before_days_to_build('ChargePeriodStart', moment()) }}
 group by {{ told_by | join(', ') }}
 having count(*) > 1

@@ -10,4 +10,5 @@ select
 from {{ source('openai_raw', 'cost_days') }}
 where
     is_closed
-    and abs(row_amount - api_amount) > (row_count + 1) * cast('0.000000000000000001' as {{ money() }})
+    and abs({{ difference('row_amount', 'api_amount') }})
+    > {{ product(decimal('row_count + 1', 18, 0), decimal("'0.000000000000000001'", 18, 18)) }}

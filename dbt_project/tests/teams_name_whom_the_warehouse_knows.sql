@@ -16,9 +16,8 @@ select
     teams.organization_id,
     teams.kind,
     teams.id,
-    concat(
-        'row of ', teams.id, ': the warehouse has never seen this ', teams.kind, ' in ', teams.organization_id
-    ) as reason
+    'row of ' || teams.id || ': the warehouse has never seen this ' || teams.kind || ' in '
+    || coalesce(teams.organization_id, '') as reason
 from {{ ref('stg_teams') }} as teams
 left join known
     on teams.organization_id = known.organization_id

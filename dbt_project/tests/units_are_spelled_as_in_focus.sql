@@ -1,7 +1,7 @@
 -- A unit is capitalized; a whole number may stand before it.
 with units as (
     select consumed_unit as unit from {{ ref('int_focus_skus') }}
-    union
+    union all
     select pricing_unit as unit from {{ ref('int_focus_skus') }}
 ),
 
@@ -14,6 +14,6 @@ named as (
     from units
 )
 
-select unit
+select distinct unit
 from named
 where name = '' or name <> trim(name) or substr(name, 1, 1) = lower(substr(name, 1, 1))

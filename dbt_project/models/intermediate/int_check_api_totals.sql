@@ -43,11 +43,7 @@ answered as (
         0 as currencies,
         cast(null as {{ dbt.type_string() }}) as currency
     from {{ source('openai_raw', 'cost_days') }} as days
-    where not exists (
-        select 1
-        from {{ source('openai_raw', 'costs') }} as costs
-        where costs.organization_id = days.organization_id and costs.date = days.date
-    )
+    where not {{ is_day_of(source('openai_raw', 'costs'), 'days.organization_id', 'days.date') }}
 )
 
 select
@@ -59,10 +55,16 @@ select
     cast(answered.row_amount as {{ money() }}) as actual,
     greatest(
         -- Each row is rounded once, at the 18th decimal, and so is the total.
-        cast((answered.row_count + 1) * cast('0.000000000000000001' as decimal(18, 18)) as {{ money() }}),
+        cast(
+            {{ product(
+                decimal('answered.row_count + 1', 18, 0), decimal("'0.000000000000000001'", 18, 18)
+            ) }} as {{ money() }}
+        ),
         -- OpenAI's own sum holds the noise of doubles.
         cast(
-            cast(abs(days.api_amount) as decimal(20, 6)) * cast('0.000000000001' as decimal(12, 12))
+            {{ product(
+                decimal('abs(coalesce(days.api_amount, 0))', 20, 6), decimal("'0.000000000001'", 12, 12)
+            ) }}
             as {{ money() }}
         )
     ) as tolerance,

@@ -45,7 +45,7 @@ select
     cast(daily.used as {{ money() }}) as expected,
     cast(daily.billed as {{ money() }}) as actual,
     cast(
-        cast(daily.used as decimal(28, 9)) * cast('{{ var("tokens_tolerance") }}' as decimal(9, 8))
+        {{ product(decimal('daily.used', 28, 9), decimal("'" ~ var('tokens_tolerance') ~ "'", 9, 8)) }}
         as {{ money() }}
     ) as tolerance,
     case
@@ -53,8 +53,8 @@ select
         when cost_days.grouped_by not like '%line_item%' then 'costs were not told by line item'
         when daily.model_family is null then 'no model is named, or its line item is not understood'
         when daily.kind not in ('completions', 'embeddings')
-            then concat('usage tells no tokens of ', daily.kind)
-        when usage_days.date is null then concat('usage of ', daily.kind, ' was not loaded for the day')
+            then 'usage tells no tokens of ' || daily.kind
+        when usage_days.date is null then 'usage of ' || daily.kind || ' was not loaded for the day'
         when usage_days.grouped_by not like '%model%' then 'usage was not told by model'
         when not cost_days.is_closed or not usage_days.is_closed then 'the day is not closed'
         when daily.untold > 0 then 'a line item tells no quantity in tokens'

@@ -32,6 +32,20 @@ words as (
     from bodies
 ),
 
+with_tools as (
+    select
+        *,
+        -- By itself, as some engines join by no key that is made of both sides.
+        case
+            when
+                {{ is_name('model_after_tool') }}
+                and substr(lower(body), length(lower(body)) - length(lower(model_after_tool)) - 2)
+                = ' | ' || lower(model_after_tool)
+                then substr(lower(body), 1, length(lower(body)) - length(lower(model_after_tool)) - 3)
+        end as tool_before_model
+    from words
+),
+
 token_lines as (
     select
         words.line_item,
@@ -75,12 +89,11 @@ select
     coalesce(tools.modality, tools_with_model.modality, token_lines.token_modality) as modality,
     coalesce(token_lines.context, 'standard') as context,
     coalesce(tools.tool, tools_with_model.tool, token_lines.line_item) is not null as is_parsed
-from words
+from with_tools as words
 left join {{ ref('line_item_tools') }} as tools on lower(words.body) = tools.tool
 left join {{ ref('line_item_tools') }} as tools_with_model
     on tools.tool is null
-    and lower(words.body) = concat(tools_with_model.tool, ' | ', lower(words.model_after_tool))
-    and {{ is_name('words.model_after_tool') }}
+    and words.tool_before_model = tools_with_model.tool
 left join token_lines
     on words.line_item = token_lines.line_item
     and token_lines.token_meter is not null and {{ is_name('token_lines.token_model') }}

@@ -15,10 +15,9 @@ select
     quantity,
     unblended_cost,
     -- A decimal(38, 9) times another would leave Spark no room for the decimals.
-    cast(quantity as decimal(28, 9)) * cast(
-        case quantity_unit when 'tokens' then '0.000001' when '1000_tokens' then '0.001' else '1' end
-        as decimal(7, 6)
-    ) as priced_quantity,
+    {{ product(decimal('quantity', 28, 9), decimal(
+        "case quantity_unit when 'tokens' then '0.000001' when '1000_tokens' then '0.001' else '1' end", 7, 6
+    )) }} as priced_quantity,
     case
         when quantity_unit in ('tokens', '1000_tokens') then 'million tokens'
         else coalesce(quantity_unit, meter)

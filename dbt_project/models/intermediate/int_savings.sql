@@ -3,9 +3,9 @@ with compared as (
         *,
         meter in ('cached input', 'cache write') as is_cached,
         tier = 'batch' as is_batch,
-        cast(tokens as double precision) * uncached_price - cast(unblended_cost as double precision)
+        cast(tokens as {{ double() }}) * uncached_price - cast(unblended_cost as {{ double() }})
             as saved_by_caching,
-        cast(tokens as double precision) * standard_price - cast(unblended_cost as double precision)
+        cast(tokens as {{ double() }}) * standard_price - cast(unblended_cost as {{ double() }})
             as saved_by_batch
     from {{ ref('int_token_prices') }}
 )

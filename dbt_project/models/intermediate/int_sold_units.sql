@@ -18,10 +18,10 @@ select
     skus.context,
     -- A unit that is not known counts something all the same.
     coalesce(units.consumed_unit, case when told.quantity_unit <> '' then 'Units' end) as consumed_unit,
-    cast(coalesce(units.consumed_in_one, case when told.quantity_unit <> '' then 1 end) as decimal(6, 0))
+    {{ decimal("coalesce(units.consumed_in_one, case when told.quantity_unit <> '' then 1 end)", 6, 0) }}
         as consumed_in_one,
     coalesce(units.pricing_unit, case when told.quantity_unit <> '' then 'Units' end) as pricing_unit,
-    cast(coalesce(units.priced_in_one, case when told.quantity_unit <> '' then 1 end) as decimal(7, 6))
+    {{ decimal("coalesce(units.priced_in_one, case when told.quantity_unit <> '' then 1 end)", 7, 6) }}
         as priced_in_one,
     coalesce(
         skus.meter in {{ token_meters() }}

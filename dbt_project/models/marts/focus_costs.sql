@@ -20,11 +20,11 @@ with charges_in_focus as (
         charges.project_id as SubAccountId,
         projects.project_name as SubAccountName,
         case when charges.project_id is not null then 'Project' end as SubAccountType,
-        cast({{ dbt.date_trunc('month', 'charges.date') }} as timestamp) as BillingPeriodStart,
-        cast({{ dbt.dateadd('month', 1, dbt.date_trunc('month', 'charges.date')) }} as timestamp)
+        cast({{ dbt.date_trunc('month', 'charges.date') }} as {{ moment() }}) as BillingPeriodStart,
+        cast({{ dbt.dateadd('month', 1, dbt.date_trunc('month', 'charges.date')) }} as {{ moment() }})
             as BillingPeriodEnd,
-        cast(charges.date as timestamp) as ChargePeriodStart,
-        cast({{ dbt.dateadd('day', 1, 'charges.date') }} as timestamp) as ChargePeriodEnd,
+        cast(charges.date as {{ moment() }}) as ChargePeriodStart,
+        cast({{ dbt.dateadd('day', 1, 'charges.date') }} as {{ moment() }}) as ChargePeriodEnd,
         case when charges.unblended_cost < 0 then 'Credit' else 'Usage' end as ChargeCategory,
         charges.line_item as ChargeDescription,
         case when charges.unblended_cost < 0 then 'One-Time' else 'Usage-Based' end as ChargeFrequency,

@@ -1,7 +1,7 @@
 with compared as (
     select
         *,
-        cast(actual - expected as {{ money() }}) as difference
+        cast({{ difference('actual', 'expected') }} as {{ money() }}) as difference
     from {{ ref('int_checks') }}
 ),
 

@@ -2,8 +2,10 @@ select
     restatements.date,
     restatements.organization_id,
     organizations.organization_name,
-    row_number() over (
-        partition by restatements.organization_id, restatements.date order by restatements.seen_us
+    cast(
+        row_number() over (
+            partition by restatements.organization_id, restatements.date order by restatements.seen_us
+        ) as {{ dbt.type_bigint() }}
     ) as restatement,
     restatements.seen_on,
     cast(
@@ -11,7 +13,7 @@ select
     ) as days_after,
     restatements.was_amount as was_cost,
     restatements.is_amount as is_cost,
-    cast(restatements.is_amount - restatements.was_amount as {{ money() }}) as change,
+    cast({{ difference('restatements.is_amount', 'restatements.was_amount') }} as {{ money() }}) as change,
     {{ ratio('restatements.is_amount - restatements.was_amount', 'restatements.was_amount') }}
         as change_share,
     restatements.was_row_count,

@@ -41,15 +41,15 @@ select
     taken.currency,
     case
         when known.organization_id is null
-            then concat('organization_id is not in the warehouse: ', taken.organization_id)
+            then 'organization_id is not in the warehouse: ' || taken.organization_id
         when taken.month_start is null
-            then concat('month is no month such as 2026-10: ', taken.month)
+            then 'month is no month such as 2026-10: ' || taken.month
         {% for amount in amounts %}
             when taken.{{ amount }} is null
-                then concat('{{ amount }} is no number such as 1234.56: ', taken.{{ amount }}_written)
+                then '{{ amount }} is no number such as 1234.56: ' || taken.{{ amount }}_written
         {% endfor %}
         when length(taken.currency) <> 3
-            then concat('currency is no code such as USD: ', taken.currency)
+            then 'currency is no code such as USD: ' || taken.currency
         when taken.invoices > 1
             then 'the organization has this month and currency more than once: add its invoices up'
     end as reason

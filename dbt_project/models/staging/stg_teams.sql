@@ -13,7 +13,7 @@ filled as (
         *,
         -- Ids of people and of service accounts never meet: they are told in the same column.
         case when kind = 'service_account' then 'user' else kind end as kind_of_id,
-        case when id is not null then concat('row of ', id) else 'row without an id' end as row_named
+        case when id is not null then 'row of ' || id else 'row without an id' end as row_named
     from trimmed
     where
         coalesce(organization_id, kind, id, team, cost_center) is not null
@@ -36,17 +36,15 @@ select
     cost_center,
     -- A row that is not understood, or an id that stands twice, would put money on the wrong team.
     case
-        when organization_id is null then concat(row_named, ': organization_id is missing')
-        when kind is null then concat(row_named, ': kind is missing')
+        when organization_id is null then row_named || ': organization_id is missing'
+        when kind is null then row_named || ': kind is missing'
         when kind not in ('user', 'service_account', 'project', 'api_key')
-            then concat(
-                row_named, ': kind "', kind, '" is none of user, service_account, project, api_key'
-            )
-        when id is null then concat(row_named, ', team "', coalesce(team, ''), '": id is missing')
-        when team is null then concat(row_named, ': team is missing')
+            then row_named || ': kind "' || kind || '" is none of user, service_account, project, api_key'
+        when id is null then row_named || ', team "' || coalesce(team, '') || '": id is missing'
+        when team is null then row_named || ': team is missing'
         when lower(team) = 'unassigned'
-            then concat(row_named, ': team "', team, '" is the name of the rest without a team')
+            then row_named || ': team "' || team || '" is the name of the rest without a team'
         when times > 1
-            then concat(row_named, ', team "', team, '": this ', kind, ' stands more than once')
+            then row_named || ', team "' || team || '": this ' || kind || ' stands more than once'
     end as fault
 from counted

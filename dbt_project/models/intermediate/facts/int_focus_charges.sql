@@ -12,7 +12,7 @@ with costs as (
         -- A row without an amount tells usage, not money.
         coalesce(amount, 0) as unblended_cost,
         -- Of a price, a ratio, alone. Engines take long to make a double of a wide decimal: once is enough.
-        cast(coalesce(amount, 0) as double precision) as cost_as_double
+        cast(coalesce(amount, 0) as {{ double() }}) as cost_as_double
     from {{ ref('stg_costs') }}
     where {{ is_to_build('organization_id', 'date') }}
 ),
@@ -21,15 +21,10 @@ charges as (
     select
         *,
         -- What no price list holds, a billion for one of anything, is no quantity that can be used.
-        cast(
-            case
-                when
-                    quantity > 0
-                    and quantity < 1000000000000000
-                    and {{ ratio('cost_as_double', 'quantity') }} < 1000000000
-                    then quantity
-            end as decimal(24, 9)
-        ) as countable
+        {{ decimal(
+            'case when quantity > 0 and quantity < 1000000000000000 and '
+            ~ ratio('cost_as_double', 'quantity') ~ ' < 1000000000 then quantity end', 24, 9
+        ) }} as countable
     from costs
 ),
 
@@ -52,8 +47,10 @@ counted as (
         {{ ratio('1', 'sold.priced_in_one') }} as units_in_price,
         charges.cost_as_double / ({{ ratio('charges.countable', ratio('1', 'sold.priced_in_one')) }})
             as paid_price,
-        cast(charges.countable * sold.consumed_in_one as {{ money() }}) as consumed_quantity,
-        cast(charges.countable * sold.priced_in_one as {{ money() }}) as pricing_quantity,
+        cast({{ product('charges.countable', 'sold.consumed_in_one') }} as {{ money() }})
+            as consumed_quantity,
+        cast({{ product('charges.countable', 'sold.priced_in_one') }} as {{ money() }})
+            as pricing_quantity,
         case when sold.sku_id is not null then charges.unblended_cost end as usage_cost
     from charges
     left join {{ ref('int_skus') }} as skus on charges.line_item = skus.line_item
@@ -94,16 +91,16 @@ select
     case
         when pricing_quantity is not null
             then {{ exact_price(
-                'paid_price', 'unblended_cost', 'countable', 'cast(units_in_price as decimal(7, 0))'
+                'paid_price', 'unblended_cost', 'countable', nearest_decimal('units_in_price', 7, 0)
             ) }}
         when sku_id is not null then 1
     end as contracted_price,
     list_price,
     coalesce(list_price_source, case when sku_id is not null then 'derived' end) as list_price_source,
     case
-        when list_price_of_one is not null then countable * list_price_of_one
+        when list_price_of_one is not null then {{ product('countable', 'list_price_of_one') }}
         when list_price is not null
-            then cast(pricing_quantity as decimal(24, 9)) * cast(list_price as decimal(13, 9))
+            then {{ product(decimal('pricing_quantity', 24, 9), decimal('list_price', 13, 9)) }}
         else unblended_cost
     end as list_cost
 from counted

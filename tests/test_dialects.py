@@ -1,0 +1,174 @@
+"""The models for warehouses that no test can reach: what dbt would send to each, in its dialect."""
+
+import importlib.util
+import json
+import re
+
+import pytest
+import sqlglot
+from conftest import PROJECT, run
+from sqlglot import exp
+
+WAREHOUSES = {
+    "snowflake": ("HOST", "USERNAME", "PASSWORD", "DATABASE"),
+    "bigquery": ("PROJECT_ID", "CLIENT_EMAIL", "PRIVATE_KEY"),
+    "redshift": ("HOST", "USERNAME", "PASSWORD", "DATABASE"),
+    "databricks": ("CATALOG", "SERVER_HOSTNAME", "HTTP_PATH", "ACCESS_TOKEN"),
+    "clickhouse": ("HOST",),
+    "trino": (),
+}
+BUILDS = ("first build", "next build")
+FACTS = {path.stem for path in (PROJECT / "dbt_project/models/intermediate/facts").glob("*.sql")}
+# The digits and decimals of factors that are no result: money and quantities are the first two.
+DECIMALS = {
+    (38, 18), (38, 9), (37, 18), (28, 9), (27, 18), (24, 9), (20, 6), (18, 18), (18, 0), (13, 9),
+    (12, 12), (9, 8), (7, 6), (7, 0), (6, 0),
+}  # fmt: skip
+DECLARED = {"decimal(38, 18)": (38, 18), "decimal(38, 9)": (38, 9)}
+
+
+class Told:
+    """What dbt compiled and would have sent, by build, and what sqlglot makes of it."""
+
+    def __init__(self, dialect, answer):
+        self.dialect = dialect
+        self.builds = answer["builds"]
+        self.declared = answer["declared"]
+        self.trees = {}
+
+    def parse(self, sql):
+        if sql not in self.trees:
+            trees = sqlglot.parse(sql, read=self.dialect, error_level=sqlglot.ErrorLevel.RAISE)
+            self.trees[sql] = [tree for tree in trees if tree]
+        return self.trees[sql]
+
+    def compiled(self):
+        for build in BUILDS:
+            yield from self.builds[build]["compiled"].items()
+
+    def replacing(self):
+        """By fact, the statements of the next build that take rows out of it or put some in."""
+        found = {fact: [] for fact in FACTS}
+        for node, sql in self.builds["next build"]["sent"]:
+            fact = node.split(".")[-1]
+            if fact in found and re.match(r"\s*(begin;\s*)?(delete|insert|merge)\b", sql, re.I):
+                found[fact].append(sql)
+        return found
+
+
+@pytest.fixture(scope="module", params=WAREHOUSES)
+def told(request, tmp_path_factory):
+    warehouse = request.param
+    if not importlib.util.find_spec(f"dbt.adapters.{warehouse}"):
+        pytest.skip(f"dbt's adapter is not installed: pip install '.[{warehouse}]'")
+    folder = tmp_path_factory.mktemp(warehouse)
+    names = [f"DESTINATION__{warehouse.upper()}__CREDENTIALS__{n}" for n in WAREHOUSES[warehouse]]
+    made = run(
+        PROJECT / "tests" / "unsent.py",
+        warehouse,
+        folder / "told.json",
+        cwd=folder,
+        **dict.fromkeys(names, "/unsent/1"),
+        DBT_TARGET_PATH=str(folder / "target"),
+        DBT_LOG_PATH=str(folder / "logs"),
+    )
+    assert made.returncode == 0, made.stdout + made.stderr
+    return Told(warehouse, json.loads((folder / "told.json").read_text()))
+
+
+@pytest.mark.parametrize("build", BUILDS)
+def test_every_model_and_test_is_compiled(told, build):
+    assert set(told.builds[build]["compiled"]) == set(told.declared)
+
+
+def test_every_compiled_statement_is_of_the_dialect(told):
+    for node, sql in told.compiled():
+        (tree,) = told.parse(sql)
+        assert isinstance(tree, exp.Query), node
+        assert not tree.find(exp.Command), node
+
+
+def test_facts_are_replaced_by_day_in_statements_of_the_dialect(told):
+    for fact, statements in told.replacing().items():
+        assert statements, fact
+        trees = [tree for sql in statements for tree in told.parse(sql)]
+        assert not any(isinstance(tree, exp.Command) for tree in trees), (fact, statements)
+        deletes = [t for t in trees if t.find(exp.Delete) or isinstance(t, exp.Merge)]
+        inserts = [t for t in trees if isinstance(t, (exp.Insert, exp.Merge))]
+        # Of Databricks's one statement, what it replaces is a part of the insert.
+        removes = deletes or [tree for tree in inserts if tree.args.get("where")]
+        assert len(removes) == len(inserts) == 1, (fact, statements)
+        (removed,) = removes
+        # An organization of the day that is not replaced stays, and so does a day before them all.
+        assert "organization_id" in {column.name for column in removed.find_all(exp.Column)}
+        assert "2026-10-01" in removed.sql(told.dialect)
+
+
+def test_the_next_build_reads_the_days_to_build_alone(told):
+    compiled = {build: told.builds[build]["compiled"] for build in BUILDS}
+    for fact in FACTS:
+        node = f"model.openai_costs.{fact}"
+        assert "int_days_to_build" not in compiled["first build"][node]
+        assert "int_days_to_build" in compiled["next build"][node]
+
+
+def decimal(kind):
+    """Digits and decimals of a type, none of which BigQuery's has."""
+    return tuple(int(parameter.name) for parameter in kind.expressions)
+
+
+def is_decimal(kind):
+    return kind.is_type(*exp.DataType.NUMERIC_TYPES) and not kind.is_type(
+        *exp.DataType.INTEGER_TYPES, *exp.DataType.FLOAT_TYPES, exp.DataType.Type.DOUBLE
+    )
+
+
+def test_decimals_have_the_digits_that_are_meant(told):
+    for node, sql in told.compiled():
+        for tree in told.parse(sql):
+            for cast in tree.find_all(exp.Cast):
+                if not is_decimal(cast.to):
+                    continue
+                if told.dialect == "bigquery":
+                    assert cast.to.sql("bigquery") == "BIGNUMERIC", node
+                else:
+                    assert decimal(cast.to) in DECIMALS, (node, cast.sql(told.dialect))
+
+
+def test_money_and_quantities_are_what_the_marts_promise(told):
+    cast_columns = 0
+    for node, sql in told.compiled():
+        promised = {
+            name.lower(): DECLARED[kind]
+            for name, kind in told.declared[node].items()
+            if kind in DECLARED
+        }
+        for tree in told.parse(sql):
+            for column in tree.find_all(exp.Alias):
+                wanted = promised.get(column.alias.lower())
+                if not wanted or not isinstance(column.this, exp.Cast):
+                    continue
+                cast_columns += 1
+                kind = column.this.to
+                assert is_decimal(kind), (node, column.sql(told.dialect))
+                assert decimal(kind) == (() if told.dialect == "bigquery" else wanted), node
+    assert cast_columns > 50
+
+
+def test_contracts_are_compared_in_types_of_the_engine(told):
+    compared = [
+        tree
+        for _, sql in told.builds["next build"]["sent"]
+        if "cast(null as" in sql and "as unblended_cost" in sql and "stg_" not in sql
+        for tree in told.parse(sql)
+    ]
+    if told.dialect == "clickhouse":
+        assert not compared
+        return
+    kinds = {
+        cast.to.sql(told.dialect)
+        for tree in compared
+        for column in tree.find_all(exp.Alias)
+        if column.alias == "unblended_cost" and isinstance(cast := column.this, exp.Cast)
+    }
+    assert kinds == {"BIGNUMERIC" if told.dialect == "bigquery" else "DECIMAL(38, 18)"}

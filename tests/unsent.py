@@ -1,0 +1,162 @@
+"""Build the models for a warehouse that is not there, and tell what would have been sent to it.
+
+`unsent.py TARGET FILE` writes JSON: a process for each warehouse, as dbt keeps one adapter.
+"""
+
+import json
+import sys
+from datetime import date
+from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import MagicMock
+
+import agate
+from dbt.adapters.factory import FACTORY
+from dbt.cli.main import dbtRunner
+
+TARGET, ANSWER = sys.argv[1:]
+PROJECT = Path(__file__).resolve().parent.parent / "dbt_project"
+OPTIONS = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target", TARGET]
+DAYS = [
+    ("org-one", date(2026, 10, 1)),
+    ("org-one", date(2026, 10, 3)),
+    ("o'two", date(2026, 10, 1)),
+]
+
+
+def answer_to(sql):
+    """What a warehouse answers whose facts are built, and that was loaded since."""
+    number, truth = agate.Number(), agate.Boolean()
+    if "should_error" in sql:
+        return agate.Table(
+            [(0, False, False)], ["failures", "should_warn", "should_error"], [number, truth, truth]
+        )
+    if "select distinct organization_id, date from" in sql:
+        return agate.Table(DAYS, ["organization_id", "date"], [agate.Text(), agate.Date()])
+    if "select min(date) from" in sql:
+        return agate.Table([(DAYS[0][1],)], ["day"], [agate.Date()])
+    if "select count(*) from" in sql:
+        return agate.Table([(int("where built_by" in sql),)], ["number"], [number])
+    return agate.Table([], ["text"], [agate.Text()])
+
+
+class Unsent:
+    """Takes the place of all that an adapter asks of its warehouse."""
+
+    def __init__(self, manifest):
+        self.manifest = manifest
+        self.all_exists = False
+        self.sent = []
+        self.named = {
+            (node.schema, getattr(node, "identifier", None) or node.alias): node
+            for node in [*manifest.nodes.values(), *manifest.sources.values()]
+            if node.resource_type in ("model", "seed", "source")
+        }
+
+    def replace(self, adapter):
+        connections = adapter.ConnectionManager
+
+        def execute(manager, sql, auto_begin=False, fetch=False, limit=None, **_):
+            self.sent.append((manager.get_thread_connection().name, sql))
+            response = MagicMock(rows_affected=0, query_id="", _message="OK")
+            response.__str__.return_value = "OK"
+            response.to_dict.return_value = {}
+            return response, answer_to(sql)
+
+        def add_query(manager, sql, *_, **__):
+            self.sent.append((manager.get_thread_connection().name, sql))
+            return manager.get_thread_connection(), MagicMock()
+
+        def opened(connection):
+            connection.state, connection.handle = "open", MagicMock()
+            return connection
+
+        connections.open = staticmethod(opened)
+        connections.execute, connections.add_query = execute, add_query
+        for name in ("begin", "commit", "clear_transaction", "commit_if_has_connection"):
+            setattr(connections, name, lambda *_, **__: None)
+        connections.release = connections.rollback_if_open = lambda *_, **__: None
+
+        def relation(its, database, schema, identifier, **_):
+            node = self.named.get((schema, identifier)) if self.all_exists else None
+            if node is None:
+                return None
+            kind = "view" if node.config.get("materialized") == "view" else "table"
+            return its.Relation.create(
+                database=database, schema=schema, identifier=identifier, type=kind
+            )
+
+        def columns(its, relation):
+            node = self.named[relation.schema, relation.identifier.split("__dbt")[0]]
+            return [
+                its.Column(column.name, its.Column.translate_type(column.data_type or "string"))
+                for column in node.columns.values()
+            ]
+
+        def column_schema(its, sql, *_, **__):
+            self.sent.append((its.connections.get_thread_connection().name, sql))
+            return []
+
+        adapter.get_relation = relation
+        adapter.get_columns_in_relation = columns
+        adapter.get_column_schema_from_query = column_schema
+        adapter.list_schemas = lambda *_, **__: []
+        adapter.check_schema_exists = lambda *_, **__: True
+        for name in (
+            "create_schema", "drop_relation", "rename_relation", "expand_target_column_types",
+            "set_relations_cache", "cache_added", "cache_dropped", "cache_renamed",
+        ):  # fmt: skip
+            setattr(adapter, name, lambda *_, **__: "")
+        # Warehouses' own questions.
+        known = {
+            "has_dbr_capability": True,
+            "is_cluster": False,
+            "get_relation_config": None,
+            "get_config_from_model": SimpleNamespace(get_changeset=lambda _: None),
+            "is_replaceable": True,
+            "can_exchange": True,
+            "get_clickhouse_cluster_name": None,
+            "is_at_or_after_version": True,
+            "is_before_version": False,
+            "should_on_cluster": False,
+        }
+        for name, answer in known.items():
+            if hasattr(adapter, name):
+                setattr(adapter, name, lambda *_, answer=answer, **__: answer)
+
+
+def main():
+    parsed = dbtRunner().invoke(["parse", *OPTIONS, "--no-partial-parse", "--quiet"])
+    if not parsed.success:
+        sys.exit(str(parsed.exception))
+    warehouse = Unsent(parsed.result)
+    warehouse.replace(FACTORY.get_adapter_class_by_name(FACTORY.adapters.copy().popitem()[0]))
+    told = {}
+    for name, all_exists in {"first build": False, "next build": True}.items():
+        warehouse.all_exists, warehouse.sent = all_exists, []
+        built = dbtRunner(manifest=parsed.result).invoke([
+            "build", *OPTIONS, "--quiet", "--threads", "1",
+            "--exclude-resource-type", "unit_test", "--exclude-resource-type", "seed",
+        ])  # fmt: skip
+        failed = [
+            f"{r.node.name}: {r.message}" for r in built.result if r.status in ("error", "fail")
+        ]
+        if failed or built.exception:
+            sys.exit("\n".join(failed) or str(built.exception))
+        told[name] = {
+            "compiled": {
+                each.node.unique_id: each.node.compiled_code
+                for each in built.result
+                if each.node.resource_type != "operation"
+            },
+            "sent": warehouse.sent,
+        }
+    declared = {
+        node.unique_id: {c.name: c.data_type for c in node.columns.values()}
+        for node in parsed.result.nodes.values()
+        if node.resource_type in ("model", "test")
+    }
+    Path(ANSWER).write_text(json.dumps({"builds": told, "declared": declared}))
+
+
+main()
