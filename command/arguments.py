@@ -52,6 +52,9 @@ def parsed(arguments: list[str] | None, description: str | None) -> argparse.Nam
         default=[],
         help="with --demo",
     )
+    parser.add_argument(
+        "--destination", metavar="NAME", help="dlt's name of the warehouse; duckdb unless given"
+    )
     parser.add_argument("--since", type=_day, metavar="D", help="first UTC day to load")
     parser.add_argument("--until", type=_day, metavar="D", help="UTC day to stop before")
     parser.add_argument("--full", action="store_true", help="with models: all days, and all tests")
@@ -72,6 +75,8 @@ def parsed(arguments: list[str] | None, description: str | None) -> argparse.Nam
     since, until = asked.since, asked.until
     if asked.command not in (None, "load") and (since or until):
         parser.error(f"--since and --until choose days to load, and {asked.command} loads none")
+    if asked.demo and asked.destination:
+        parser.error("--demo fills demo.duckdb: no other warehouse gets its simulated costs")
     if asked.trap and not asked.demo:
         parser.error("--trap sets a trap in the simulated organization: it goes with --demo")
     if asked.full and asked.command != "models":

@@ -85,7 +85,7 @@ def main() -> None:
     # A class makes its code for JSON when it is first used: most of dbt's never are.
     BaseConfig.lazy_compilation = True
 
-    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.adapters.factory import cleanup_connections
     from dbt.cli.main import dbtRunner
 
     os.environ.update(_next_line())
@@ -104,8 +104,10 @@ def main() -> None:
     result = runner.invoke(["build", *FOLDERS, *quietly, *arguments])
     exception = str(parsed.exception or result.exception or "")
     nodes = [] if exception else [_told(node) for node in cast(Any, result.result).results]
-    # DuckDB writes what is left, and lets others in, when it is closed.
-    cast(Any, DuckDBConnectionManager).close_all_connections()
+    cast(Any, cleanup_connections)()
+    if duckdb := sys.modules.get("dbt.adapters.duckdb.connections"):
+        # DuckDB writes what is left, and lets others in, when it is closed.
+        duckdb.DuckDBConnectionManager.close_all_connections()
     print(json.dumps({"exception": exception, "nodes": nodes}), file=told, flush=True)
     # Taking dbt apart would only take time.
     os._exit(0)

@@ -8,11 +8,12 @@ import os
 from pathlib import Path
 from typing import Any
 
-import duckdb
+from dlt.destinations.exceptions import DatabaseException, DatabaseUndefinedRelation
 
 from command import warehouse
 from command.building import FOLDERS, PROJECT, Builder, BuildFailed
 from command.terminal import Stop, first_line, progress
+from command.warehouse import Warehouse
 from openai_costs_source.doctor import Finding
 
 SEEDS = "OPENAI_COSTS_SEEDS"
@@ -29,28 +30,29 @@ def made_folder(name: str) -> Path:
     return PROJECT / os.environ.get("DBT_TARGET_PATH", "target") / name
 
 
-def environment(file: Path) -> dict[str, str]:
+def environment(where: Warehouse) -> dict[str, str]:
     """What dbt is told of the warehouse and of the seeds that a person fills."""
     _refuse_missing_seeds()
-    # Where a variable differs from that of the run before, dbt parses everything anew.
-    told = {warehouse.VARIABLE: file.name if file.parent == Path.cwd() else str(file)}
-    return told | ({SEEDS: os.environ[SEEDS]} if os.environ.get(SEEDS) else {})
+    return where.environment() | ({SEEDS: os.environ[SEEDS]} if os.environ.get(SEEDS) else {})
 
 
-def build(builder: Builder, file: Path, is_full: bool = False) -> tuple[int, list[str]]:
-    """Build and test the models on the warehouse, which nobody may hold open.
+def build(builder: Builder, where: Warehouse, is_full: bool = False) -> tuple[int, list[str]]:
+    """Build and test the models on the warehouse; a DuckDB file nobody may hold open.
 
     Where they are those of the last complete build, only what a load can change is built, and the
     replaced days are tested; with `is_full`, all days are built and tested. Gives the number of
     tests that passed, and a sentence for each that warns.
     """
     arguments = ["--exclude-resource-type", "unit_test"]
-    with warehouse.opened(file) as connection:
-        models = _fingerprint(connection)
+    with warehouse.client(where) as client:
+        models = _fingerprint(client)
         if is_full:
             arguments.append("--full-refresh")
-        elif models == _last_build(connection):
+        elif models and models == _last_build(client):
             arguments += ["--indirect-selection", "empty", "--select", *DAILY]
+            if where.destination in ("postgres", "redshift"):
+                # Views go with the tables that they read, when those are replaced.
+                arguments.append("config.materialized:view")
     with progress("Building the models") as shown:
         try:
             nodes = builder.build(
@@ -59,10 +61,10 @@ def build(builder: Builder, file: Path, is_full: bool = False) -> tuple[int, lis
         except BuildFailed as error:
             raise Stop(f"dbt could not start on the models: {first_line(error)}") from None
     passed, warnings, failures = 0, [], []
-    with warehouse.opened(file) as connection:
+    with warehouse.client(where) as client:
         for node in nodes:
             status = node["status"]
-            reasons = _reasons(connection, node) if status in ("warn", "fail") else ""
+            reasons = _reasons(client, node) if status in ("warn", "fail") else ""
             sentence = f"{node['name'].replace('_', ' ')}: {reasons or first_line(node['message'])}"
             passed += status == "pass"
             if status == "warn":
@@ -72,32 +74,41 @@ def build(builder: Builder, file: Path, is_full: bool = False) -> tuple[int, lis
         if failures:
             others = f", and {len(failures) - 1} more" if len(failures) > 1 else ""
             raise Stop(f"The raw tables are loaded, but the models failed: {failures[0]}{others}.")
-        connection.execute(f"create or replace table {_LAST_BUILD} as select ? as models", [models])
+        if models:
+            client.execute_sql(f"create table if not exists {_LAST_BUILD} (models varchar(64))")
+            client.execute_sql(f"delete from {_LAST_BUILD}")  # noqa: S608
+            client.execute_sql(f"insert into {_LAST_BUILD} values (%s)", models)  # noqa: S608
     return passed, warnings
 
 
-def _fingerprint(connection: duckdb.DuckDBPyConnection) -> str:
-    """A hash of what the SQL of the models follows from: files, and which raw tables there are."""
+def _fingerprint(client: Any) -> str | None:
+    """A hash of what the SQL of the models follows from: files, and which raw tables there are.
+
+    None where the warehouse cannot tell, and all models are built.
+    """
     seeds = PROJECT / os.environ.get(SEEDS, "own_seeds")
     folders = [seeds, *(PROJECT / name for name in ("macros", "models", "seeds", "tests"))]
     files = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
     digest = hashlib.sha256()
     for path in [PROJECT / "dbt_project.yml", PROJECT / "profiles.yml", *files]:
         digest.update(path.name.encode() + path.read_bytes())
-    tables = connection.execute(
-        # Views name the database too, which a file that is renamed changes.
-        "select table_catalog, table_name from information_schema.tables "
-        "where table_schema = 'openai_raw' order by table_name"
-    )
-    digest.update(repr(tables.fetchall()).encode())
+    try:
+        tables = client.execute_sql(
+            # Views name the database too, which a DuckDB file that is renamed changes.
+            "select table_catalog, table_name from information_schema.tables "
+            "where table_schema = 'openai_raw' order by table_name"
+        )
+    except DatabaseException:
+        return None
+    digest.update(repr([tuple(row) for row in tables]).encode())
     return digest.hexdigest()
 
 
-def _last_build(connection: duckdb.DuckDBPyConnection) -> str | None:
+def _last_build(client: Any) -> str | None:
     """The fingerprint of the last complete build, as the warehouse remembers it."""
-    with contextlib.suppress(duckdb.CatalogException):
-        found = connection.execute(f"select models from {_LAST_BUILD}").fetchone()  # noqa: S608
-        return str(found[0]) if found else None
+    with contextlib.suppress(DatabaseUndefinedRelation):
+        found = client.execute_sql(f"select models from {_LAST_BUILD}")  # noqa: S608
+        return str(found[0][0]) if found else None
     return None
 
 
@@ -112,22 +123,29 @@ def _refuse_missing_seeds() -> None:
             )
 
 
-def _reasons(connection: duckdb.DuckDBPyConnection, test: dict[str, Any]) -> str:
+def _reasons(client: Any, test: dict[str, Any]) -> str:
     """Why a test's first rows are there, where they say so in a column `reason`."""
-    rows = connection.execute(test["sql"])
-    columns = [column[0].lower() for column in rows.description or ()]
-    if "reason" not in columns:
-        return ""
-    told = [row[columns.index("reason")] for row in rows.fetchmany(2)]
+    with client.execute_query(test["sql"]) as rows:
+        columns = [column[0].lower() for column in rows.description or ()]
+        if "reason" not in columns:
+            return ""
+        told = [row[columns.index("reason")] for row in rows.fetchmany(2)]
     others = [f"and {test['failures'] - 2} more"] if test["failures"] > 2 else []
     return "; ".join([*told, *others])
 
 
-def examined(file: Path) -> Finding:
+def examined(where: Warehouse) -> Finding:
     """Whether dbt finds its profile and opens the same warehouse."""
     from dbt.cli.main import dbtRunner
 
-    os.environ[warehouse.VARIABLE] = str(file) if file.exists() else ":memory:"
+    try:
+        os.environ.update(where.environment())
+    except Stop as stop:
+        return Finding("dbt", "failed", str(stop), "Set what it lacks, and check again.")
+    if where.file and not where.file.exists():
+        os.environ[warehouse.VARIABLE] = ":memory:"
+    elif where.file:
+        os.environ[warehouse.VARIABLE] = str(where.file)
     with progress("Asking dbt"):
         result = dbtRunner().invoke(["debug", *FOLDERS, "--quiet", "--log-level", "none"])
     if result.success:

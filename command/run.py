@@ -18,6 +18,7 @@ from command import models, warehouse
 from command.building import Builder
 from command.settings import UnreadableSettings, keys, refuse_unknown, setting
 from command.terminal import Stop, first_line, output, progress, say
+from command.warehouse import Warehouse
 from openai_costs_source import OpenAICostsError, api_url, openai_costs
 from openai_costs_source.privacy import chosen
 from openai_costs_source.upkeep import cover_stored, forget, is_known, take_ids
@@ -34,33 +35,33 @@ def run(asked: argparse.Namespace, builder: Builder | None) -> int:
 
 def _run(asked: argparse.Namespace, builder: Builder | None) -> int:
     refuse_unknown()
-    file = warehouse.file(asked.demo)
+    where = warehouse.chosen(asked.demo, asked.destination)
     with contextlib.ExitStack() as stack:
         api = {}
         if asked.demo:
             api = stack.enter_context(_demo_api(asked.trap, is_modelled=builder is not None))
         if asked.command == "check":
-            return check(file, api, asked.json)
+            return check(where, api, asked.json)
         if asked.command == "status":
-            return status(file)
+            return status(where)
         if asked.command == "export":
-            return export_files(file, asked.lake, asked.to, asked.format, asked.month)
+            return export_files(where, asked.lake, asked.to, asked.format, asked.month)
         if builder:
-            builder.prepare(models.environment(file))
+            builder.prepare(models.environment(where))
         is_whole = True
-        with warehouse.held(file, is_needed=asked.command in ("models", "forget")):
+        with warehouse.held(where, is_needed=asked.command in ("models", "forget")):
             if asked.command in (None, "load"):
-                is_whole = load(file, api, asked.since, asked.until)
+                is_whole = load(where, api, asked.since, asked.until)
             if asked.command == "forget":
-                forget_user(file, asked.user)
+                forget_user(where, asked.user)
         if builder:
-            passed, warnings = models.build(builder, file, asked.full)
+            passed, warnings = models.build(builder, where, asked.full)
             if asked.command != "forget":
-                summarize(file, passed, warnings)
+                summarize(where, passed, warnings)
     return 0 if is_whole else 1
 
 
-def load(file: Path, api: dict[str, str], since: date | None, until: date | None) -> bool:
+def load(where: Warehouse, api: dict[str, str], since: date | None, until: date | None) -> bool:
     """Load one organization after the other; False where one of several failed, or a day is odd."""
     try:
         admin_keys = keys(api.get("admin_key"))
@@ -75,7 +76,7 @@ def load(file: Path, api: dict[str, str], since: date | None, until: date | None
         others = found if len(admin_keys) > 1 else None
         try:
             is_whole &= load_organization(
-                file, **{**api, "admin_key": key}, since=since, until=until, loaded=others
+                where, **{**api, "admin_key": key}, since=since, until=until, loaded=others
             )
             loaded = found
         except Stop as stop:
@@ -89,29 +90,33 @@ def load(file: Path, api: dict[str, str], since: date | None, until: date | None
     return is_whole and not failures
 
 
-def load_organization(file: Path, **settings: Any) -> bool:
-    """Load one organization into the DuckDB file; `settings` as for `openai_costs`.
+def load_organization(where: Warehouse, **settings: Any) -> bool:
+    """Load one organization into the warehouse; `settings` as for `openai_costs`.
 
     False where a day was left as it was, because its rows did not add up.
     """
-    with progress("Asking OpenAI") as shown, warehouse.pipeline(file) as pipeline:
+    with progress("Asking OpenAI") as shown, warehouse.pipeline(where) as pipeline:
         try:
             # The working folder lives as long as the run.
             source = openai_costs(**settings, is_never_resumed=True)
-            pipeline.run(source, loader_file_format="parquet")
+            pipeline.run(source, loader_file_format=where.file_format)
         except BaseException as error:
-            raise warehouse.foreseen(error, file) or error from None
+            raise warehouse.foreseen(error, where) or error from None
+        if where.is_lake:
+            return not shown.errors  # Files are written once.
         take_ids(pipeline)
         cover_stored(pipeline, chosen(setting("sources.openai_costs.user_emails")))
     return not shown.errors
 
 
-def forget_user(file: Path, user_id: str) -> None:
+def forget_user(where: Warehouse, user_id: str) -> None:
     """Blank a person's name and e-mail address in the raw tables; the models follow them."""
-    with warehouse.pipeline(file) as pipeline:
+    if where.is_lake:
+        raise Stop(f"{where} holds files, which are written once: nobody can be forgotten.", 2)
+    with warehouse.pipeline(where) as pipeline:
         if not is_known(pipeline, user_id):
-            raise Stop(f"{file} holds no user {user_id}: see openai_marts.focus_costs.", 2)
-        rows = forget(pipeline, user_id)
+            raise Stop(f"{where} holds no user {user_id}: see openai_marts.focus_costs.", 2)
+        rows = forget(pipeline, user_id, where.file_format)
     output.print(
         f"{escape(user_id)} is forgotten, also in later loads: {rows:,} raw rows name the id, and "
         "none a name or an e-mail address. The money stays.",
@@ -119,38 +124,38 @@ def forget_user(file: Path, user_id: str) -> None:
     )
 
 
-def summarize(file: Path, passed: int, warnings: list[str]) -> None:
+def summarize(where: Warehouse, passed: int, warnings: list[str]) -> None:
     from reporting.summary import print_summary
 
-    with warehouse.query(file) as query:
+    with warehouse.query(where) as query:
         print_summary(output, query)
     output.print()
     for warning in warnings:
         output.print(f"  [yellow]Warning[/yellow]    {escape(warning)}")
     proof = "each table adds up to the raw rows, day by day, to the last digit"
     output.print(f"  Checked    {passed} tests passed: {proof}", soft_wrap=True)
-    output.print(f"  Warehouse  {escape(str(file))}, schema openai_marts", soft_wrap=True)
+    output.print(f"  Warehouse  {escape(where.name)}, schema openai_marts", soft_wrap=True)
 
 
-def status(file: Path) -> int:
+def status(where: Warehouse) -> int:
     from reporting.status import print_status
 
-    warehouse.refuse_empty(file)
-    with warehouse.query(file) as query:
+    warehouse.refuse_empty(where)
+    with warehouse.query(where) as query:
         print_status(output, query, datetime.now(UTC))
     return 0
 
 
 def export_files(
-    file: Path, lake: str | None, folder: Path, file_format: str | None, month: date | None
+    where: Warehouse, lake: str | None, folder: Path, file_format: str | None, month: date | None
 ) -> int:
     """Write the FOCUS files of one month, or of all, and print what each holds."""
     from reporting.export import FORMATS, Differs, export, is_lacking, months, print_exported
 
     if not lake:
-        warehouse.refuse_empty(file)
-    source = lake or str(file)
-    opened = warehouse.lake(lake) if lake else warehouse.client(file)
+        warehouse.refuse_empty(where)
+    source = lake or str(where)
+    opened = warehouse.lake(lake) if lake else warehouse.client(where)
     with progress("Exporting") as shown, opened as client:
         try:
             loaded = months(client)
@@ -180,7 +185,7 @@ def export_files(
     return 0
 
 
-def check(file: Path, api: dict[str, str], is_json: bool) -> int:
+def check(where: Warehouse, api: dict[str, str], is_json: bool) -> int:
     """Print what was found of each key, of the warehouse and of dbt; 0 where a load is possible."""
     from openai_costs_source.doctor import Finding, examine
     from reporting.findings import print_findings
@@ -205,7 +210,7 @@ def check(file: Path, api: dict[str, str], is_json: bool) -> int:
                 kind = "settings" if error.is_wrong_use else "OpenAI"
                 found.append(Finding(kind, "failed", error.said, error.remedy))
             findings += [replace(each, key=n if len(admin_keys) > 1 else None) for each in found]
-    findings += [warehouse.examined(file), models.examined(file)]
+    findings += [warehouse.examined(where), models.examined(where)]
     print_findings(output, findings, is_json)
     if not any(finding.check == "costs" for finding in findings):
         return 2  # Nothing could be asked.

@@ -1,22 +1,29 @@
-"""The warehouse, a DuckDB file: which one, whether it can be used, and what keeps others out."""
+"""The warehouse: which one, whether it can be used, and what keeps others out of a file."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import re
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import dlt
 import duckdb
 import fsspec
-from dlt.destinations.exceptions import DatabaseException
+from dlt.common.configuration.exceptions import ConfigurationException
+from dlt.common.destination.exceptions import DestinationException
+from dlt.destinations.exceptions import DatabaseException, DatabaseUndefinedRelation
 from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
+from dlt.pipeline.exceptions import PipelineStepFailed
 
 from command.settings import setting
+from command.spark import spark
 from command.terminal import INTERRUPTED, Stop, first_line
 from openai_costs_source import OpenAICostsError
 from openai_costs_source.doctor import Finding
@@ -27,9 +34,94 @@ VARIABLE = "DESTINATION__DUCKDB__CREDENTIALS"
 
 LAKE_TABLES = ("focus_costs", "reconciliation")
 
+_NEEDED = {
+    "duckdb": (),
+    "motherduck": (),
+    "postgres": ("dbt.adapters.postgres", "psycopg2"),
+    "redshift": ("dbt.adapters.redshift", "psycopg2"),
+    "snowflake": ("dbt.adapters.snowflake", "snowflake.connector"),
+    "bigquery": ("dbt.adapters.bigquery", "google.cloud.bigquery"),
+    "databricks": ("dbt.adapters.databricks", "databricks.sql"),
+    "clickhouse": ("dbt.adapters.clickhouse", "clickhouse_connect"),
+    "filesystem": ("dbt.adapters.spark", "pyhive"),
+}
+"""dlt's destinations that the dbt profile has a target for, and the modules that each needs."""
 
-def file(is_demo: bool) -> Path:
-    """Where the warehouse is. Raises Stop where the setting names none that is a file."""
+_EXTRAS = {"filesystem": "spark"}
+"""The extra that installs them, where it has not the destination's name."""
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """A destination of dlt's, by its name; `file` is where DuckDB keeps it, else None."""
+
+    destination: str = "duckdb"
+    file: Path | None = None
+
+    def __str__(self) -> str:
+        """As it begins a sentence."""
+        return str(self.file or f"The warehouse in {self.destination}")
+
+    @property
+    def name(self) -> str:
+        return str(self.file or self.destination)
+
+    @property
+    def is_lake(self) -> bool:
+        """Whether loads are files, which only grow, and another engine builds the models."""
+        return self.destination == "filesystem"
+
+    @property
+    def file_format(self) -> Any:
+        """What dlt hands over. PostgreSQL takes rows fastest as CSV, without a further driver."""
+        known = {"postgres": "csv", "redshift": None}
+        return known.get(self.destination, "parquet")
+
+    def environment(self) -> dict[str, str]:
+        """What the dbt profile reads: the destination, and what dlt finds of its credentials."""
+        told = {"DESTINATION_TYPE": self.destination}
+        if self.file:
+            # Where a variable differs from that of the run before, dbt parses everything anew.
+            here = self.file.parent == Path.cwd()
+            is_said = "DESTINATION_TYPE" in os.environ
+            named = {VARIABLE: self.file.name if here else str(self.file)}
+            return told | named if is_said else named
+        prefix = f"DESTINATION__{self.destination.upper()}__"
+        try:
+            with pipeline(self) as opened:
+                client = opened.destination_client()
+                credentials = getattr(client.config, "credentials", None) or {}
+                for name in ("location", "bucket_url"):
+                    if value := getattr(client.config, name, None):
+                        told[f"{prefix}{name.upper()}"] = str(value)
+        except Exception as error:
+            raise foreseen(error, self) or error from None
+        for name, value in dict(credentials).items():
+            if isinstance(value, str | int):
+                told[f"{prefix}CREDENTIALS__{name.upper()}"] = str(value)
+        return told
+
+
+def chosen(is_demo: bool, destination: str | None) -> Warehouse:
+    """The warehouse of the settings. Raises Stop where it is none that can be used."""
+    name = "duckdb" if is_demo else destination or setting("destination_type") or "duckdb"
+    if name not in _NEEDED:
+        raise Stop(f"There is no destination {name}. There are: {', '.join(_NEEDED)}.", 2)
+    for module in _NEEDED[name]:
+        try:
+            is_there = find_spec(module) is not None
+        except ModuleNotFoundError:
+            is_there = False
+        if not is_there:
+            raise Stop(
+                f"The destination {name} needs more packages: "
+                f"pip install '.[{_EXTRAS.get(name, name)}]'",
+                2,
+            )
+    return Warehouse(name, _file(is_demo) if name == "duckdb" else None)
+
+
+def _file(is_demo: bool) -> Path:
     named = "demo.duckdb" if is_demo else setting("destination.duckdb.credentials")
     if isinstance(named, dict):
         named = named.get("database")
@@ -40,59 +132,66 @@ def file(is_demo: bool) -> Path:
 
 
 @contextlib.contextmanager
-def held(warehouse: Path, is_needed: bool = False) -> Iterator[None]:
+def held(warehouse: Warehouse, is_needed: bool = False) -> Iterator[None]:
     """The warehouse, kept from other programs: a DuckDB file has one writer.
 
     A file that held nothing before, and holds nothing when the work has failed, is removed.
     """
     if is_needed:
         refuse_empty(warehouse)
-    if warehouse.is_file() and not warehouse.stat().st_size:
-        warehouse.unlink()  # Such as mktemp makes; DuckDB wants to make its file itself.
-    is_of_use = warehouse.exists()
+    file = warehouse.file
+    if not file:
+        try:
+            yield
+        except BaseException as error:
+            raise foreseen(error, warehouse) or error from None
+        return
+    if file.is_file() and not file.stat().st_size:
+        file.unlink()  # Such as mktemp makes; DuckDB wants to make its file itself.
+    is_of_use = file.exists()
     try:
-        with duckdb.connect(str(warehouse)) as connection:
+        with duckdb.connect(str(file)) as connection:
             try:
                 yield
             finally:
-                is_of_use = is_of_use or _holds_costs(connection)
+                tables = connection.execute(_TABLES).fetchall()
+                is_of_use = is_of_use or _LEDGER in tables
     except BaseException as error:
         raise foreseen(error, warehouse) or error from None
     finally:
         if not is_of_use:
-            for left in (warehouse, warehouse.with_name(f"{warehouse.name}.wal")):
+            for left in (file, file.with_name(f"{file.name}.wal")):
                 left.unlink(missing_ok=True)
 
 
-@contextlib.contextmanager
-def opened(file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The warehouse, for a moment; what keeps it closed is a sentence."""
-    try:
-        with duckdb.connect(str(file)) as connection:
-            yield connection
-    except duckdb.Error as error:
-        raise foreseen(error, file) or error from None
+_TABLES = "select table_schema, table_name from information_schema.tables"
+_LEDGER = ("openai_raw", "cost_days")
 
 
-def refuse_empty(warehouse: Path) -> None:
-    if not warehouse.exists():
+def refuse_empty(warehouse: Warehouse) -> None:
+    """Raises Stop where nothing is loaded."""
+    if warehouse.file and not warehouse.file.exists():
         raise Stop(f"{warehouse} does not exist: load costs first, with python pipeline.py.")
     try:
-        with duckdb.connect(str(warehouse), read_only=True) as connection:
-            if _holds_costs(connection):
-                return
-    except duckdb.Error as error:
+        if warehouse.file:
+            with duckdb.connect(str(warehouse.file), read_only=True) as connection:
+                is_loaded = _LEDGER in connection.execute(_TABLES).fetchall()
+        elif warehouse.is_lake:
+            with pipeline(warehouse) as opened, opened.destination_client() as files:
+                is_loaded = bool(cast(Any, files).list_table_files("cost_days"))
+        else:
+            with client(warehouse) as opened:
+                is_loaded = bool(opened.execute_sql("select 1 from openai_raw.cost_days limit 1"))
+    except DatabaseUndefinedRelation:
+        is_loaded = False
+    except Exception as error:
         raise foreseen(error, warehouse) or error from None
-    raise Stop(f"{warehouse} holds no costs yet: load them first, with python pipeline.py.")
-
-
-def _holds_costs(connection: duckdb.DuckDBPyConnection) -> bool:
-    tables = connection.execute("select table_schema, table_name from information_schema.tables")
-    return ("openai_raw", "cost_days") in tables.fetchall()
+    if not is_loaded:
+        raise Stop(f"{warehouse} holds no costs yet: load them first, with python pipeline.py.")
 
 
 @contextlib.contextmanager
-def pipeline(warehouse: Path | duckdb.DuckDBPyConnection) -> Iterator[dlt.Pipeline]:
+def pipeline(warehouse: Warehouse | duckdb.DuckDBPyConnection) -> Iterator[dlt.Pipeline]:
     """A pipeline whose working folder lives as long as the run.
 
     What was loaded is remembered in the warehouse, and what a killed run left half loaded must not
@@ -101,35 +200,43 @@ def pipeline(warehouse: Path | duckdb.DuckDBPyConnection) -> Iterator[dlt.Pipeli
     try:
         working_folder = tempfile.TemporaryDirectory(prefix="openai_costs_")
     except OSError as error:
-        raise foreseen(error, Path(str(warehouse))) or error from None
-    opened = str(warehouse) if isinstance(warehouse, Path) else warehouse
-    credentials = DuckDbCredentials(opened)
-    # Rows have no order of their own, and DuckDB writes them on all cores where it need keep none.
-    credentials.local_config = {"preserve_insertion_order": False}
-    # Of what it read or wrote, DuckDB may keep this much; the default is most of the machine.
-    credentials.global_config = {"memory_limit": "400MB"}
+        raise foreseen(error, warehouse) or error from None
+    duck = warehouse.file if isinstance(warehouse, Warehouse) else warehouse
+    destination: Any = getattr(warehouse, "destination", None)
+    if duck:
+        credentials = DuckDbCredentials(str(duck) if isinstance(duck, Path) else duck)
+        # Rows have no order of their own, and DuckDB writes them on all cores where it need keep
+        # none.
+        credentials.local_config = {"preserve_insertion_order": False}
+        # Of what it read or wrote, DuckDB may keep this much; the default is most of the machine.
+        credentials.global_config = {"memory_limit": "400MB"}
+        destination = dlt.destinations.duckdb(credentials)
     with working_folder as folder:
         yield dlt.pipeline(
             "openai_costs",
-            destination=dlt.destinations.duckdb(credentials),
+            destination=destination,
             dataset_name="openai_raw",
             pipelines_dir=folder,
         )
 
 
 @contextlib.contextmanager
-def client(file: Path) -> Iterator[Any]:
-    """A SQL client of dlt's."""
+def client(warehouse: Warehouse) -> Iterator[Any]:
+    """A SQL client of dlt's, or what is asked of one, of the engine that reads a lake."""
     try:
-        with pipeline(file) as opened, opened.sql_client() as opened_client:
+        if warehouse.is_lake:
+            with spark() as connected:
+                yield connected
+            return
+        with pipeline(warehouse) as opened, opened.sql_client() as opened_client:
             yield opened_client
     except Exception as error:
-        raise foreseen(error, file) or error from None
+        raise foreseen(error, warehouse) or error from None
 
 
 @contextlib.contextmanager
-def query(file: Path) -> Iterator[Query]:
-    with client(file) as opened:
+def query(warehouse: Warehouse) -> Iterator[Query]:
+    with client(warehouse) as opened:
         yield lambda sql, *values: opened.execute_sql(sql, *values) or []
 
 
@@ -157,28 +264,34 @@ def lake(folder: str) -> Iterator[Any]:
                 yield opened_client
             except (duckdb.Error, DatabaseException) as error:
                 if _is_full(error):
-                    raise foreseen(error, Path(folder)) or error from None
+                    raise foreseen(error, folder) or error from None
                 raise Stop(f"{folder} cannot be read as a lake: {first_line(error)}") from None
 
 
-def examined(warehouse: Path) -> Finding:
+def examined(warehouse: Warehouse) -> Finding:
     """Whether the warehouse can be written; a file that does not exist yet is not made."""
-    is_new = not warehouse.exists()
+    is_new = bool(warehouse.file and not warehouse.file.exists())
     try:
         with held(warehouse):
-            pass
+            if not warehouse.file:
+                with client(warehouse) as opened:
+                    opened.execute_sql("select 1")
     except Stop as stop:
         is_held = "is open in another program" in str(stop)
         remedy = "Name a file that can be written, or bring this one back from a copy."
+        if not warehouse.file:
+            remedy = f"See dlt's settings destination.{warehouse.destination}.credentials."
         remedy = "Close it there, or wait until it is done." if is_held else remedy
         return Finding("warehouse", "failed", str(stop), remedy)
     if is_new:
         return Finding("warehouse", "ok", f"{warehouse} can be made; nothing is loaded yet.")
-    return Finding("warehouse", "ok", f"{warehouse} can be written.")
+    return Finding(
+        "warehouse", "ok", f"{warehouse} can be {'written' if warehouse.file else 'used'}."
+    )
 
 
-def foreseen(error: BaseException, warehouse: Path) -> Stop | None:
-    """What dlt wrapped, as a sentence; None where nobody foresaw it."""
+def foreseen(error: BaseException, warehouse: Any) -> Stop | None:
+    """What dlt wrapped, as a sentence about `warehouse`; None where nobody foresaw it."""
     cause: BaseException | None = error
     if isinstance(error, Stop):
         return error
@@ -200,7 +313,31 @@ def foreseen(error: BaseException, warehouse: Path) -> Stop | None:
             )
         if isinstance(cause, duckdb.Error):
             return Stop(f"{warehouse} cannot be used as a DuckDB file: {first_line(cause)}")
+        if isinstance(cause, ConfigurationException):
+            fields = re.findall(r"missing\s+field\(s\): ([^\n(]+)", str(cause))
+            named = fields[-1].replace("`", "").strip() if fields else first_line(cause)
+            return Stop(
+                f"{warehouse} lacks settings of its credentials: {named}. The README's table of "
+                "warehouses has them.",
+                2,
+            )
         cause = cause.__cause__ or cause.__context__
+    if isinstance(warehouse, Warehouse) and not warehouse.file:
+        return _foreseen_of_server(error, warehouse)
+    return None
+
+
+def _foreseen_of_server(error: BaseException, warehouse: Warehouse) -> Stop | None:
+    """What a warehouse's driver said, in its own first words."""
+    causes = [error]
+    while cause := causes[-1].__cause__ or causes[-1].__context__:
+        causes.append(cause)
+    for cause in causes:
+        # PEP 249 names it so, for all drivers.
+        if type(cause).__name__ in ("OperationalError", "InterfaceError"):
+            return Stop(f"{warehouse} cannot be used: {first_line(cause)}")
+    if isinstance(error, PipelineStepFailed | DestinationException):
+        return Stop(f"{warehouse} cannot be used: {first_line(causes[-1])}")
     return None
 
 

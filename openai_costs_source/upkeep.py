@@ -86,12 +86,12 @@ def is_known(pipeline: dlt.Pipeline, user_id: str) -> bool:
         return _rows_that_name(client, user_id) > 0
 
 
-def forget(pipeline: dlt.Pipeline, user_id: str) -> int:
+def forget(pipeline: dlt.Pipeline, user_id: str, file_format: Any = "parquet") -> int:
     """Blank a person's name and e-mail address in the raw tables, now and in every later load.
 
     The id stays, and the money with it. Gives the number of rows that name the id.
     """
-    pipeline.run(_forgetting(user_id), loader_file_format="parquet")
+    pipeline.run(_forgetting(user_id), loader_file_format=file_format)
     with pipeline.sql_client() as client:
         for table, personal in PERSONAL.items():
             known = client.make_qualified_table_name(table)

@@ -246,7 +246,7 @@ def _tables(cursor: Any, schema: pa.Schema) -> Iterator[pa.Table]:
     dlt's own conversion would guess their types."""
     from dlt.destinations.sql_client import DBApiCursorImpl
 
-    if type(cursor).iter_arrow is not DBApiCursorImpl.iter_arrow:
+    if getattr(type(cursor), "iter_arrow", None) not in (None, DBApiCursorImpl.iter_arrow):
         for table in cursor.iter_arrow(chunk_size=ROWS_AT_A_TIME):
             yield table.rename_columns(schema.names).cast(schema)
         return

@@ -16,7 +16,7 @@ from openai_costs_source.demo_api import DEMO_ADMIN_KEY, DemoApi
 
 PROJECT = Path(__file__).resolve().parent.parent
 TODAY = datetime.now(UTC).date()
-SETTINGS = ("OPENAI_", "SOURCES__", "DESTINATION__", "DBT_", "RUNTIME__")
+SETTINGS = ("OPENAI_", "SOURCES__", "DESTINATION_", "DBT_", "RUNTIME__", "SPARK_")
 OURS = ("DBT_TARGET_PATH", "DBT_LOG_PATH")
 
 
@@ -48,6 +48,13 @@ def organization():
 def api(organization):
     with DemoApi(organization, overrides={}) as api:
         yield api
+
+
+def lacks(program):
+    """This machine has no such program: the test is skipped, or fails where none may be."""
+    if os.environ.get("TESTS_MAY_SKIP") == "no":
+        pytest.fail(f"{program}, and no test may be skipped here.")
+    pytest.skip(f"{program}.")
 
 
 FEW = ("costs", "projects", "users", "service_accounts", "api_keys")
@@ -96,7 +103,7 @@ def days_ago(days):
     return TODAY - timedelta(days=days)
 
 
-def run(*arguments, cwd, **environment):
+def run(*arguments, cwd, timeout=300, **environment):
     """Run a command of the project the way a person does; its exit code and what it printed."""
     settings = {k: v for k, v in os.environ.items() if not k.startswith(SETTINGS) or k in OURS}
     return subprocess.run(
@@ -105,7 +112,7 @@ def run(*arguments, cwd, **environment):
         env={**settings, **environment},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=timeout,
         stdin=subprocess.DEVNULL,
     )
 

@@ -125,6 +125,8 @@ def test_local_state_of_another_warehouse_does_not_shorten_the_history(api, tmp_
         (["--since", "2026-02-02", "--until", "2026-02-02"], "must be later"),
         (["--since", str(TODAY + timedelta(days=2))], "is in the future"),
         (["models", "--since", "2026-02-02"], "models loads none"),
+        (["--destination", "oracle"], "There is no destination oracle. There are: duckdb, "),
+        (["--demo", "--destination", "postgres"], "--demo fills demo.duckdb"),
     ],
 )
 def test_wrong_use_is_one_sentence_and_attempts_nothing(api, tmp_path, arguments, sentence):
@@ -144,6 +146,7 @@ def test_wrong_use_is_one_sentence_and_attempts_nothing(api, tmp_path, arguments
         ({"OPENAI_ADMIN_KEY": f"{DEMO_ADMIN_KEY},sk-proj-123"}, "no admin key"),
         ({"DESTINATION__DUCKDB__CREDENTIALS": ":memory:", **KEY}, "must be a DuckDB file"),
         ({"DESTINATION__DUCKDB__CREDENTIALS": "md:cloud", **KEY}, "must be a DuckDB file"),
+        ({"DESTINATION_TYPE": "oracle", **KEY}, "There is no destination oracle"),
         ({"OPENAI_BASE_URL": "http://api.openai.com/v1", **KEY}, "https://"),
         ({"SOURCES__OPENAI_COSTS__REFETCH_DAYS": "x", **KEY}, "refetch_days is x"),
         ({"SOURCES__OPENAI_COSTS__START_DATE": "soon", **KEY}, "start_date is soon"),
@@ -160,6 +163,31 @@ def test_wrong_settings_are_one_sentence_and_attempt_nothing(api, tmp_path, envi
     assert len(result.stderr.splitlines()) == 1
     assert api.requests == []
     assert list(tmp_path.glob("*.duckdb")) == []
+
+
+@pytest.mark.parametrize(
+    ("destination", "module", "extra"),
+    [
+        ("postgres", "psycopg2", "postgres"),
+        ("snowflake", "dbt.adapters.snowflake", "snowflake"),
+        ("filesystem", "pyhive", "spark"),
+    ],
+)
+def test_destination_whose_packages_are_missing_says_how_to_install_them(
+    api, tmp_path, destination, module, extra
+):
+    (tmp_path / "sitecustomize.py").write_text(f"import sys; sys.modules[{module!r}] = None")
+    result = run_pipeline(
+        *("load", "--destination", destination),
+        cwd=tmp_path,
+        OPENAI_BASE_URL=api.base_url,
+        PYTHONPATH=str(tmp_path),
+        **KEY,
+    )
+    assert result.returncode == 2
+    assert f"pip install '.[{extra}]'" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert api.requests == []
 
 
 def test_misspelt_setting_in_a_file_is_refused(api, tmp_path):

@@ -1,0 +1,363 @@
+"""PostgreSQL, a real one, which the tests start and stop: what holds on DuckDB holds there."""
+
+import math
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from contextlib import closing
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+from conftest import PROJECT, DemoApi, days_ago, lacks, run, run_pipeline
+from test_source import charge
+
+from openai_costs_source.demo_api import DEMO_ADMIN_KEY
+
+psycopg2 = pytest.importorskip("psycopg2", reason="pip install '.[postgres]' brings the driver.")
+PASSWORD = "loopback-only"
+
+
+def programs():
+    """The folder of PostgreSQL's server programs; None where there is none."""
+    found = shutil.which("initdb")
+    folders = [Path(found).parent] if found else []
+    folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    return next((folder for folder in folders if (folder / "initdb").exists()), None)
+
+
+def someone():
+    """Whom the server runs as: PostgreSQL refuses root."""
+    if os.getuid():
+        return {}
+    known = {user.pw_name for user in pwd.getpwall()}
+    return {"user": "postgres" if "postgres" in known else "nobody", "group": "nogroup"}
+
+
+@pytest.fixture(scope="module")
+def server():
+    """The settings of a server; each test makes a database of its own in it."""
+    if not (folder := programs()):
+        lacks("PostgreSQL's server programs are not installed")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    home = Path(tempfile.mkdtemp(prefix="postgres_"))
+    (home / "password").write_text(PASSWORD)
+    if user := someone():
+        for path in (home, home / "password"):
+            shutil.chown(path, user["user"])
+    subprocess.run(
+        [
+            *(folder / "initdb", "--pgdata", home / "data", "--username", "openai"),
+            *("--auth", "scram-sha-256", "--pwfile", home / "password", "--no-sync"),
+            *("--encoding", "UTF8", "--locale", "C"),
+        ],
+        check=True,
+        capture_output=True,
+        cwd=home,
+        **user,
+    )
+    # No day may shift with the server's time zone.
+    options = {
+        "listen_addresses": "127.0.0.1",
+        "port": port,
+        "unix_socket_directories": "",
+        "fsync": "off",
+        "timezone": "Asia/Kolkata",
+    }
+    with (home / "log").open("w") as log:
+        process = subprocess.Popen(
+            [folder / "postgres", "-D", home / "data"]
+            + [f"--{name}={value}" for name, value in options.items()],
+            stdout=log,
+            stderr=log,
+            cwd=home,
+            **user,
+        )
+        try:
+            await_connection(port, process)
+            yield port
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(30)
+            shutil.rmtree(home)
+
+
+def await_connection(port, process):
+    for _ in range(300):
+        assert process.poll() is None
+        try:
+            psycopg2.connect(settings(port, "postgres")).close()
+        except psycopg2.OperationalError:
+            time.sleep(0.1)
+        else:
+            return
+    raise AssertionError("PostgreSQL did not start")
+
+
+def settings(port, database):
+    return f"host=127.0.0.1 port={port} user=openai password={PASSWORD} dbname={database}"
+
+
+class Postgres:
+    def __init__(self, port, database):
+        self.port, self.database = port, database
+        with closing(self.connected("postgres")) as connection, connection.cursor() as cursor:
+            cursor.execute(f"create database {database}")
+        prefix = "DESTINATION__POSTGRES__CREDENTIALS__"
+        self.environment = {
+            "DESTINATION_TYPE": "postgres",
+            f"{prefix}HOST": "127.0.0.1",
+            f"{prefix}PORT": str(port),
+            f"{prefix}DATABASE": database,
+            f"{prefix}USERNAME": "openai",
+            f"{prefix}PASSWORD": PASSWORD,
+        }
+
+    def connected(self, database=None):
+        connection = psycopg2.connect(settings(self.port, database or self.database))
+        connection.autocommit = True
+        return connection
+
+    def rows(self, sql):
+        with closing(self.connected()) as connection, connection.cursor() as cursor:
+            cursor.execute(sql)
+            return cursor.fetchall() if cursor.description else []
+
+    def value(self, sql):
+        return self.rows(sql)[0][0]
+
+    def run(self, api, *arguments, cwd, **environment):
+        return run_pipeline(
+            *arguments, cwd=cwd, **known(api), **{**self.environment, **environment}
+        )
+
+
+class DuckDb:
+    def __init__(self, folder):
+        self.path = folder / "openai_costs.duckdb"
+
+    def rows(self, sql):
+        with duckdb.connect(str(self.path), read_only=True) as connection:
+            return connection.execute(sql).fetchall()
+
+
+def known(api):
+    return {"OPENAI_ADMIN_KEY": DEMO_ADMIN_KEY, "OPENAI_BASE_URL": api.base_url}
+
+
+MARTS = """
+    select table_name, column_name from information_schema.columns
+    where table_schema = 'openai_marts' and column_name not in ('loaded_at', 'seen_at')
+    order by table_name, ordinal_position
+"""
+
+
+def marts(warehouse):
+    """The columns of each mart, without the moments of a load."""
+    found = {}
+    for table, column in warehouse.rows(MARTS):
+        found.setdefault(table, []).append(column.lower())
+    return found
+
+
+def comparable(value):
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}" if value else "0"
+    if isinstance(value, datetime) and value.tzinfo:
+        return str(value.astimezone(None).timestamp())
+    if isinstance(value, datetime):
+        return str(value)
+    return str(value)
+
+
+def assert_equal(one, other):
+    """The same rows in each mart, money to the last digit, ratios as engines divide."""
+    assert marts(one) == marts(other)
+    for table, columns in marts(one).items():
+        sql = f"select {', '.join(columns)} from openai_marts.{table}"
+        pair = [
+            sorted(split(columns, row) for row in warehouse.rows(sql)) for warehouse in (one, other)
+        ]
+        assert [exact for exact, _ in pair[0]] == [exact for exact, _ in pair[1]], table
+        for (exact, ratios), (_, others) in zip(*pair, strict=True):
+            for ratio, twin in zip(ratios, others, strict=True):
+                assert math.isclose(ratio, twin, rel_tol=1e-12), (table, exact)
+
+
+def split(columns, row):
+    """What is exact of a row, as texts, and its ratios: prices are the nearest doubles."""
+    exact, ratios = [], []
+    for column, value in zip(columns, row, strict=True):
+        if isinstance(value, float) or (value is not None and column.endswith("unitprice")):
+            ratios.append(float(value))
+        else:
+            exact.append(f"{column} {comparable(value)}")
+    return exact, ratios
+
+
+@pytest.fixture(scope="module")
+def both(server, tmp_path_factory, organization):
+    """The demo organization in both, loaded from one simulated API and built."""
+    folder = tmp_path_factory.mktemp("postgres")
+    postgres, duck = Postgres(server, "demo"), DuckDb(folder)
+    with DemoApi(organization, overrides={}) as api:
+        done = postgres.run(api, cwd=folder)
+        assert done.returncode == 0, done.stderr
+        done = run_pipeline(cwd=folder, **known(api))
+        assert done.returncode == 0, done.stderr
+        yield postgres, duck, api, folder
+
+
+def test_marts_of_the_demo_organization_are_equal(both):
+    postgres, duck, *_ = both
+    assert len(marts(duck)["focus_costs"]) > 50
+    assert_equal(postgres, duck)
+
+
+def test_days_that_were_replaced_or_emptied_are_equal_too(both):
+    postgres, duck, api, folder = both
+    api.overrides[days_ago(6)] = []
+    api.overrides[days_ago(4)] = [
+        charge("0.123456789012345678", "gpt-6-new, output"),
+        charge("-2", "refund"),
+    ]
+    for environment in (postgres.environment, {}):
+        done = run_pipeline(cwd=folder, **known(api), **environment)
+        assert done.returncode == 0, done.stderr
+    on = "select sum(billedcost) from openai_marts.focus_costs where chargeperiodstart = timestamp "
+    assert postgres.value(f"{on} '{days_ago(4)}'") == Decimal("-1.876543210987654322")
+    assert postgres.value(f"{on} '{days_ago(6)}'") is None
+    assert_equal(postgres, duck)
+    to_build = "select min(date) from openai_intermediate.int_days_to_build"
+    assert postgres.value(to_build) >= days_ago(40)
+
+
+def test_files_are_exported_alike(both):
+    postgres, _, _, folder = both
+    for name, environment in (("postgres", postgres.environment), ("duckdb", {})):
+        done = run_pipeline("export", "--to", name, cwd=folder, **environment)
+        assert done.returncode == 0, done.stderr
+    files = sorted(path.name for path in (folder / "duckdb").glob("*.parquet"))
+    assert len(files) > 5
+    for name in files:
+        every = [f"select * from '{folder}/{engine}/{name}'" for engine in ("postgres", "duckdb")]
+        one, other = map(duckdb.sql, every)
+        names = [column.lower() for column in one.columns]
+        pair = [sorted(split(names, row)[0] for row in each.fetchall()) for each in (one, other)]
+        assert pair[0] == pair[1]
+
+
+def test_status_and_check_tell_of_the_warehouse(both):
+    postgres, _, api, folder = both
+    status = postgres.run(api, "status", cwd=folder)
+    assert status.returncode == 0, status.stderr
+    alone = run_pipeline("status", cwd=folder, **known(api))
+    without_age = [line for line in alone.stdout.splitlines() if "Loaded" not in line]
+    assert [line for line in status.stdout.splitlines() if "Loaded" not in line] == without_age
+    check = postgres.run(api, "check", cwd=folder)
+    assert check.returncode == 0, check.stdout
+    assert PASSWORD not in status.stdout + check.stdout + status.stderr + check.stderr
+
+
+def test_dbt_builds_by_itself_with_the_same_settings(both):
+    postgres, _, _, folder = both
+    project = ["--project-dir", PROJECT / "dbt_project", "--profiles-dir", PROJECT / "dbt_project"]
+    built = run("-m", "dbt.cli.main", "build", *project, cwd=folder, **postgres.environment)
+    assert built.returncode == 0, built.stdout
+
+
+def test_forgotten_person_is_named_nowhere(both):
+    postgres, _, api, folder = both
+    who = "select min(user_id) from openai_marts.users where user_type = 'user' and not is_deleted"
+    user = postgres.value(who)
+    name = f"select user_name from openai_marts.users where user_id = '{user}'"
+    known = postgres.value(name)
+    rows = f"select count(*) from openai_marts.focus_costs where x_principalname = '{known}'"
+    assert postgres.value(rows) > 0
+    done = postgres.run(api, "forget", "--user", user, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert postgres.value(rows) == 0
+    assert postgres.value(name) == user
+
+
+def test_run_that_is_killed_at_any_moment_leaves_each_day_whole(server, organization, tmp_path):
+    postgres = Postgres(server, "killed")
+    with DemoApi(organization, overrides={}) as api:
+        since = ("--since", str(days_ago(20)))
+        began = time.monotonic()
+        done = postgres.run(api, "load", *since, cwd=tmp_path)
+        took = time.monotonic() - began
+        assert done.returncode == 0, done.stderr
+        before = days_of(postgres)
+        for n in range(1, 6):
+            api.overrides[days_ago(3)] = [charge(f"{n}.25", f"gpt-5-{k}, output") for k in range(n)]
+            api.overrides[days_ago(5)] = [] if n % 2 else [charge("7", "gpt-5, input")]
+            killed_after(took * (0.5 + n / 12), postgres, api, *since, cwd=tmp_path)
+            now = days_of(postgres)
+            for day, told in now.items():
+                assert told in (before[day], expected(api, day)), f"killed at the {n}th moment"
+            done = postgres.run(api, "load", *since, cwd=tmp_path)
+            assert done.returncode == 0, done.stderr
+            before = days_of(postgres)
+            assert before[days_ago(3)] == (Decimal(f"{n}.25") * n, n)
+
+
+def days_of(postgres):
+    sql = """
+        select days.date, coalesce(sum(costs.amount), 0), count(costs.amount)
+        from openai_raw.cost_days as days
+        left join openai_raw.costs as costs on days.date = costs.date
+        group by days.date
+    """
+    return {day: (amount, rows) for day, amount, rows in postgres.rows(sql)}
+
+
+def expected(api, day):
+    told = api.overrides.get(day)
+    if told is None:
+        return None
+    return sum((each.amount for each in told), Decimal(0)), len(told)
+
+
+def killed_after(seconds, postgres, api, *arguments, cwd):
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("OPENAI_", "DESTINATION"))}
+    process = subprocess.Popen(
+        [os.sys.executable, str(PROJECT / "pipeline.py"), "load", *arguments],
+        cwd=cwd,
+        env={**kept, **known(api), **postgres.environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    time.sleep(seconds)
+    process.kill()
+    process.wait()
+
+
+def test_wrong_settings_are_one_sentence_and_never_tell_the_password(server, api, tmp_path):
+    postgres = Postgres(server, "wrong")
+    prefix = "DESTINATION__POSTGRES__CREDENTIALS__"
+    for change, sentence in (
+        ({f"{prefix}PASSWORD": "secret-that-is-wrong"}, "password authentication failed"),
+        ({f"{prefix}PORT": "1"}, "Connection refused"),
+        ({f"{prefix}DATABASE": "nowhere"}, "does not exist"),
+    ):
+        done = postgres.run(api, "load", cwd=tmp_path, **change)
+        assert done.returncode == 1
+        assert sentence in done.stderr
+        assert len(done.stderr.strip().splitlines()) <= 2
+        assert "Traceback" not in done.stderr
+        assert "secret-that-is-wrong" not in done.stderr + done.stdout
+    lacking = {k: v for k, v in postgres.environment.items() if not k.endswith("DATABASE")}
+    done = run_pipeline("load", cwd=tmp_path, **known(api), **lacking)
+    assert done.returncode == 2
+    assert "database" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
