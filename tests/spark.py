@@ -1,0 +1,164 @@
+"""A real Spark: a standalone cluster of a master and two workers, and its Thrift server.
+
+All of it is what PyPI's pyspark holds, runs on Java and loopback, and is gone afterwards. Its time
+zone is not UTC, so that a day which shifts would show.
+"""
+
+import contextlib
+import importlib.util
+import os
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+TIME_ZONE = "Asia/Kolkata"
+PATIENCE = 120
+
+
+def missing():
+    """Why no cluster can be started here, as a sentence; None where one can."""
+    if not importlib.util.find_spec("pyspark") or not importlib.util.find_spec(
+        "dbt.adapters.spark"
+    ):
+        return "pyspark and dbt-spark are not installed"
+    if not (shutil.which("java") or os.environ.get("JAVA_HOME")):
+        return "Spark needs Java 17, and there is no java"
+    return None
+
+
+# Who closes a session looks for a metastore, and tries again for 20 seconds where there is none.
+_WITHOUT_METASTORE = """
+<configuration>
+  <property><name>hive.metastore.uris</name><value>thrift://127.0.0.1:1</value></property>
+  <property><name>hive.metastore.connect.retries</name><value>0</value></property>
+  <property><name>hive.metastore.failure.retries</name><value>0</value></property>
+  <property><name>hive.metastore.client.connect.retry.delay</name><value>0s</value></property>
+  <property><name>hive.hmshandler.retry.attempts</name><value>0</value></property>
+</configuration>
+"""
+
+
+class Spark:
+    """The cluster, while in the `with` block; `port` is that of its Thrift server."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.warehouse = folder / "warehouse"
+        self.port = _free_port()
+
+    def __enter__(self):
+        (self.folder / "hive-site.xml").write_text(_WITHOUT_METASTORE)
+        self._parts = contextlib.ExitStack()
+        with contextlib.ExitStack() as started:
+            master = _free_port()
+            url = f"spark://127.0.0.1:{master}"
+            where = ("--host", "127.0.0.1", "--webui-port", "0")
+            deploy = "org.apache.spark.deploy"
+            part = self._start(started, f"{deploy}.master.Master", *where, "--port", str(master))
+            _await(master, part)
+            for name in ("worker1", "worker2"):
+                size = ("--cores", "1", "--memory", "1g", "--work-dir", str(self.folder / name))
+                self._start(started, f"{deploy}.worker.Worker", *where, *size, url)
+            part = self._start(started, f"{deploy}.SparkSubmit", *self._thrift_server(url))
+            _await(self.port, part)
+            self._parts = started.pop_all()
+        return self
+
+    def __exit__(self, *_):
+        self._parts.close()
+        shutil.rmtree(self.folder)
+
+    def rows(self, sql):
+        """What another session reads, in the cluster's time zone: names of columns, and rows."""
+        from pyhive import hive
+
+        with (
+            contextlib.closing(hive.connect(host="127.0.0.1", port=self.port)) as connection,
+            contextlib.closing(connection.cursor()) as cursor,
+        ):
+            cursor.execute(sql)
+            return [column[0] for column in cursor.description], cursor.fetchall()
+
+    def _thrift_server(self, master):
+        # Queries are short and many: a compiler that starts fast beats one that compiles best.
+        quick = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -XX:+UseSerialGC"
+        java = f"{quick} -Dderby.system.home={self.folder} -Djava.io.tmpdir={self.folder}"
+        settings = {
+            "spark.executor.memory": "700m",
+            "spark.driver.host": "127.0.0.1",
+            "spark.driver.bindAddress": "127.0.0.1",
+            "spark.driver.extraJavaOptions": java,
+            "spark.executor.extraJavaOptions": quick,
+            "spark.ui.enabled": "false",
+            "spark.eventLog.enabled": "false",
+            # A metastore would outlive the cluster, which nothing here does, and takes most of the time.
+            "spark.sql.catalogImplementation": "in-memory",
+            "spark.sql.session.timeZone": TIME_ZONE,
+            "spark.sql.shuffle.partitions": "2",
+            "spark.sql.warehouse.dir": self.warehouse.as_uri(),
+        }
+        configured = [f"--conf={name}={value}" for name, value in settings.items()]
+        server = "org.apache.spark.sql.hive.thriftserver.HiveThriftServer2"
+        given = [
+            f"hive.server2.thrift.port={self.port}",
+            "hive.server2.thrift.bind.host=127.0.0.1",
+        ]
+        return (
+            f"--master={master}",
+            *configured,
+            f"--class={server}",
+            "spark-internal",
+            *(text for each in given for text in ("--hiveconf", each)),
+        )
+
+    def _start(self, parts, main, *arguments):
+        import pyspark
+
+        home = Path(pyspark.__file__).parent
+        java = os.environ.get("JAVA_HOME")
+        own = {
+            "SPARK_HOME": str(home),
+            "SPARK_CONF_DIR": str(self.folder),
+            "SPARK_LOCAL_DIRS": str(self.folder / "local"),
+            "SPARK_LOCAL_IP": "127.0.0.1",
+            "SPARK_DAEMON_MEMORY": "1g",
+            "PATH": os.environ["PATH"],
+            **({"JAVA_HOME": java} if java else {}),
+        }
+        log = parts.enter_context((self.folder / f"{main.split('.')[-1]}.log").open("a"))
+        process = subprocess.Popen(
+            [str(home / "bin" / "spark-class"), main, *arguments],
+            cwd=self.folder,
+            env=own,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+        parts.callback(_stop, process)
+        return process
+
+
+def _stop(process):
+    process.terminate()
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _free_port():
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return listening.getsockname()[1]
+
+
+def _await(port, process):
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until and process.poll() is None:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.2)
+    raise TimeoutError(f"Spark does not listen on port {port}.")
