@@ -53,10 +53,13 @@ class _Client:
         try:
             cursor.execute(sql, values or None)
         except Error as error:
-            is_lacking = "TABLE_OR_VIEW_NOT_FOUND" in str(error)
+            # Its text is all that the server logged; the first line says what it is about.
+            status = getattr(error.args[0], "status", None) if error.args else None
+            said = RuntimeError(str(getattr(status, "errorMessage", error)).split("\n")[0])
+            is_lacking = "TABLE_OR_VIEW_NOT_FOUND" in str(said)
             raise (DatabaseUndefinedRelation if is_lacking else DatabaseTransientException)(
-                error
-            ) from error
+                said
+            ) from said
         try:
             yield _Cursor(cursor)
         finally:

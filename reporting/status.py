@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from rich.console import Console
 from rich.markup import escape
 
@@ -35,10 +37,6 @@ from openai_raw.cost_restatements
 where organization_id = %s
 order by seen_at desc, date desc
 """
-_IS_MODELLED = """
-select 1 from information_schema.tables
-where table_schema = 'openai_marts' and table_name = 'reconciliation'
-"""
 
 
 def print_status(console: Console, query: Query, now: datetime) -> None:
@@ -63,7 +61,7 @@ def print_status(console: Console, query: Query, now: datetime) -> None:
             leaving = list(_each_day(horizon, horizon + SOON))
             facts["Soon to be forgotten"] = _leaving(leaving, loaded)
         facts["Restated"] = _restated(restatements)
-        if query(_IS_MODELLED):
+        with contextlib.suppress(DatabaseUndefinedRelation):  # Where no model is built yet.
             facts["Verdict"] = verdict(query, organization_id)
         for label, fact in facts.items():
             console.print(f"  {label:<22}{fact}", soft_wrap=True)
