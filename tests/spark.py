@@ -93,7 +93,7 @@ class Spark:
             "spark.executor.extraJavaOptions": quick,
             "spark.ui.enabled": "false",
             "spark.eventLog.enabled": "false",
-            # A metastore would outlive the cluster, which nothing here does, and takes most of the time.
+            # A metastore would outlive the cluster, and takes most of the time.
             "spark.sql.catalogImplementation": "in-memory",
             "spark.sql.session.timeZone": TIME_ZONE,
             "spark.sql.shuffle.partitions": "2",
