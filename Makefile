@@ -47,7 +47,7 @@ focus-check: $(VENV)/develops .focus-venv/runs
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv --upgrade-deps $(VENV)
 
 $(VENV)/runs: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) --editable .
