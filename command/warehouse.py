@@ -154,8 +154,8 @@ def held(warehouse: Warehouse, is_needed: bool = False) -> Iterator[None]:
             try:
                 yield
             finally:
-                tables = connection.execute(_TABLES).fetchall()
-                is_of_use = is_of_use or _LEDGER in tables
+                # A file that was of use is not asked: it may be damaged.
+                is_of_use = is_of_use or _LEDGER in connection.execute(_TABLES).fetchall()
     except BaseException as error:
         raise foreseen(error, warehouse) or error from None
     finally:
