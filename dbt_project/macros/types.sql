@@ -38,7 +38,7 @@
 {# A type that a yml file declares, as this engine names it. #}
 {% macro declared_type(name) -%}
     {{ {
-        'decimal(38, 18)': money(), 'decimal(38, 9)': quantity(), 'double': double(), 'double precision': double(),
+        'decimal(38, 18)': money(), 'decimal(38, 9)': quantity(), 'double precision': double(),
         'timestamp': moment(),
     }.get(name | lower, api.Column.translate_type(name)) }}
 {%- endmacro %}
