@@ -20,7 +20,9 @@ Resources and the tables they load:
     users      users      the same of people
     service_accounts  service_accounts  the same of service accounts
     api_keys   api_keys   the same of every project's keys, each with its owner
-               listed, listings  what was listed when, and so what is deleted
+    spend_limits  spend_limits  budgets that are set at OpenAI, hard limits and alerts of the
+               organization and of its projects, each with its history
+               listed, listings  what was listed when, and so what is deleted or was removed
 
 The first run takes all the history that OpenAI offers (a rolling year); later runs read the
 trailing `refetch_days` again, because OpenAI restates days, and replace those days whole. What was
@@ -361,7 +363,13 @@ def openai_costs(
             yield versioned(covered("api_keys", listings.api_keys(*whose)))
         yield from listings.log()
 
-    return [costs, projects, users, service_accounts, api_keys, *map(usage, KINDS)]
+    @dlt.resource(**named)
+    def spend_limits() -> Iterator[Any]:
+        for whose in identified():
+            yield versioned(listings.spend_limits(*whose))
+        yield from listings.log()
+
+    return [costs, projects, users, service_accounts, api_keys, spend_limits, *map(usage, KINDS)]
 
 
 def admin_keys(setting: Any = None) -> list[str]:

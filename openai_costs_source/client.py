@@ -41,6 +41,10 @@ PATHS = frozenset(
         "/organization/projects",
         "/organization/projects/{project_id}/api_keys",
         "/organization/projects/{project_id}/service_accounts",
+        "/organization/projects/{project_id}/spend_alerts",
+        "/organization/projects/{project_id}/spend_limit",
+        "/organization/spend_alerts",
+        "/organization/spend_limit",
         "/organization/usage/audio_speeches",
         "/organization/usage/audio_transcriptions",
         "/organization/usage/code_interpreter_sessions",
@@ -130,6 +134,11 @@ class OpenAICostsError(Exception):
         """OpenAI says so with 401 and with 403: the text tells, not the status."""
         return "insufficient permissions" in str(self).lower()
 
+    @property
+    def is_unknown_path(self) -> bool:
+        """The API has no such path; another 404 may also mean that nothing is set there."""
+        return self.status == 404 and "invalid url" in self.said.lower()
+
 
 class Client:
     """One organization's administration API.
@@ -215,6 +224,16 @@ class Client:
                 said = "announced more objects but did not say after which"
                 raise self._error(path, said, _RUN_AGAIN)
             seen.add(after)
+
+    def one(
+        self,
+        path: str,
+        decode: Callable[[bytes], T],
+        ids: Mapping[str, str] = MappingProxyType({}),
+        final: Container[int] = (),
+    ) -> T:
+        """The single object that a path tells. `ids` and `final` as for `listing`."""
+        return self._decoded(path, {}, decode, ids, final)
 
     def _decoded(
         self,

@@ -49,6 +49,15 @@ _SERVICE_ACCOUNTS = {
     "studio-render": "studio",
 }
 
+# The project, or none where it is the whole organization's; kind; dollars a month
+_BUDGETS = """
+    ;           limit; 60000
+    ;           alert; 30000
+    ;           alert; 45000
+    storefront; alert; 15000
+    studio;     limit; 9000
+"""
+
 # key; project; owner; state; mixes with dollars a weekday and, after @, the percentage of days.
 # Without a key: the playground (an owner) and what no person caused (no owner). A state's number is
 # an age in days. A key that is `inactive` belongs to a person without access to the project.
@@ -237,7 +246,8 @@ class Organization:
     """What the API tells on the UTC day `today` of one organization.
 
     `projects`, `users`: the listings' objects. `service_accounts`, `api_keys`: the same, by
-    project id. Deleted people and keys are absent from the listings, never from the charges;
+    project id; `spend_limits`, `spend_alerts`: by project id, the organization's under an empty
+    one. Deleted people and keys are absent from the listings, never from the charges;
     `emails` and `project_names` know everybody who was ever billed.
     """
 
@@ -265,6 +275,15 @@ class Organization:
         for work in _ALL_WORKLOADS:
             if work.key and work.state not in ("deleted", "archived"):
                 self.api_keys[f"proj_{work.project}"].append(_api_key(work, owners, today))
+        self.spend_limits: dict[str, dict[str, Any]] = {}
+        self.spend_alerts: dict[str, list[dict[str, Any]]] = {}
+        for project, kind, dollars in _table(_BUDGETS):
+            project_id = f"proj_{project}" if project else ""
+            if kind == "limit":
+                self.spend_limits[project_id] = _spend_limit(project, int(dollars))
+            else:
+                alerts = self.spend_alerts.setdefault(project_id, [])
+                alerts.append(_spend_alert(project, int(dollars)))
         self._told: dict[date, list[Charge]] = {}
 
     def charges(self, day: date) -> list[Charge]:
@@ -362,6 +381,31 @@ def _api_key(work: _Workload, owners: dict[str, dict[str, Any]], today: date) ->
         "owner": {
             "type": kind,
             kind: {**described, "created_at": _born(2024, work.owner), "role": "member"},
+        },
+    }
+
+
+def _spend_limit(project: str, dollars: int) -> dict[str, Any]:
+    return {
+        "object": f"{'project' if project else 'organization'}.spend_limit",
+        "threshold_amount": dollars * 100,
+        "currency": "USD",
+        "interval": "month",
+        "enforcement": {"status": "inactive"},
+    }
+
+
+def _spend_alert(project: str, dollars: int) -> dict[str, Any]:
+    return {
+        "object": f"{'project' if project else 'organization'}.spend_alert",
+        "id": f"alert_{project or 'heliotrope'}-{dollars}",
+        "threshold_amount": dollars * 100,
+        "currency": "USD",
+        "interval": "month",
+        "notification_channel": {
+            "type": "email",
+            "recipients": ["finops@heliotrope.example"],
+            "subject_prefix": None,
         },
     }
 

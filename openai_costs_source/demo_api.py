@@ -115,6 +115,14 @@ class DemoApi:
                 return partial(self._api_keys, project_id), "api.management.read"
             case ["projects", project_id, "service_accounts"]:
                 return partial(self._service_accounts, project_id), "api.management.read"
+            case ["spend_limit"]:
+                return partial(self._spend_limit, ""), "api.management.read"
+            case ["spend_alerts"]:
+                return partial(self._spend_alerts, ""), "api.management.read"
+            case ["projects", project_id, "spend_limit"]:
+                return partial(self._spend_limit, project_id), "api.management.read"
+            case ["projects", project_id, "spend_alerts"]:
+                return partial(self._spend_alerts, project_id), "api.management.read"
         raise Refusal(404, f"Invalid URL ({method} {path})", code="not_found")
 
     def _authorize(self, authorization: str, scope: str) -> None:
@@ -213,23 +221,38 @@ class DemoApi:
         query = Query(sent, one=("after", "limit", "owner_project_access"))
         # Left out, the keys of owners who lost access to the project are not listed.
         access = query.one("owner_project_access", "active", allowed=("active", "inactive", "any"))
-        keys = self._within(project_id, self.organization.api_keys)
+        self._check_open(project_id)
+        keys = self.organization.api_keys[project_id]
         return _listing(query, [k for k in keys if access in ("any", k["owner_project_access"])])
 
     def _service_accounts(self, project_id: str, sent: Sent) -> str:
         query = Query(sent, one=("after", "limit"))
-        return _listing(query, self._within(project_id, self.organization.service_accounts))
+        self._check_open(project_id)
+        return _listing(query, self.organization.service_accounts[project_id])
 
-    def _within(
-        self, project_id: str, listing: Mapping[str, list[dict[str, Any]]]
-    ) -> list[dict[str, Any]]:
+    def _spend_limit(self, project_id: str, sent: Sent) -> str:
+        Query(sent)
+        if project_id:
+            self._check_open(project_id)
+        limit = self.organization.spend_limits.get(project_id)
+        if not limit:
+            raise Refusal(404, "No hard spend limit is set.", code="not_found")
+        return json.dumps(limit)
+
+    def _spend_alerts(self, project_id: str, sent: Sent) -> str:
+        query = Query(sent, one=("after", "limit"))
+        if project_id:
+            self._check_open(project_id)
+        return _listing(query, self.organization.spend_alerts.get(project_id, []))
+
+    def _check_open(self, project_id: str) -> None:
+        """What is within an archived project cannot be read."""
         status = {project["id"]: project["status"] for project in self.organization.projects}
         if project_id not in status:
             message = f"No project found with id '{project_id}'."
             raise Refusal(404, message, "project_id", "not_found")
         if status[project_id] == "archived":
             raise Refusal(403, f"Project '{project_id}' is archived.", "project_id")
-        return listing[project_id]
 
 
 def literal(amount: Decimal, *row: object) -> str:

@@ -293,7 +293,11 @@ TRAPS: Mapping[str, Trap] = {
     "ordinary-key": _lacking("api.usage.read", 403),
     "ordinary-key-401": _lacking("api.usage.read", 401),
     "no-usage-scope": _lacking("api.usage.read", 403, *_REPORTS),
-    "no-management-scope": _lacking("api.management.read", 403, "/projects", "/users", "/api_keys"),
+    "no-management-scope": _lacking(
+        "api.management.read",
+        403,
+        *("/projects", "/users", "/api_keys", "/spend_limit", "/spend_alerts"),
+    ),
     "revoked-key": _revoked_key,
     "other-organization": _other_organization,
     "rate-limit": _rate_limit,

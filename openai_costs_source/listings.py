@@ -1,6 +1,7 @@
-"""The listings of one organization, read and given to dlt: who and what was called how, and when.
+"""The listings of one organization, read and given to dlt: who and what was called how, and when,
+and which budgets are set at OpenAI.
 
-Names are kept in versions (dlt's `scd2`). What a listing lacks keeps its last one: that it is gone
+Both are kept in versions (dlt's `scd2`). What a listing lacks keeps its last one: that it is gone
 follows from `listings`, because a listing that could not be read must not make anything look so.
 """
 
@@ -14,9 +15,10 @@ from typing import Any
 import dlt
 import pyarrow as pa
 
-from openai_costs_source import names
+from openai_costs_source import names, spend_limits
 from openai_costs_source.client import OpenAICostsError
 from openai_costs_source.organization import Organization
+from openai_costs_source.spend_limits import ALERT, LIMIT
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +28,11 @@ _PROJECTS = "/organization/projects"
 _USERS = "/organization/users"
 _API_KEYS = "/organization/projects/{project_id}/api_keys"
 _SERVICE_ACCOUNTS = "/organization/projects/{project_id}/service_accounts"
+_SPEND_LIMITS = {LIMIT: "/organization/spend_limit", ALERT: "/organization/spend_alerts"}
+_SPEND_LIMITS_OF_PROJECTS = {
+    LIMIT: "/organization/projects/{project_id}/spend_limit",
+    ALERT: "/organization/projects/{project_id}/spend_alerts",
+}
 
 
 def versions(now: datetime) -> Any:
@@ -80,6 +87,39 @@ class Listings:
                 # A key that moved between two pages or projects is still one key.
                 tables[each["id"]] = names.api_key_rows(organization_id, project["id"], [each])
         return pa.concat_tables([names.API_KEYS.empty_table(), *tables.values()])
+
+    def spend_limits(self, organization: Organization, organization_id: str) -> pa.Table:
+        """Limits and alerts of the organization and of each project that can spend.
+
+        The bill does not wait for them: what cannot be read stays as it was.
+        """
+        tables, scopes = {}, [""]
+        for project in self._of(organization, organization_id) or []:
+            if project.get("status") != "archived":
+                scopes.append(project["id"])
+                continue
+            # Nothing can be spent there, so nothing is in force.
+            for kind in _SPEND_LIMITS:
+                self._take(kind, organization_id, project["id"], [])
+        kinds, refusal = list(_SPEND_LIMITS), None
+        for kind, project_id in ((kind, each) for each in scopes for kind in tuple(kinds)):
+            whose = (organization_id, kind, project_id)
+            try:
+                found = spend_limits.readable(kind, _spend_limits(organization, *whose))
+            except OpenAICostsError as error:
+                if not (_is_refusal(error) or error.is_unknown_path):
+                    log.error("%s What is stored of spend_limits stays; run again.", error)
+                    break
+                refusal = refusal or error
+                if error.is_missing_permission or error.is_unknown_path:
+                    kinds.remove(kind)
+                continue
+            self._take(kind, organization_id, project_id, found)
+            for each in found:
+                tables[each["id"]] = spend_limits.spend_limit_rows(*whose, [each])
+        if refusal:
+            log.warning("%s Budgets that cannot be read stay as they were.", refusal)
+        return pa.concat_tables([spend_limits.SPEND_LIMITS.empty_table(), *tables.values()])
 
     def log(self) -> Iterator[Any]:
         """The tables `listed` and `listings`, as dlt takes them, since they were last asked for."""
@@ -155,12 +195,34 @@ def _listed(
         return None
 
 
+def _spend_limits(
+    organization: Organization, organization_id: str, kind: str, project_id: str
+) -> list[dict[str, Any]]:
+    """The limit or the alerts that are set, of a project or of the whole organization."""
+    path = (_SPEND_LIMITS_OF_PROJECTS if project_id else _SPEND_LIMITS)[kind]
+    ids = {"project_id": project_id} if project_id else {}
+    client = organization.client
+    try:
+        if kind == ALERT:
+            return _once(client.listing(path, names.read_listing, {}, ids, (404,)))
+        limit = client.one(path, spend_limits.read_limit, ids, (404,))
+        return [{**limit, "id": project_id or organization_id}]
+    except OpenAICostsError as error:
+        if error.status == 404 and not error.is_unknown_path:
+            return []  # None is set.
+        raise
+
+
 def _once(listing: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
     return list({item["id"]: item for item in listing}.values())
 
 
 def _tell_refused(error: OpenAICostsError) -> None:
     """Costs need another permission than names: without names, ids stand in for them."""
-    if not error.is_missing_permission and error.status not in (400, 403):
+    if not _is_refusal(error):
         raise error
     log.warning("%s Ids stand in for these names.", error)
+
+
+def _is_refusal(error: OpenAICostsError) -> bool:
+    return error.is_missing_permission or error.status in (400, 403)

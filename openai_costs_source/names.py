@@ -9,11 +9,12 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 
-from openai_costs_source.pages import END_OF_CALENDAR, json_object
+from openai_costs_source.pages import END_OF_CALENDAR, MONEY, json_object
 from openai_costs_source.rows import INSTANT
 
 _KEY = [
@@ -112,13 +113,13 @@ def read_listing(body: bytes) -> Listing:
 
 
 def project_rows(organization_id: str, projects: Iterable[dict[str, Any]]) -> pa.Table:
-    return _object_rows(PROJECTS, organization_id, projects)
+    return object_rows(PROJECTS, organization_id, projects)
 
 
 def user_rows(organization_id: str, users: Iterable[dict[str, Any]]) -> pa.Table:
     """Name and e-mail stand at the top of a user, or only inside its `user`: both are published."""
     flat = [{**_object(user.get("user")), **_without_nulls(user)} for user in users]
-    return _object_rows(USERS, organization_id, flat)
+    return object_rows(USERS, organization_id, flat)
 
 
 def api_key_rows(
@@ -139,14 +140,14 @@ def api_key_rows(
                 "owner_email": person.get("email"),
             }
         )
-    return _object_rows(API_KEYS, organization_id, flat)
+    return object_rows(API_KEYS, organization_id, flat)
 
 
 def service_account_rows(
     organization_id: str, project_id: str, accounts: Iterable[dict[str, Any]]
 ) -> pa.Table:
     flat = [{**account, "project_id": project_id} for account in accounts]
-    return _object_rows(SERVICE_ACCOUNTS, organization_id, flat)
+    return object_rows(SERVICE_ACCOUNTS, organization_id, flat)
 
 
 def listed_rows(
@@ -160,7 +161,7 @@ def listed_rows(
     flat = [
         {**item, "kind": kind, "project_id": project_id, "listed_at": listed_at} for item in objects
     ]
-    return _object_rows(LISTED, organization_id, flat)
+    return object_rows(LISTED, organization_id, flat)
 
 
 def listing_row(organization_id: str, kind: str, project_id: str, listed_at: datetime) -> pa.Table:
@@ -178,7 +179,7 @@ def versioned(table: pa.Table) -> pa.Table:
     return table.append_column(column, pa.array(versions, pa.string()))
 
 
-def _object_rows(
+def object_rows(
     schema: pa.Schema, organization_id: str, objects: Iterable[dict[str, Any]]
 ) -> pa.Table:
     """Objects as rows; a value of an unexpected type becomes null."""
@@ -189,6 +190,8 @@ def _object_rows(
         if kind == INSTANT:
             is_moment = type(value) is int and 0 <= value < END_OF_CALENDAR
             return datetime.fromtimestamp(value, UTC) if is_moment else None
+        if kind == MONEY:
+            return value if isinstance(value, Decimal) else None
         if kind == pa.bool_():
             return value if isinstance(value, bool) else None
         return value.encode(errors="replace").decode() if isinstance(value, str) else None

@@ -15,7 +15,7 @@ from dlt.extract import DltResource
 
 from openai_costs_source.privacy import PERSONAL, hashed
 
-_VERSIONED = ("projects", "users", "service_accounts", "api_keys", "listed")
+_VERSIONED = ("projects", "users", "service_accounts", "api_keys", "spend_limits", "listed")
 
 
 def take_ids(pipeline: dlt.Pipeline) -> None:

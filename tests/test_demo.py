@@ -200,7 +200,19 @@ def test_the_official_client_recognises_the_refusals(served: DemoApi) -> None:
     with pytest.raises(openai.PermissionDeniedError):
         sdk(served, "sk-proj-ordinary").users.list()
     with pytest.raises(openai.NotFoundError):
-        sdk(served).spend_limit.retrieve()
+        sdk(served).projects.spend_limit.retrieve("proj_support")
+    with pytest.raises(openai.PermissionDeniedError):
+        sdk(served).projects.spend_limit.retrieve("proj_prototype")
+
+
+def test_the_official_client_reads_limits_and_alerts(served: DemoApi) -> None:
+    assert sdk(served).spend_limit.retrieve().threshold_amount == 60_000_00
+    assert sdk(served).projects.spend_limit.retrieve("proj_studio").threshold_amount == 9_000_00
+    alerts = list(sdk(served).spend_alerts.list(limit=1))
+    assert [alert.threshold_amount for alert in alerts] == [30_000_00, 45_000_00]
+    (alert,) = sdk(served).projects.spend_alerts.list("proj_storefront")
+    assert (alert.threshold_amount, alert.currency, alert.interval) == (15_000_00, "USD", "month")
+    assert list(sdk(served).projects.spend_alerts.list("proj_support")) == []
 
 
 def test_every_reply_names_the_organization_in_its_header_by_another_name(served: DemoApi) -> None:

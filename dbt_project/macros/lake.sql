@@ -48,6 +48,7 @@
         'users': ['organization_id', 'id'],
         'service_accounts': ['organization_id', 'id'],
         'api_keys': ['organization_id', 'id'],
+        'spend_limits': ['organization_id', 'id'],
     }) -%}
 {%- endmacro %}
 

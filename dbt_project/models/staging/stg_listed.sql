@@ -10,4 +10,4 @@ left join {{ raw('listings') }} as listings
     on listed.organization_id = listings.organization_id
     and listed.kind = listings.kind
     and listings.project_id
-    = case when listed.kind in ('service_account', 'api_key') then listed.project_id else '' end
+    = case when listed.kind in ('project', 'user') then '' else listed.project_id end
