@@ -1,0 +1,49 @@
+{% set of_spend = {
+    'project': ("coalesce(project_id, '')", 'organization', 'organization_id', 'int_attributed_spend'),
+    'user': ('user_id', 'organization', 'organization_id', 'int_user_charges'),
+    'api_key': ('api_key_id', 'project', "coalesce(project_id, '')", 'int_attributed_spend'),
+    'model': ('model_family', 'organization', 'organization_id', 'int_sales'),
+} %}
+
+select
+    organization_id,
+    date,
+    'organization' as scope,
+    organization_id as scope_id,
+    cast(null as {{ dbt.type_string() }}) as parent_scope,
+    cast(null as {{ dbt.type_string() }}) as parent_id,
+    currency,
+    cast(sum(unblended_cost) as {{ money() }}) as unblended_cost
+from {{ ref('int_daily_spend') }}
+group by organization_id, date, currency
+{% for scope, (id, parent_scope, parent_id, charges) in of_spend.items() %}
+
+    union all
+
+    select
+        organization_id,
+        date,
+        '{{ scope }}' as scope,
+        {{ id }} as scope_id,
+        '{{ parent_scope }}' as parent_scope,
+        {{ parent_id }} as parent_id,
+        currency,
+        cast(sum(unblended_cost) as {{ money() }}) as unblended_cost
+    from {{ ref(charges) }}
+    where {{ id }} is not null
+    group by organization_id, date, {{ id }}, {{ parent_id }}, currency
+{% endfor %}
+
+union all
+
+select
+    organization_id,
+    date,
+    'team' as scope,
+    team as scope_id,
+    'organization' as parent_scope,
+    organization_id as parent_id,
+    currency,
+    cast(sum(unblended_cost) as {{ money() }}) as unblended_cost
+from {{ ref('daily_costs_by_team') }}
+group by organization_id, date, team, currency
