@@ -28,3 +28,28 @@ case
         then cast({{ text }} as {{ money() }})
 end
 {%- endmacro %}
+
+{# A day such as 2026-10-31, from 2000 to 2099, as a date. A day that its month lacks is none. #}
+{% macro written_day(text) -%}
+case
+    when {{ text }} like '20__-__-__' and {{ without_digits(text) }} = '--'
+        and substr({{ text }}, 6, 2) between '01' and '12'
+        and substr({{ text }}, 9, 2) between '01' and '31'
+        and not (substr({{ text }}, 6, 2) in ('04', '06', '09', '11') and substr({{ text }}, 9, 2) = '31')
+        and not (substr({{ text }}, 6, 2) = '02' and substr({{ text }}, 9, 2) > '29')
+        and not (
+            substr({{ text }}, 6, 5) = '02-29'
+            and mod(cast({{ digits_of_year(text) }} as {{ dbt.type_int() }}), 4) <> 0
+        )
+        then cast({{ text }} as date)
+end
+{%- endmacro %}
+
+{# The last two digits of a written year; `00` where there are none, so that a cast never fails. #}
+{% macro digits_of_year(text) -%}
+case
+    when {{ text }} like '20__-%' and {{ without_digits('substr(' ~ text ~ ', 3, 2)') }} = ''
+        then substr({{ text }}, 3, 2)
+    else '00'
+end
+{%- endmacro %}

@@ -1,0 +1,69 @@
+with balances as (
+    select
+        days.organization_id,
+        days.currency,
+        days.date,
+        days.unblended_cost,
+        coalesce(lost.lost, 0) as expired,
+        days.granted,
+        days.granted - days.spent - coalesce(lost.lost, 0) as balance
+    from {{ ref('int_credit_days') }} as days
+    left join {{ ref('int_lost_credits') }} as lost
+        on days.organization_id = lost.organization_id
+        and days.currency = lost.currency
+        and days.date = lost.date
+),
+
+recent as (
+    select
+        balances.organization_id,
+        balances.currency,
+        balances.date,
+        {{ ratio('coalesce(sum(costs.unblended_cost), 0)', 28) }} as daily_cost
+    from balances
+    left join {{ ref('int_scoped_costs') }} as costs
+        on balances.organization_id = costs.organization_id
+        and costs.scope = 'organization'
+        and balances.currency = costs.currency
+        and balances.date >= costs.date
+        and {{ days_after('balances.date', -28) }} < costs.date
+    group by balances.organization_id, balances.currency, balances.date
+),
+
+burning as (
+    select
+        balances.*,
+        recent.daily_cost,
+        lag(balances.granted) over (
+            partition by balances.organization_id, balances.currency order by balances.date
+        ) as granted_before,
+        lag(balances.expired) over (
+            partition by balances.organization_id, balances.currency order by balances.date
+        ) as expired_before,
+        {{ ratio('balances.balance', 'recent.daily_cost') }} as days_left
+    from balances
+    inner join recent
+        on balances.organization_id = recent.organization_id
+        and balances.currency = recent.currency
+        and balances.date = recent.date
+)
+
+select
+    burning.date,
+    burning.organization_id,
+    organizations.organization_name,
+    burning.currency,
+    cast(burning.granted - coalesce(burning.granted_before, 0) as {{ money() }}) as granted,
+    cast(burning.expired - coalesce(burning.expired_before, 0) as {{ money() }}) as expired,
+    cast(burning.unblended_cost as {{ money() }}) as unblended_cost,
+    cast(burning.balance as {{ money() }}) as balance,
+    burning.daily_cost,
+    -- Ten years on, nobody knows what a day will cost.
+    case
+        when burning.balance <= 0 then burning.date
+        when burning.daily_cost > 0 and burning.days_left < 3650
+            then {{ days_after('burning.date', 'ceil(burning.days_left)') }}
+    end as runs_out_on
+from burning
+left join {{ ref('int_organizations') }} as organizations
+    on burning.organization_id = organizations.organization_id
