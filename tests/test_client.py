@@ -291,6 +291,33 @@ def test_a_listing_that_cannot_go_on_is_an_error(server: Serve, cursors: list[st
     assert len(api.asked) == len(cursors)
 
 
+# Single objects
+
+
+def test_a_single_object_is_read_with_one_request_and_no_parameter(server: Serve) -> None:
+    api = server([(200, {}, b'{"threshold_amount": 100}')])
+    path = "/organization/projects/{project_id}/spend_limit"
+    told = Client(KEY, api.url).one(path, json.loads, {"project_id": "proj_1"})
+    assert told == {"threshold_amount": 100}
+    assert [(asked.path, asked.query) for asked in api.asked] == [
+        ("/v1/organization/projects/proj_1/spend_limit", [])
+    ]
+
+
+@pytest.mark.parametrize(
+    ("message", "is_unknown"),
+    [("Invalid URL (GET /v1/organization/spend_limit)", True), ("No spend limit is set.", False)],
+)
+def test_a_path_that_the_api_lacks_is_told_from_an_object_that_is_not_set(
+    server: Serve, message: str, is_unknown: bool
+) -> None:
+    api = server([refusal(404, message)])
+    with pytest.raises(OpenAICostsError) as raised:
+        Client(KEY, api.url).one("/organization/spend_limit", json.loads, final=(404,))
+    assert raised.value.is_unknown_path is is_unknown
+    assert len(api.asked) == 1
+
+
 # Read only, and nothing but a list of paths
 
 
@@ -326,14 +353,17 @@ def test_another_path_is_refused_before_a_byte_is_sent(server: Serve, path: str)
         list(client.pages(path, {}, decode))
     with pytest.raises(OpenAICostsError, match="does not read") as by_listing:
         ids(client, path)
+    with pytest.raises(OpenAICostsError, match="does not read") as by_object:
+        client.one(path, json.loads)
     assert by_page.value.is_wrong_use
     assert by_listing.value.is_wrong_use
+    assert by_object.value.is_wrong_use
     assert api.asked == []
 
 
 def test_the_client_offers_reading_and_no_other_verb() -> None:
     offered = {name for name in dir(Client) if not name.startswith("_")}
-    assert offered == {"organization", "clock_error", "pages", "listing"}
+    assert offered == {"organization", "clock_error", "pages", "listing", "one"}
 
 
 @pytest.mark.parametrize(

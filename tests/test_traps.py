@@ -1162,7 +1162,7 @@ def test_trap_on_the_command_line_is_survived_without_losing_a_cent(trap, organi
     assert result.returncode == 0, result.stderr
     assert result.stdout == ""
     if trap == "no-management-scope":
-        assert len(said) == 2
+        assert len(said) == 3
         assert all("Missing scopes: api.management.read." in line for line in said)
     elif trap == "no-usage-kind":
         assert [re.search(r"kind (\w+) is left out", line)[1] for line in said] == [
