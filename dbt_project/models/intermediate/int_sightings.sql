@@ -59,6 +59,7 @@ with sightings as (
         last_used_at,
         case when is_deleted then 0 else 1 end as is_there
     from {{ ref('stg_listed') }}
+    where kind not in ('spend_limit', 'spend_alert')
 )
 
 select
