@@ -58,7 +58,7 @@ def write_seeds(
     _write(folder / "invoices.csv", header, _invoices(organization, overrides or {}))
     header = ["organization_id", "scope", "id", "month", "from_month", "to_month"]
     _write(folder / "budgets.csv", [*header, "amount", "currency"], _budgets(organization))
-    header = ["organization_id", "granted_on", "amount", "currency", "expires_on"]
+    header = ["organization_id", "granted_on", "amount", "currency"]
     _write(folder / "credit_grants.csv", header, _credit_grants(organization))
 
 
@@ -110,14 +110,14 @@ def _is_of(charge: Charge, scope: str, id: str) -> bool:
 
 
 def _credit_grants(organization: Organization) -> list[list[str]]:
-    """One that lasts for months, and one that ended after one and was spent first."""
+    """Four months' bills, and what expired of them since."""
     month, charges = _month_before(organization)
     granted_on = max(month, organization.earliest)
     bill = sum((charge.amount for charge in charges), Decimal(0))
     amount = (bill / 250).to_integral_value(ROUND_CEILING) * 1000
     return [
-        [organization.id, f"{granted_on}", f"{amount}.00", "USD", f"{month + timedelta(days=365)}"],
-        [organization.id, f"{granted_on}", "500.00", "USD", f"{month + timedelta(days=30)}"],
+        [organization.id, f"{granted_on}", f"{amount}.00", "USD"],
+        [organization.id, f"{organization.today.replace(day=1)}", "-500.00", "USD"],
     ]
 
 

@@ -2,7 +2,7 @@
 
 import csv
 from calendar import monthrange
-from datetime import date
+from datetime import date, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
 
@@ -41,7 +41,8 @@ def bill(organization: Organization, month: str) -> Decimal:
 
 
 def test_seeds_have_the_columns_that_the_models_read(seeds: Path) -> None:
-    assert sorted(file.name for file in seeds.iterdir()) == ["invoices.csv", "teams.csv"]
+    named = ["budgets.csv", "credit_grants.csv", "invoices.csv", "teams.csv"]
+    assert sorted(file.name for file in seeds.iterdir()) == named
     assert list(read(seeds / "teams.csv")[0]) == [
         "organization_id",
         "kind",
@@ -153,3 +154,33 @@ def test_invoices_follow_days_that_the_api_tells_differently(tmp_path: Path) -> 
     plain, restated = (read(tmp_path / name / "invoices.csv")[-1] for name in ("plain", "restated"))
     assert restated["month"] == plain["month"] == "2026-10"
     assert Decimal(restated["amount_before_tax"]) < Decimal(plain["amount_before_tax"])
+
+
+# Budgets and credits
+
+
+def test_one_budget_of_each_month_is_too_small_and_the_others_are_not(
+    seeds: Path, organization: Organization
+) -> None:
+    bill_of_month = bill(organization, last_month := read(seeds / "budgets.csv")[0]["from_month"])
+    budgets = {row["id"]: Decimal(row["amount"]) for row in read(seeds / "budgets.csv")}
+    assert date.fromisoformat(f"{last_month}-01") == last_month_of(organization)
+    assert bill_of_month * Decimal("1.15") <= budgets[""] < bill_of_month * Decimal("1.15") + 100
+    assert len(budgets) == 6
+    for id, scope in (("proj_europe", "project_id"), ("user-greta", "user_id")):
+        first = last_month_of(organization)
+        days = [first + timedelta(days=n) for n in range(monthrange(first.year, first.month)[1])]
+        charges = [c for day in days for c in organization.charges(day)]
+        spent = exact_sum(c.amount for c in charges if getattr(c, scope) == id)
+        assert (spent > budgets[id]) == (id == "proj_europe")
+
+
+def test_credits_last_beyond_the_next_two_weeks(seeds: Path, organization: Organization) -> None:
+    grant, expired = read(seeds / "credit_grants.csv")
+    month = f"{last_month_of(organization):%Y-%m}"
+    assert Decimal(grant["amount"]) >= 4 * bill(organization, month)
+    assert Decimal(expired["amount"]) == -500
+
+
+def last_month_of(organization: Organization) -> date:
+    return (organization.today.replace(day=1) - timedelta(days=1)).replace(day=1)

@@ -4,14 +4,9 @@ with balances as (
         days.currency,
         days.date,
         days.unblended_cost,
-        coalesce(lost.lost, 0) as expired,
         days.granted,
-        days.granted - days.spent - coalesce(lost.lost, 0) as balance
+        days.granted - days.spent as balance
     from {{ ref('int_credit_days') }} as days
-    left join {{ ref('int_lost_credits') }} as lost
-        on days.organization_id = lost.organization_id
-        and days.currency = lost.currency
-        and days.date = lost.date
 ),
 
 recent as (
@@ -37,9 +32,6 @@ burning as (
         lag(balances.granted) over (
             partition by balances.organization_id, balances.currency order by balances.date
         ) as granted_before,
-        lag(balances.expired) over (
-            partition by balances.organization_id, balances.currency order by balances.date
-        ) as expired_before,
         {{ ratio('balances.balance', 'recent.daily_cost') }} as days_left
     from balances
     inner join recent
@@ -54,7 +46,6 @@ select
     organizations.organization_name,
     burning.currency,
     cast(burning.granted - coalesce(burning.granted_before, 0) as {{ money() }}) as granted,
-    cast(burning.expired - coalesce(burning.expired_before, 0) as {{ money() }}) as expired,
     cast(burning.unblended_cost as {{ money() }}) as unblended_cost,
     cast(burning.balance as {{ money() }}) as balance,
     burning.daily_cost,

@@ -37,13 +37,14 @@ group by organization_id, date, currency
 union all
 
 select
-    organization_id,
-    date,
+    charges.organization_id,
+    charges.date,
     'team' as scope,
-    team as scope_id,
+    coalesce(teams.team, 'Unassigned') as scope_id,
     'organization' as parent_scope,
-    organization_id as parent_id,
-    currency,
-    cast(sum(unblended_cost) as {{ money() }}) as unblended_cost
-from {{ ref('daily_costs_by_team') }}
-group by organization_id, date, team, currency
+    charges.organization_id as parent_id,
+    charges.currency,
+    cast(sum(charges.unblended_cost) as {{ money() }}) as unblended_cost
+from {{ ref('int_attributed_spend') }} as charges
+left join {{ ref('int_charge_teams') }} as teams on {{ is_charge_of('teams', 'charges') }}
+group by charges.organization_id, charges.date, coalesce(teams.team, 'Unassigned'), charges.currency

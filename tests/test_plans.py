@@ -1,0 +1,428 @@
+"""Forecasts, budgets, anomalies and prepaid credits, on organizations whose bills are known."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from conftest import TODAY, DemoApi, Warehouse, days_ago
+from test_models import dbt
+from test_source import charge
+
+from openai_costs_source.demo import Organization
+
+MARTS = ("cost_forecast", "budget_status", "cost_anomalies", "credit_balance")
+THIS_MONTH = TODAY.replace(day=1)
+LAST_MONTH = (THIS_MONTH - timedelta(days=1)).replace(day=1)
+SPIKE = days_ago(10)
+USUAL = {"project_id": "proj_a", "user_id": "user_a", "api_key_id": "key_a"}
+
+
+def days(first, until):
+    return [first + timedelta(days=n) for n in range((until - first).days)]
+
+
+def days_of_month(month):
+    return days(month, (month + timedelta(days=31)).replace(day=1))
+
+
+def usual(day):
+    """What an ordinary day costs: weekends less, today nothing yet."""
+    return Decimal(0 if day == TODAY else 40 if day.weekday() > 4 else 100)
+
+
+def steady(day):
+    return [charge(usual(day), quantity=usual(day) * 1000, **USUAL)] if usual(day) else []
+
+
+def growing(day):
+    """By 5 % a week."""
+    weeks = (day - days_ago(180)).days / 7
+    amount = Decimal(0) if day == TODAY else round(usual(day) * Decimal(1.05**weeks), 6)
+    return [charge(amount, **USUAL)] if amount else []
+
+
+def begun_five_days_ago(day):
+    return steady(day) if day >= days_ago(5) else []
+
+
+def runaway(day):
+    """Eight times the volume by one key of two, at its price."""
+    by_key = Decimal(8 if day == SPIKE else 1) * usual(day) / 2
+    other = {**USUAL, "user_id": "user_b", "api_key_id": "key_b"}
+    return [
+        charge(by_key, quantity=by_key * 1000, **USUAL),
+        charge(usual(day) / 2, quantity=usual(day) * 500, **other),
+    ]
+
+
+def dearer(day):
+    """As much as ever, at three times the price."""
+    return [charge(usual(day) * (3 if day == SPIKE else 1), quantity=usual(day) * 1000, **USUAL)]
+
+
+def another_model(day):
+    more = [charge(300, "gpt-6-astra, input", quantity=1000, **USUAL)] if day == SPIKE else []
+    return steady(day) + more
+
+
+def new_key(day):
+    more = {**USUAL, "api_key_id": "key_new"}
+    return steady(day) + ([charge(90, **more)] if day == SPIKE else [])
+
+
+def rotated_key(day):
+    name = "key_later" if day >= SPIKE else "key_former"
+    return [charge(usual(day), **{**USUAL, "api_key_id": name})] if usual(day) else []
+
+
+def cents(day):
+    return [charge(usual(day) / (20 if day == SPIKE else 1000), **USUAL)]
+
+
+def spike_of_the_young(day):
+    return runaway(day) if day >= SPIKE - timedelta(days=20) else []
+
+
+def less_than_ever(day):
+    return [] if day == SPIKE else steady(day)
+
+
+def monthly(day):
+    """Each fourth weekday of one kind costs as much as eight others."""
+    weeks = (day - SPIKE).days / 7
+    return [charge(usual(day) * (8 if weeks % 4 == 0 else 1), **USUAL)] if usual(day) else []
+
+
+BILLS = (
+    *(steady, growing, begun_five_days_ago, runaway, dearer, another_model, new_key),
+    *(rotated_key, cents, spike_of_the_young, less_than_ever, monthly),
+)
+
+
+def of_month(month, bill=usual):
+    return sum((bill(day) for day in days_of_month(month)), Decimal(0))
+
+
+def spent_until(day):
+    """What the current month had cost, when that day had."""
+    return sum((usual(each) for each in days(THIS_MONTH, day + timedelta(days=1))), Decimal(0))
+
+
+def pattern(day):
+    """What the day is expected to cost."""
+    return Decimal(40 if day.weekday() > 4 else 100)
+
+
+EXPECTED = of_month(THIS_MONTH, pattern)
+MIDDLE = (spent_until(TODAY) + EXPECTED) / 2
+BUDGETS = f"""
+organization_id,scope,id,month,from_month,to_month,amount,currency
+steady,organization,,{LAST_MONTH:%Y-%m},,,{of_month(LAST_MONTH)},USD
+steady,project,proj_a,{LAST_MONTH:%Y-%m},,,{of_month(LAST_MONTH) - 1},USD
+steady,user,user_a,{THIS_MONTH:%Y-%m},,,{MIDDLE},USD
+steady,model,gpt-5.6-sol-2026-01-31,,{THIS_MONTH:%Y-%m},,{EXPECTED + 1},USD
+steady,team,Unassigned,,{LAST_MONTH:%Y-%m},,1000000,usd
+steady,project,proj_never,,,,5,USD
+# steady,project,proj_b,,,,5,USD
+steady,project,,,,,5,USD
+steady,galaxy,proj_c,,,,5,USD
+steady,project,proj_c,2026-13,,,5,USD
+steady,project,proj_c,2026-10,2026-10,,5,USD
+steady,project,proj_c,,2026-10,2026-09,5,USD
+steady,project,proj_c,,,2026-09,5,USD
+steady,project,proj_b,,,,"1,000",USD
+steady,project,proj_b,,,,-5,EUR
+steady,project,proj_b,,,,5,
+steady,organization,growing,,,,5,USD
+,project,proj_a,,,,5,USD
+steady,project,proj_twice,2026-10,,,5,USD
+steady,project,proj_twice,,2026-10,,6,USD
+"""
+GRANTS = [
+    (days_ago(60), Decimal("1500.50")),
+    (days_ago(60), Decimal(800)),
+    (days_ago(45), Decimal(-100)),
+    (days_ago(20), Decimal(9000)),
+]
+CREDITS = "organization_id,granted_on,amount,currency\n" + "".join(
+    f"steady,{granted_on},{amount},USD\n" for granted_on, amount in GRANTS
+)
+BAD_CREDITS = """#steady,2026-01-01,1,USD
+steady,2026-02-30,1,USD
+steady,2027-02-29,1,USD
+steady,2026-04-31,1,USD
+steady,2026-02-28,one,USD
+steady,2028-02-29,1,dollars
+,2026-02-28,1,USD
+"""
+
+
+class Billed(Organization):
+    """Half a year of days that each cost what `bill` says."""
+
+    slug = None
+
+    def __init__(self, bill):
+        super().__init__(TODAY)
+        self.id, self.name, self.bill = bill.__name__, bill.__name__, bill
+
+    def charges(self, day):
+        return self.bill(day)
+
+
+@pytest.fixture(scope="module")
+def plans(tmp_path_factory):
+    """All these organizations in one warehouse, and the marts of what is planned."""
+    with pytest.MonkeyPatch.context() as world:
+        world.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
+        folder = tmp_path_factory.mktemp("plans")
+        world.setenv("DLT_DATA_DIR", str(folder / "dlt"))
+        warehouse = Warehouse(folder)
+        for bill in BILLS:
+            with DemoApi(Billed(bill)) as api:
+                warehouse.load(api, resources=["costs"], loaded=set())
+        seeds = folder / "seeds"
+        seeds.mkdir()
+        (seeds / "teams.csv").write_text("organization_id,kind,id,team,cost_center\n")
+        header = "organization_id,month,amount_before_tax,credits,tax,currency\n"
+        (seeds / "invoices.csv").write_text(header)
+        (seeds / "budgets.csv").write_text(BUDGETS.lstrip())
+        (seeds / "credit_grants.csv").write_text(CREDITS + BAD_CREDITS)
+        selected = [f"+{mart}" for mart in MARTS] + [
+            "budgets_can_be_read",
+            "credit_grants_can_be_read",
+        ]
+        built = dbt("build", "-s", *selected, warehouse=warehouse, OPENAI_COSTS_SEEDS=str(seeds))
+        assert built.returncode == 0, built.stdout
+        warehouse.told = built.stdout
+        yield warehouse
+
+
+# Forecasts
+
+
+def forecast(plans, organization):
+    return plans.rows(f"""
+        select scope, project_id, as_of, unblended_cost, expected_month_end, previous_month_cost,
+            backtested_months, backtest_error
+        from openai_marts.cost_forecast where organization_id = '{organization}' order by scope
+    """)
+
+
+def test_steady_bill_is_forecast_exactly_as_it_was_in_past_months(plans):
+    whole, project = forecast(plans, "steady")
+    assert whole[:2] == ("organization", None)
+    assert project[:2] == ("project", "proj_a")
+    assert whole[2:] == project[2:]
+    as_of, spent, expected, previous, months, error = whole[2:]
+    assert as_of == days_ago(1)
+    assert spent == spent_until(TODAY)
+    assert expected == pytest.approx(float(EXPECTED), rel=1e-9)
+    assert previous == of_month(LAST_MONTH)
+    assert months >= 4
+    assert error == pytest.approx(0, abs=1e-9)
+
+
+def test_growth_goes_on_through_the_month(plans):
+    (_, _, _, _, expected, *_), _ = forecast(plans, "growing")
+    weeks = {day: (day - days_ago(180)).days / 7 for day in days_of_month(THIS_MONTH)}
+    continued = sum(float(pattern(day)) * 1.05**week for day, week in weeks.items())
+    assert expected == pytest.approx(continued, rel=0.03)
+
+
+def test_one_day_that_ran_away_does_not_move_the_days_to_come(plans):
+    (_, _, _, spent, expected, *_), _ = forecast(plans, "runaway")
+    assert expected - float(spent) == pytest.approx(float(EXPECTED - spent_until(TODAY)))
+
+
+def test_a_few_days_are_enough_for_a_forecast_and_it_says_that_it_was_never_tried(plans):
+    (_, _, _, spent, expected, previous, months, error), _ = forecast(plans, "begun_five_days_ago")
+    assert expected > float(spent)
+    assert (months, error) == (0, None)
+    cost_before = sum(
+        (usual(day) for day in days_of_month(LAST_MONTH) if day >= days_ago(5)), Decimal(0)
+    )
+    assert previous == (cost_before or None)
+
+
+# Budgets
+
+
+def budgets(plans):
+    rows = plans.rows("""
+        select scope, scope_id, month, budget, unblended_cost, expected_month_end, breached_on,
+            expected_breach_on, status
+        from openai_marts.budget_status where organization_id = 'steady'
+    """)
+    return {(scope, id, month): rest for scope, id, month, *rest in rows}
+
+
+def first_day_above(budget, month, bill):
+    total = Decimal(0)
+    for day in days_of_month(month):
+        total += bill(day)
+        if total > budget:
+            return day
+    return None
+
+
+def test_budget_that_is_spent_to_the_last_cent_is_kept(plans):
+    budget, spent, expected, *days, status = budgets(plans)["organization", "steady", LAST_MONTH]
+    assert budget == spent == of_month(LAST_MONTH)
+    assert expected == pytest.approx(float(spent))
+    assert (*days, status) == (None, None, "kept")
+
+
+def test_budget_is_breached_on_the_day_that_passes_it(plans):
+    budget, *_, breached_on, expected_on, status = budgets(plans)["project", "proj_a", LAST_MONTH]
+    assert status == "breached"
+    assert breached_on == first_day_above(budget, LAST_MONTH, usual)
+    assert expected_on is None
+
+
+def test_budget_below_the_expected_month_end_is_at_risk_from_a_day_on(plans):
+    budget, spent, expected, *days, status = budgets(plans)["user", "user_a", THIS_MONTH]
+    assert status == "at risk"
+    assert spent == spent_until(TODAY) < budget
+    assert expected == pytest.approx(float(EXPECTED))
+    assert days == [None, first_day_above(budget, THIS_MONTH, pattern)]
+
+
+def test_model_with_a_date_has_the_budget_of_the_model(plans):
+    assert budgets(plans)["model", "gpt-5.6-sol", THIS_MONTH][-1] == "on track"
+
+
+def test_budget_from_a_month_on_is_for_each_month_and_for_the_rest_without_a_team(plans):
+    months = [month for scope, _, month in budgets(plans) if scope == "team"]
+    assert sorted(months) == [LAST_MONTH, THIS_MONTH]
+
+
+def test_budget_of_what_never_cost_anything_is_on_track_in_each_month(plans):
+    never = {month: rest for (_, id, month), rest in budgets(plans).items() if id == "proj_never"}
+    assert len(never) >= 6
+    assert {(spent, expected) for _, spent, expected, *_ in never.values()} == {(0, 0)}
+    assert never[THIS_MONTH][-1] == "on track"
+    assert never[LAST_MONTH][-1] == "kept"
+
+
+def test_bad_budgets_are_named_and_count_for_nothing(plans):
+    reasons = plans.rows("""
+        select reason from openai_staging.stg_budgets where reason is not null order by all
+    """)
+    assert [reason for (reason,) in reasons] == [
+        "organization_id is missing",
+        "proj_b: amount is no number such as 5000.00: 1,000",
+        "proj_b: amount is not above 0: -5",
+        "proj_b: currency is no code such as USD: ",
+        "proj_c ends before it starts: 2026-09",
+        "proj_c has a last month and no first one",
+        "proj_c has a month, and a first or last month: one or the other",
+        "proj_c: 2026-13 is no month such as 2026-10",
+        "proj_twice stands more than once, from the same month on",
+        "proj_twice stands more than once, from the same month on",
+        'scope "galaxy" is none of organization, project, user, team, model',
+        "the budget of an organization needs no id, and names another one: growing",
+        "the project has no id",
+    ]
+    assert not {"proj_b", "proj_twice"} & {id for _, id, _ in budgets(plans)}
+    assert "WARN 13 budgets_can_be_read" in plans.told
+
+
+# Anomalies
+
+
+def anomalies(plans, organization):
+    rows = plans.rows(f"""
+        select date, scope, scope_id, explained_by from openai_marts.cost_anomalies
+        where organization_id = '{organization}'
+    """)
+    return {(scope, id): reason for day, scope, id, reason in rows if day == SPIKE} | {
+        (day, scope, id): reason for day, scope, id, reason in rows if day != SPIKE
+    }
+
+
+def test_key_that_ran_away_rings_with_its_project_user_and_model(plans):
+    assert anomalies(plans, "runaway") == {
+        ("api_key", "key_a"): "volume",
+        ("project", "proj_a"): "volume",
+        ("user", "user_a"): "volume",
+        ("model", "gpt-5.6-sol"): "volume",
+    }
+    actual, expected, excess, volume, price, mix = plans.rows("""
+        select actual, expected, excess, volume_effect, price_effect, mix_effect
+        from openai_marts.cost_anomalies where organization_id = 'runaway' and scope = 'api_key'
+    """)[0]
+    assert (actual, expected, excess) == tuple(usual(SPIKE) * n / 2 for n in (8, 1, 7))
+    assert volume == pytest.approx(float(excess))
+    assert (price, mix) == (pytest.approx(0, abs=1e-6), 0)
+
+
+@pytest.mark.parametrize(
+    ("organization", "scope", "reason"),
+    [
+        ("dearer", ("api_key", "key_a"), "price"),
+        ("another_model", ("api_key", "key_a"), "model mix"),
+        ("another_model", ("model", "gpt-6-astra"), "new model"),
+        ("new_key", ("api_key", "key_new"), "new api_key"),
+    ],
+)
+def test_anomaly_is_explained(plans, organization, scope, reason):
+    assert anomalies(plans, organization)[scope] == reason
+
+
+@pytest.mark.parametrize(
+    "organization",
+    [
+        *("steady", "growing", "begun_five_days_ago", "rotated_key", "cents"),
+        *("spike_of_the_young", "less_than_ever", "monthly"),
+    ],
+)
+def test_nothing_rings_without_trouble(plans, organization):
+    assert plans.value(f"""
+        select count(*) from openai_marts.cost_forecast where organization_id = '{organization}'
+    """)
+    rung = anomalies(plans, organization)
+    # What comes each month has to come a second time.
+    assert not [each for each in rung if len(each) == 2 or each[0] >= days_ago(90)]
+
+
+# Prepaid credits
+
+
+def test_balance_is_what_was_granted_less_what_was_spent_since_the_first_grant(plans):
+    rows = plans.rows("""
+        select date, granted, unblended_cost, balance from openai_marts.credit_balance
+        where organization_id = 'steady' order by date
+    """)
+    told, balance = [], Decimal(0)
+    for day in days(days_ago(60), TODAY + timedelta(days=1)):
+        granted = sum((amount for granted_on, amount in GRANTS if granted_on == day), Decimal(0))
+        balance += granted - usual(day)
+        told.append((day, granted, usual(day), balance))
+    assert rows == told
+    assert min(row[-1] for row in rows) < 0
+
+
+def test_credits_run_out_at_the_pace_of_four_weeks(plans):
+    balance, daily_cost, runs_out_on = plans.rows("""
+        select balance, daily_cost, runs_out_on from openai_marts.credit_balance
+        where organization_id = 'steady' order by date desc
+    """)[0]
+    four_weeks = days(days_ago(27), TODAY + timedelta(days=1))
+    assert daily_cost == pytest.approx(float(sum(map(usual, four_weeks))) / 28)
+    left = float(balance) / daily_cost
+    assert left <= (runs_out_on - TODAY).days < left + 1
+
+
+def test_bad_grants_are_named_and_count_for_nothing(plans):
+    reasons = plans.rows("""
+        select reason from openai_staging.stg_credit_grants where reason is not null order by all
+    """)
+    assert [reason for (reason,) in reasons] == [
+        "amount is no number such as 10000.00: one",
+        "currency is no code such as USD: DOLLARS",
+        "granted_on is no day such as 2026-10-01: 2026-02-30",
+        "granted_on is no day such as 2026-10-01: 2026-04-31",
+        "granted_on is no day such as 2026-10-01: 2027-02-29",
+        "organization_id is missing",
+    ]
