@@ -1,0 +1,281 @@
+"""What BI people build on: other providers' costs, metrics, and the file that their tools open."""
+
+import json
+import shutil
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+from conftest import Warehouse, run
+from test_models import dbt, dbt_in_a_copy
+
+ALL = "openai_marts.unblended_costs_all_providers"
+OURS = "openai_marts.focus_costs"
+# Hourly, in doubles, of FOCUS 1.0, as AWS exports it.
+AWS = """
+    create schema aws_focus;
+    create table aws_focus.cost_and_usage as
+    select
+        'usw2-az1' as AvailabilityZone, 0.1::double as BilledCost,
+        '111122223333' as BillingAccountId, 'Example' as BillingAccountName,
+        'USD' as BillingCurrency, timestamp '2026-11-01' as BillingPeriodEnd,
+        timestamp '2026-10-01' as BillingPeriodStart,
+        'Usage' as ChargeCategory, null::varchar as ChargeClass, 'InvokeModel' as ChargeDescription,
+        'Usage-Based' as ChargeFrequency, hour + interval 1 hour as ChargePeriodEnd,
+        hour as ChargePeriodStart, null::varchar as CommitmentDiscountId,
+        7.0::double as ConsumedQuantity, 'Units' as ConsumedUnit, 0.1::double as ContractedCost,
+        0.05::double as EffectiveCost,
+        'AWS' as InvoiceIssuerName, 0.1::double as ListCost, 'Standard' as PricingCategory,
+        'AWS' as ProviderName, 'AWS' as PublisherName, 'us-west-2' as RegionId,
+        'AI and Machine Learning' as ServiceCategory, 'Amazon Bedrock' as ServiceName,
+        '444455556666' as SubAccountId, 'research' as SubAccountName,
+        map {'team': 'search'} as Tags
+    from range(timestamp '2026-10-01', timestamp '2026-10-03', interval 1 hour) as hours (hour);
+    insert into aws_focus.cost_and_usage by name
+    select
+        12345.678::double as BilledCost, '111122223333' as BillingAccountId,
+        'USD' as BillingCurrency,
+        timestamp '2026-10-01' as BillingPeriodStart, 'Tax' as ChargeCategory,
+        timestamp '2026-10-01' as ChargePeriodStart, 12345.678::double as EffectiveCost,
+        'AWS' as ProviderName, 'Tax' as ServiceName;
+"""
+# Exact, of FOCUS 1.2, in lower case and with time zones, as PostgreSQL would keep it.
+ANTHROPIC = """
+    create schema anthropic_focus;
+    create table anthropic_focus.costs as
+    select
+        amount::decimal(38, 18) as billedcost, 'org-anthropic' as billingaccountid,
+        'Example' as billingaccountname, 'Organization' as billingaccounttype,
+        'USD' as billingcurrency, timestamptz '2026-10-01 00:00:00+00' as billingperiodstart,
+        'Usage' as chargecategory, chargeperiodstart::timestamptz as chargeperiodstart,
+        'INV-1' as invoiceid, 'Anthropic' as invoiceissuername, 'USD' as pricingcurrency,
+        'Anthropic' as providername, 'Anthropic' as publishername,
+        'AI and Machine Learning' as servicecategory, 'Generative AI' as servicesubcategory,
+        'Claude API' as servicename, 'Input Tokens' as skumeter, null::json as skupricedetails
+    from (values
+        ('1.000000000000000001', '2026-10-01 23:30:00+00'),
+        ('2.000000000000000002', '2026-10-02 00:30:00+00'),
+        ('-0.000000000000000003', '2026-10-02 00:30:00+00')
+    ) as told (amount, chargeperiodstart);
+"""
+# Of FOCUS 1.3, whose ServiceProviderName is there beside ProviderName; a CSV file's texts.
+TEXTS = """
+    create schema other_focus;
+    create table other_focus.costs (
+        BilledCost varchar, BillingCurrency varchar, ChargePeriodStart varchar,
+        ProviderName varchar, ServiceProviderName varchar, ServiceName varchar
+    );
+    insert into other_focus.costs values
+        ('0.07', 'EUR', '2026-10-01T23:30:00Z', 'Reseller', 'Mistral', 'API'),
+        ('0.01', 'EUR', '2026-10-02T00:00:00Z', 'Mistral', null, 'API');
+"""
+NAMES = ["aws_focus.cost_and_usage", "demo.anthropic_focus.costs", "other_focus.costs"]
+
+
+def build(warehouse, *tables):
+    """The mart, with other providers' tables, as `other_focus_tables` names them."""
+    named = json.dumps({"other_focus_tables": tables})
+    mart = ("-s", "unblended_costs_all_providers", "--indirect-selection", "cautious")
+    return dbt("build", *mart, "--vars", named, warehouse=warehouse)
+
+
+def copy_of(demo, folder):
+    """The demo's warehouse, which its views name."""
+    warehouse = Warehouse(folder)
+    warehouse.path = Path(shutil.copy(demo[0] / "demo.duckdb", folder))
+    return warehouse
+
+
+@pytest.fixture(scope="module")
+def united(demo, tmp_path_factory):
+    """The demo's warehouse with the tables of three other providers."""
+    warehouse = copy_of(demo, tmp_path_factory.mktemp("united"))
+    with duckdb.connect(str(warehouse.path)) as connection:
+        for table in (AWS, ANTHROPIC, TEXTS):
+            connection.execute(table)
+    built = build(warehouse, *NAMES)
+    assert built.returncode == 0, built.stdout
+    return warehouse
+
+
+def test_without_other_tables_all_providers_are_openai(demo, tmp_path):
+    warehouse = copy_of(demo, tmp_path)
+    cost = "sum(BilledCost), sum(EffectiveCost), min(ChargePeriodStart), max(ChargePeriodStart)"
+    assert warehouse.rows(f"select {cost} from {ALL}") == warehouse.rows(
+        f"select {cost.replace('ChargePeriodStart', 'ChargePeriodStart::date')} from {OURS}"
+    )
+    assert warehouse.rows(f"select distinct ServiceProviderName, x_FocusTable from {ALL}") == [
+        ("OpenAI", OURS)
+    ]
+
+
+def test_each_providers_total_is_that_of_its_table_to_the_last_digit(united):
+    totals = united.rows(f"""
+        select
+            x_FocusTable, ServiceProviderName, BillingCurrency, sum(BilledCost), sum(EffectiveCost)
+        from {ALL} group by all
+    """)
+    ours = united.value(f"select sum(BilledCost) from {OURS}")
+    anthropic = united.value("select sum(billedcost) from anthropic_focus.costs")
+    doubles = united.rows("select BilledCost, EffectiveCost from aws_focus.cost_and_usage")
+    aws = [sum(Decimal(repr(cost)) for cost in costs) for costs in zip(*doubles, strict=True)]
+    assert aws[0] == Decimal("12350.478")
+    assert set(totals) == {
+        (OURS, "OpenAI", "USD", ours, ours),
+        (NAMES[0], "AWS", "USD", *aws),
+        (NAMES[1], "Anthropic", "USD", anthropic, None),
+        (NAMES[2], "Mistral", "EUR", Decimal("0.08"), None),
+    }
+
+
+def test_a_charge_is_of_the_utc_day_in_which_it_begins_wherever_it_is_asked(united):
+    days = f"""
+        select ServiceProviderName, ChargePeriodStart::varchar, sum(BilledCost)
+        from {ALL} where ServiceProviderName <> 'OpenAI' and ChargeCategory is distinct from 'Tax'
+        group by all order by all
+    """
+    expected = [
+        ("AWS", "2026-10-01", Decimal("2.4")),
+        ("AWS", "2026-10-02", Decimal("2.4")),
+        ("Anthropic", "2026-10-01", Decimal("1.000000000000000001")),
+        ("Anthropic", "2026-10-02", Decimal("1.999999999999999999")),
+        ("Mistral", "2026-10-01", Decimal("0.07")),
+        ("Mistral", "2026-10-02", Decimal("0.01")),
+    ]
+    with duckdb.connect(str(united.path), read_only=True) as connection:
+        for zone in ("UTC", "Asia/Tokyo", "America/Los_Angeles"):
+            connection.execute(f"set TimeZone = '{zone}'")
+            assert connection.execute(days).fetchall() == expected, zone
+
+
+def test_columns_that_a_table_lacks_are_null(united):
+    lacking = united.rows(f"""
+        select distinct SubAccountId, SubAccountName, BillingPeriodStart, BillingAccountId
+        from {ALL} where ServiceProviderName in ('Mistral', 'Anthropic') order by all
+    """)
+    assert [row[:2] for row in lacking] == [(None, None)] * 2
+    assert (None, None) in [row[2:] for row in lacking]
+
+
+def test_rows_that_come_later_are_seen_without_a_build(united):
+    later = "insert into other_focus.costs values ('5', 'EUR', '2026-10-03', null, 'Later', null)"
+    with duckdb.connect(str(united.path)) as connection:
+        connection.execute(later)
+        seen = f"select BilledCost from {ALL} where ServiceProviderName = 'Later'"
+        assert connection.execute(seen).fetchall() == [(Decimal(5),)]
+        connection.execute("delete from other_focus.costs where ServiceProviderName = 'Later'")
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("aws_focus.nothing", "which the warehouse does not have"),
+        ("openai_marts.users", "which has no column BilledCost: it is no FOCUS table"),
+    ],
+)
+def test_a_name_that_is_no_focus_table_is_said(demo, tmp_path, name, reason):
+    built = build(copy_of(demo, tmp_path), name)
+    assert built.returncode != 0
+    assert f"The variable other_focus_tables names {name}, {reason}" in built.stdout
+
+
+@pytest.fixture(scope="module")
+def metrics(demo, tmp_path_factory):
+    """The demo's warehouse, and a project beside it whose metrics dbt has parsed."""
+    pytest.importorskip("dbt_metricflow", reason="pip install 'dbt-metricflow[dbt-duckdb]'")
+    warehouse = copy_of(demo, tmp_path_factory.mktemp("metrics"))
+    parsed = dbt_in_a_copy("parse", warehouse=warehouse)
+    assert parsed.returncode == 0, parsed.stdout
+    return warehouse
+
+
+def metricflow(warehouse, *arguments):
+    answer = run(
+        Path(sys.executable).with_name("mf"),
+        *arguments,
+        cwd=warehouse.folder / "project" / "dbt_project",
+        DESTINATION__DUCKDB__CREDENTIALS=str(warehouse.path),
+        DBT_TARGET_PATH="target",
+        DBT_LOG_PATH="logs",
+    )
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    return answer.stdout
+
+
+def asked(warehouse, names, dimensions):
+    """What MetricFlow's SQL answers, exactly: its own output rounds."""
+    query = ("--metrics", ",".join(names), "--group-by", ",".join(dimensions), "--explain")
+    told = metricflow(warehouse, "query", *query)
+    # Below a line of its own words; its columns are in an order of its own.
+    sql = told.split("SQL (remove --explain", 1)[1].split("\n", 1)[1]
+    return warehouse.rows(f"select {', '.join([*dimensions, *names])} from ({sql}) order by all")
+
+
+def test_metrics_and_dimensions_are_valid_in_the_warehouse(metrics):
+    assert metricflow(metrics, "validate-configs").count("ERRORS: 0, FUTURE_ERRORS: 0") == 6
+
+
+def test_metrics_of_a_month_are_those_of_the_marts(metrics):
+    names = (
+        "unblended_cost", "unblended_cost_by_team", "tokens", "requests", "input_tokens",
+        "cached_input_tokens", "output_tokens",
+    )  # fmt: skip
+    marts = metrics.rows("""
+        select month, cost, teams, tokens, used.* exclude month
+        from (
+            select date_trunc('month', date) as month, sum(unblended_cost) as cost, sum(
+                quantity * case quantity_unit when 'tokens' then 1 when '1000_tokens' then 1000 end
+            ) as tokens
+            from openai_marts.daily_costs_by_model group by month
+        )
+        join (
+            select date_trunc('month', date) as month, sum(unblended_cost) as teams
+            from openai_marts.daily_costs_by_team group by month
+        ) using (month)
+        join (
+            select date_trunc('month', date) as month, sum(requests), sum(input_tokens),
+                sum(cached_input_tokens), sum(output_tokens)
+            from openai_marts.daily_usage group by month
+        ) as used using (month)
+        order by month
+    """)
+    assert len(marts) >= 6
+    assert asked(metrics, names, ["metric_time__month"]) == marts
+
+
+def test_a_price_is_what_the_tokens_of_its_model_cost(metrics):
+    prices = asked(
+        metrics, ["price_per_million_tokens", "unblended_cost"], ["charge__model", "charge__meter"]
+    )
+    expected = metrics.rows("""
+        select model, meter, sum(unblended_cost), sum(unblended_cost) / sum(quantity) * 1000000
+        from openai_marts.daily_costs_by_model
+        where quantity_unit = 'tokens' group by all having sum(quantity) > 0
+    """)
+    told = {(model, meter): (cost, price) for model, meter, price, cost in prices}
+    assert len(expected) > 30
+    for model, meter, cost, price in expected:
+        assert told[model, meter] == (cost, pytest.approx(price, rel=1e-9)), (model, meter)
+
+
+def test_month_to_date_begins_anew_with_each_month(metrics):
+    # Days without any costs, which are in the ledger alone, are told too.
+    expected = metrics.rows("""
+        select days.date, sum(coalesce(sum(unblended_cost), 0)) over (
+            partition by date_trunc('month', days.date) order by days.date
+        )
+        from openai_raw.cost_days as days
+        left join openai_marts.daily_costs_by_project using (date)
+        group by days.date order by days.date
+    """)
+    assert asked(metrics, ["unblended_cost_month_to_date"], ["metric_time__day"]) == expected
+
+
+def test_warehouse_is_a_file_that_every_duckdb_1_opens(demo):
+    """The header's storage version: 64 is that of DuckDB 1.0."""
+    with (demo[0] / "demo.duckdb").open("rb") as file:
+        header = file.read(20)
+    assert header[8:12] == b"DUCK"
+    assert int.from_bytes(header[12:20], "little") == 64
