@@ -3,6 +3,7 @@
 import math
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -221,6 +222,14 @@ def test_marts_of_the_demo_organization_are_equal(both):
     postgres, duck, *_ = both
     assert len(marts(duck)["focus_costs"]) > 50
     assert_equal(postgres, duck)
+
+
+def test_queries_that_can_be_pasted_answer_alike(both):
+    postgres, duck, *_ = both
+    queries = re.findall(r"```sql\n(.*?)```", (PROJECT / "QUERIES.md").read_text(), re.DOTALL)
+    assert len(queries) > 15
+    for query in queries:
+        assert len(postgres.rows(query)) == len(duck.rows(query)), query
 
 
 def test_days_that_were_replaced_or_emptied_are_equal_too(both):

@@ -13,11 +13,12 @@ from openai_costs_source.client import MAX_WAIT_SECONDS, OPENAI_URL
 from openai_costs_source.demo_api import DEMO_ADMIN_KEY
 
 README = (PROJECT / "README.md").read_text()
+QUERIES = (PROJECT / "QUERIES.md").read_text()
 MAKEFILE = (PROJECT / "Makefile").read_text()
 
 
-def blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def blocks(language, text=README):
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +32,8 @@ def demo_warehouse(demo, tmp_path_factory):
         yield connection
 
 
-@pytest.mark.parametrize("query", blocks("sql"))
-def test_query_in_the_readme_answers(demo_warehouse, query):
+@pytest.mark.parametrize("query", blocks("sql") + blocks("sql", QUERIES))
+def test_query_that_can_be_pasted_answers(demo_warehouse, query):
     assert demo_warehouse.execute(query).fetchall()
 
 
@@ -45,7 +46,9 @@ def test_answer_in_the_readme_has_the_columns_of_the_real_one(demo_warehouse):
         assert shown.splitlines()[0].split() == columns
 
 
-@pytest.mark.parametrize("table", sorted(set(re.findall(r"openai_(?:raw|marts)\.\w+", README))))
+@pytest.mark.parametrize(
+    "table", sorted(set(re.findall(r"openai_(?:raw|marts)\.\w+", README + QUERIES)))
+)
 def test_table_named_in_the_readme_exists(demo_warehouse, table):
     assert demo_warehouse.execute(f"select count(*) from {table}").fetchone()[0] > 0
 

@@ -147,7 +147,7 @@ def main():
             "compiled": {
                 each.node.unique_id: each.node.compiled_code
                 for each in built.result
-                if each.node.resource_type != "operation"
+                if each.node.resource_type in ("model", "test")
             },
             "sent": warehouse.sent,
         }
