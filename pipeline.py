@@ -8,6 +8,7 @@
     python pipeline.py check [--json]         what keys, warehouse and dbt allow, and what to do
     python pipeline.py status                 days loaded, missing, restated, soon to be forgotten
     python pipeline.py export --to DIR        FOCUS files, one per organization and billing month
+    python pipeline.py alerts                 budgets, anomalies and checks to look at; exit code 3
     python pipeline.py forget --user ID       blank a person's name and e-mail; the money stays
 
 --demo goes with each of them. With --trap NAME the simulated organization behaves as badly as live
@@ -17,7 +18,7 @@ The admin key comes from OPENAI_ADMIN_KEY or dlt's sources.openai_costs.admin_ke
 openai_costs.duckdb in the current folder, or what DESTINATION__DUCKDB__CREDENTIALS names.
 
 Exit codes: 0 done; 1 the work failed and the warehouse is as it was, or whole; 2 wrong use or
-settings, nothing attempted.
+settings, nothing attempted; 3 alerts found something.
 """
 
 from __future__ import annotations

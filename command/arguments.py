@@ -40,7 +40,7 @@ def parsed(arguments: list[str] | None, description: str | None) -> argparse.Nam
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    commands = ["load", "models", "check", "status", "export", "forget"]
+    commands = ["load", "models", "check", "status", "export", "alerts", "forget"]
     parser.add_argument("command", nargs="?", choices=commands)
     parser.add_argument("--demo", action="store_true", help="use a simulated organization")
     parser.add_argument(
@@ -62,14 +62,20 @@ def parsed(arguments: list[str] | None, description: str | None) -> argparse.Nam
     parser.add_argument("--user", metavar="ID", help="with forget: the person's id at OpenAI")
     parser.add_argument("--to", type=_folder, metavar="DIR", help="with export: the files' folder")
     parser.add_argument(
-        "--format",
-        choices=_Choices("reporting.export", "FORMATS"),
-        metavar=None if is_help else "FORMAT",
-        help="with export; parquet unless given",
+        "--format", help="with export: parquet, unless given, or csv; with alerts: json or markdown"
     )
     parser.add_argument("--month", type=_month, metavar="M", help="with export: one, as 2026-10")
     parser.add_argument(
         "--lake", type=_named, metavar="DIR", help="with export: the models as Parquet files"
+    )
+    parser.add_argument(
+        "--severity",
+        choices=_Choices("reporting.alerts", "SEVERITIES"),
+        metavar=None if is_help else "SEVERITY",
+        help="with alerts: from which on they count; warning unless given",
+    )
+    parser.add_argument(
+        "--slack-webhook", action="store_true", help="with alerts: post those that count, once"
     )
     asked = parser.parse_args(arguments)
     since, until = asked.since, asked.until
@@ -87,8 +93,16 @@ def parsed(arguments: list[str] | None, description: str | None) -> argparse.Nam
         parser.error("forget needs --user ID, the person's id at OpenAI, and nothing else does")
     if (asked.to is None) == (asked.command == "export"):
         parser.error("export needs --to DIR, a folder for its files, and nothing else does")
-    if asked.command != "export" and (asked.format or asked.month or asked.lake):
-        parser.error("--format, --month and --lake go with export")
+    if asked.command != "export" and (asked.month or asked.lake):
+        parser.error("--month and --lake go with export")
+    if asked.format:
+        if asked.command not in ("export", "alerts"):
+            parser.error("--format goes with export and alerts")
+        formats = list(_Choices(f"reporting.{asked.command}", "FORMATS"))
+        if asked.format not in formats:
+            parser.error(f"--format of {asked.command} is one of {', '.join(formats)}")
+    if asked.command != "alerts" and (asked.severity or asked.slack_webhook):
+        parser.error("--severity and --slack-webhook go with alerts")
     if since and since > datetime.now(UTC).date():
         parser.error(f"--since {since} is in the future")
     if since and until and since >= until:

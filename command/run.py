@@ -46,6 +46,8 @@ def _run(asked: argparse.Namespace, builder: Builder | None) -> int:
             return status(where)
         if asked.command == "export":
             return export_files(where, asked.lake, asked.to, asked.format, asked.month)
+        if asked.command == "alerts":
+            return alerts(where, asked.severity or "warning", asked.format, asked.slack_webhook)
         if builder:
             builder.prepare(models.environment(where))
         is_whole = True
@@ -183,6 +185,43 @@ def export_files(
             raise Stop(f"{folder} cannot be written: {error.strerror or error}.") from None
     print_exported(output, done)
     return 0
+
+
+def alerts(where: Warehouse, severity: str, form: str | None, are_posted: bool) -> int:
+    """Print what looks wrong, and post what is new of it; 3 where something is severe enough."""
+    from reporting.alerts import find_alerts, print_alerts
+    from reporting.slack import NotPosted, checked_webhook, post_new
+
+    webhook = ""
+    if are_posted and not (webhook := checked_webhook(setting("alerts.slack_webhook"))):
+        raise Stop(
+            "--slack-webhook needs the setting alerts.slack_webhook, or ALERTS__SLACK_WEBHOOK in "
+            "the environment: the https:// address of a Slack incoming webhook.",
+            2,
+        )
+    warehouse.refuse_empty(where)
+    now = datetime.now(UTC)
+    # One connection for all: no other run may post from the same DuckDB file meanwhile.
+    with warehouse.client(where) as client:
+        try:
+            found = find_alerts(warehouse.asked_through(client), now)
+        except DatabaseException as error:
+            from reporting.export import is_lacking
+
+            if not is_lacking(error):
+                raise
+            raise Stop(
+                f"{where} lacks models, or has old ones: run python pipeline.py models."
+            ) from None
+        print_alerts(output, found, form)
+        counting = [each for each in found if each.is_at_least(severity)]
+        if are_posted:
+            try:
+                posted = post_new(client, webhook, counting, now)
+            except NotPosted as error:
+                raise Stop(str(error)) from None
+            say(f"Posted to Slack: {posted} of {len(counting)}, the others before.")
+    return 3 if counting else 0
 
 
 def check(where: Warehouse, api: dict[str, str], is_json: bool) -> int:

@@ -13,6 +13,8 @@ from openai_costs_source import SETTINGS, admin_keys, given_keys
 
 UnreadableSettings = TomlProviderReadException
 
+_SECTIONS = {"sources.openai_costs": SETTINGS, "alerts": ("slack_webhook",)}
+
 
 def setting(name: str) -> Any:
     return dlt.secrets.get(name) or dlt.config.get(name)
@@ -27,13 +29,17 @@ def keys(given: str | None, are_checked: bool = True) -> list[str]:
 
 def refuse_unknown() -> None:
     """A misspelt setting would be ignored in silence."""
-    prefix = "SOURCES__OPENAI_COSTS__"
-    named = {name.removeprefix(prefix).lower() for name in os.environ if name.startswith(prefix)}
-    for source in (dlt.secrets, dlt.config):
-        named |= set(source.get("sources.openai_costs") or {})
-    if unknown := sorted(named - set(SETTINGS)):
-        raise Stop(
-            f"There is no setting sources.openai_costs.{unknown[0]}. There are: "
-            f"{', '.join(SETTINGS)}.",
-            exit_code=2,
-        )
+    for section, known in _SECTIONS.items():
+        prefix = f"{section.replace('.', '__').upper()}__"
+        named = {
+            name.removeprefix(prefix).lower() for name in os.environ if name.startswith(prefix)
+        }
+        for source in (dlt.secrets, dlt.config):
+            # Another program's variable may have the section's name.
+            found = source.get(section)
+            named |= set(found) if isinstance(found, dict) else set()
+        if unknown := sorted(named - set(known)):
+            raise Stop(
+                f"There is no setting {section}.{unknown[0]}. There are: {', '.join(known)}.",
+                exit_code=2,
+            )

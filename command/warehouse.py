@@ -237,7 +237,11 @@ def client(warehouse: Warehouse) -> Iterator[Any]:
 @contextlib.contextmanager
 def query(warehouse: Warehouse) -> Iterator[Query]:
     with client(warehouse) as opened:
-        yield lambda sql, *values: opened.execute_sql(sql, *values) or []
+        yield asked_through(opened)
+
+
+def asked_through(client: Any) -> Query:
+    return lambda sql, *values: client.execute_sql(sql, *values) or []
 
 
 @contextlib.contextmanager

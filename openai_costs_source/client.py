@@ -162,13 +162,13 @@ class Client:
         max_wait_seconds: float = MAX_WAIT_SECONDS,
     ) -> None:
         self._key = checked_key(admin_key)
-        self._base_url, is_loopback = _checked_url(base_url)
+        self._base_url, is_here = _checked_url(base_url)
         self._seconds_left = max_wait_seconds
         self._session = requests.Session()
         self._session.headers["User-Agent"] = "openai-costs-source"
         # An `auth` of its own keeps requests from taking another credential out of ~/.netrc.
         self._session.auth = _Bearer(self._key)
-        if is_loopback:
+        if is_here:
             self._session.trust_env = False
 
     def pages(
@@ -388,6 +388,10 @@ def checked_key(key: str) -> str:
     return key
 
 
+def is_loopback(host: str) -> bool:
+    return host in ("localhost", "::1") or re.fullmatch(r"127(\.\d+){3}", host) is not None
+
+
 def _checked_url(url: str) -> tuple[str, bool]:
     """The address without a trailing slash, and whether it is on this machine."""
     try:
@@ -396,11 +400,11 @@ def _checked_url(url: str) -> tuple[str, bool]:
     except ValueError:
         parts = urlsplit("")
     host = parts.hostname or ""
-    is_loopback = host in ("localhost", "::1") or re.fullmatch(r"127(\.\d+){3}", host) is not None
+    is_here = is_loopback(host)
     is_plain = not ("@" in parts.netloc or parts.query or parts.fragment)
-    if is_plain and host and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback)):
+    if is_plain and host and (parts.scheme == "https" or (parts.scheme == "http" and is_here)):
         path = parts.path.rstrip("/") or "/v1"
-        return f"{parts.scheme}://{parts.netloc}{path}", is_loopback
+        return f"{parts.scheme}://{parts.netloc}{path}", is_here
     raise OpenAICostsError(
         f"The base URL must be a plain https:// address (http:// only on this machine), such as "
         f"{OPENAI_URL}.",

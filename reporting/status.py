@@ -17,13 +17,13 @@ SOON = timedelta(days=30)
 STALE_HOURS = 36
 LAST_RESTATEMENTS = 5
 
-_DAYS = """
+DAYS = """
 select date, is_closed, loaded_at
 from openai_raw.cost_days
 where organization_id = %s
 order by date
 """
-_ORGANIZATIONS = """
+ORGANIZATIONS = """
 select days.organization_id, max(days.organization_name), max(known.earliest_day),
     max(known.earliest_seen_on), max(days.loaded_at)
 from openai_raw.cost_days as days
@@ -42,23 +42,23 @@ order by seen_at desc, date desc
 def print_status(console: Console, query: Query, now: datetime) -> None:
     """Print each organization's status; amounts are exact."""
     today = now.date()
-    for organization_id, name, earliest, seen_on, loaded_at in query(_ORGANIZATIONS):
-        days = query(_DAYS, organization_id)
+    for organization_id, name, earliest, seen_on, loaded_at in query(ORGANIZATIONS):
+        days = query(DAYS, organization_id)
         restatements = query(_RESTATEMENTS, organization_id)
         console.print(f"\n[bold]{escape(name or organization_id)}[/bold] ({organization_id})")
         facts: dict[str, str] = {}
-        facts["Loaded"] = _age(now, loaded_at)
+        loaded_when = when_loaded(now, loaded_at)
+        is_old = is_stale(now, loaded_at)
+        facts["Loaded"] = f"[yellow]{loaded_when}[/yellow]" if is_old else loaded_when
         facts["Days"] = f"{len(days)}, {days[0][0]} to {days[-1][0]}"
         still_open = [day for day, is_closed, _ in days if not is_closed]
-        facts["Not over when read"] = _spans(still_open) or "none"
+        facts["Not over when read"] = spans(still_open) or "none"
         loaded = {day for day, *_ in days}
         missing = [day for day in _each_day(days[0][0], today) if day not in loaded]
-        facts["Missing"] = _spans(missing) or "none"
+        facts["Missing"] = spans(missing) or "none"
         if earliest:
-            # The horizon moves on by a day each day; the length of the history stays.
-            horizon = max(earliest, earliest + (today - seen_on))
-            facts["OpenAI tells"] = f"days from {horizon} on"
-            leaving = list(_each_day(horizon, horizon + SOON))
+            leaving = soon_forgotten(earliest, seen_on, today)
+            facts["OpenAI tells"] = f"days from {leaving[0]} on"
             facts["Soon to be forgotten"] = _leaving(leaving, loaded)
         facts["Restated"] = _restated(restatements)
         with contextlib.suppress(DatabaseUndefinedRelation):  # Where no model is built yet.
@@ -70,13 +70,29 @@ def print_status(console: Console, query: Query, now: datetime) -> None:
             console.print(" " * 24 + change, soft_wrap=True)
 
 
-def _age(now: datetime, loaded_at: datetime) -> str:
-    if loaded_at.tzinfo is None:
-        loaded_at = loaded_at.replace(tzinfo=UTC)
-    hours = int((now - loaded_at).total_seconds() / 3600)
+def soon_forgotten(earliest: date, seen_on: date, today: date) -> list[date]:
+    """The days that OpenAI still tells and soon does not; it told `earliest` first on `seen_on`."""
+    # The horizon moves on by a day each day; the length of the history stays.
+    horizon = max(earliest, earliest + (today - seen_on))
+    return list(_each_day(horizon, horizon + SOON))
+
+
+def when_loaded(now: datetime, loaded_at: datetime) -> str:
+    hours = _hours_since(now, loaded_at)
     age = f"{hours // 24} days" if hours >= 48 else f"{hours} hours" if hours else "minutes"
-    when = f"{loaded_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC, {age} ago"
-    return f"[yellow]{when}[/yellow]" if hours > STALE_HOURS else when
+    return f"{in_utc(loaded_at):%Y-%m-%d %H:%M} UTC, {age} ago"
+
+
+def is_stale(now: datetime, loaded_at: datetime, after_hours: int = STALE_HOURS) -> bool:
+    return _hours_since(now, loaded_at) > after_hours
+
+
+def _hours_since(now: datetime, loaded_at: datetime) -> int:
+    return int((now - in_utc(loaded_at)).total_seconds() / 3600)
+
+
+def in_utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _each_day(first: date, until: date) -> Iterator[date]:
@@ -86,11 +102,11 @@ def _each_day(first: date, until: date) -> Iterator[date]:
 def _leaving(leaving: Sequence[date], loaded: Collection[date]) -> str:
     missing = [day for day in leaving if day not in loaded]
     if not missing:
-        return f"{_spans(leaving)}, all loaded"
-    return f"[yellow]{_spans(missing)}, not loaded: run with --since {missing[0]}[/yellow]"
+        return f"{spans(leaving)}, all loaded"
+    return f"[yellow]{spans(missing)}, not loaded: run with --since {missing[0]}[/yellow]"
 
 
-def _spans(days: Sequence[date]) -> str:
+def spans(days: Sequence[date]) -> str:
     """2026-10-01, 2026-10-05 to 2026-10-07."""
     spans: list[list[date]] = []
     for day in days:

@@ -16,7 +16,7 @@ from openai_costs_source.demo_api import DEMO_ADMIN_KEY, DemoApi
 
 PROJECT = Path(__file__).resolve().parent.parent
 TODAY = datetime.now(UTC).date()
-SETTINGS = ("OPENAI_", "SOURCES__", "DESTINATION_", "DBT_", "RUNTIME__", "SPARK_")
+SETTINGS = ("OPENAI_", "SOURCES__", "DESTINATION_", "DBT_", "RUNTIME__", "SPARK_", "ALERTS__")
 OURS = ("DBT_TARGET_PATH", "DBT_LOG_PATH")
 
 
