@@ -36,7 +36,7 @@ def refuse_unknown() -> None:
         }
         for source in (dlt.secrets, dlt.config):
             # Another program's variable may have the section's name.
-            found = source.get(section)
+            found: Any = source.get(section)
             named |= set(found) if isinstance(found, dict) else set()
         if unknown := sorted(named - set(known)):
             raise Stop(

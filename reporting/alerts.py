@@ -93,11 +93,11 @@ where organization_id = %s and date > %s
 order by date, currency, scope_id
 """
 _CHARGES = """
-select x_CredentialId, x_PrincipalId, x_Model, x_ModelFamily, SubAccountId, sum(BilledCost)
+select x_CredentialId, x_PrincipalId, x_ModelFamily, coalesce(SubAccountId, ''), sum(BilledCost)
 from openai_marts.focus_costs
 where BillingAccountId = %s and BillingCurrency = %s
     and ChargePeriodStart >= %s and ChargePeriodStart < %s
-group by x_CredentialId, x_PrincipalId, x_Model, x_ModelFamily, SubAccountId
+group by x_CredentialId, x_PrincipalId, x_ModelFamily, coalesce(SubAccountId, '')
 """
 _DAILY = """
 select sum(unblended_cost)
@@ -200,7 +200,7 @@ def _budgets(query: Query, today: date) -> Iterator[Alert]:
             passed_on or month,
             f"{scope[:1].upper()}{scope[1:]} {name} {text}",
             # A budget that was raised can be passed again.
-            f"budget {budget_id} {month:%Y-%m} {_number(budget)}",
+            f"budget {organization_id} {budget_id} {month:%Y-%m} {_number(budget)}",
         )
 
 
@@ -215,11 +215,11 @@ class _Anomaly(NamedTuple):
     actual: Decimal
     expected: Decimal
     excess: Decimal
-    explained_by: str
+    explained_by: str | None
 
     @property
     def what(self) -> str:
-        return f"{_SCOPES[self.scope]} {self.scope_name}"
+        return f"{_SCOPES[self.scope]} {self.scope_name}" if self.scope_id else self.scope_name
 
 
 def _anomalies(query: Query) -> Iterator[Alert]:
@@ -248,8 +248,7 @@ def _events(
     A row belongs to the events before it that account for most of its excess: each for no more
     than its own, and than what both have in common of the day's charges.
     """
-    places = ("api_key", "user", "model", "model", "project")
-    costs = [(set(zip(places, ids, strict=True)), cost) for *ids, cost in charges]
+    costs = [(set(zip(_SCOPES, ids, strict=True)), cost) for *ids, cost in charges]
 
     def common(one: _Anomaly, other: _Anomaly) -> Decimal:
         both = {(one.scope, one.scope_id), (other.scope, other.scope_id)}
@@ -275,11 +274,12 @@ def _anomaly(event: Sequence[_Anomaly], severity: str) -> Alert:
     row, *wider = event
     what = f"{row.what[:1].upper()}{row.what[1:]}"
     cost = f"cost {_cents(row.actual)} {row.currency} on {row.date}"
-    if row.explained_by.startswith("new "):
+    cause = row.explained_by or ""
+    if cause.startswith("new "):
         text = f"{what} is new and {cost}"
     else:
         times = [f"{row.actual / row.expected:.1f} times as much"] if row.expected > 0 else []
-        causes = [_CAUSES[row.explained_by]] if row.explained_by in _CAUSES else []
+        causes = [_CAUSES[cause]] if cause in _CAUSES else []
         why = ", ".join(times + causes)
         text = f"{what} {cost}, where {_cents(row.expected)} is usual{': ' if why else ''}{why}"
     shows_in = f"; it shows in {', '.join(each.what for each in wider)} too" if wider else ""
@@ -397,11 +397,11 @@ def _credits(query: Query, today: date) -> Iterator[Alert]:
         every_day = list(days)
         _, name, _, day, _, balance, daily_cost, runs_out_on = every_day[-1]
         granted_on = [row[3] for row in every_day if row[4]]
-        if balance < 0:
+        if balance <= 0:
             severity = "critical"
             text = (
-                f"Prepaid credits were overdrawn by {_cents(-balance)} {currency} at the end of "
-                f"{day}: more was billed than was granted."
+                f"Prepaid credits were used up by the end of {day}: the balance was "
+                f"{_cents(balance)} {currency}."
             )
         elif runs_out_on and runs_out_on <= today + timedelta(days=CREDIT_DAYS):
             days_left = (runs_out_on - today).days
@@ -463,7 +463,9 @@ def _markdown(alerts: Sequence[Alert]) -> str:
 
 def _literal(text: str) -> str:
     """Text that Markdown shows as it is: people give names, and may put links or tables in them."""
-    return re.sub(r"[\\`*_{}\[\]<>#!|~&:@$]|(?<=www)\.", r"\\\g<0>", text, flags=re.IGNORECASE)
+    return re.sub(
+        r"[\\`*_{}\[\]<>#!|~&@$]|:(?=\S)|(?<=www)\.", r"\\\g<0>", text, flags=re.IGNORECASE
+    )
 
 
 def _in_one_line(alert: Alert) -> Alert:

@@ -1,0 +1,711 @@
+"""`python pipeline.py alerts`: what it finds in a warehouse, says, posts and exits with."""
+
+import http.server
+import json
+import shutil
+import subprocess
+import sys
+import threading
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import duckdb
+import pytest
+from conftest import PROJECT, TODAY, days_ago, run_pipeline
+from markdown_it import MarkdownIt
+
+from command import warehouse
+from reporting.alerts import SEVERITIES, find_alerts
+
+ORG = "org-demo-heliotrope"
+NAMED = {"organization_id": ORG, "organization_name": "Heliotrope Labs"}
+NOW = datetime.now(UTC)
+MARTS = ("budget_status", "cost_anomalies", "reconciliation", "credit_balance", "api_keys")
+SECRET = "T0SECRET/B0SECRET/s3cr3t"
+HOSTILE = (
+    "a|b\n<img src=x> **x** `y` [l](http://evil.example) www.evil.example a@b.example \x1b[31m"
+)
+
+
+class Bill:
+    """The demo's warehouse with marts in which a test writes what it wants to be found."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.path = folder / "demo.duckdb"
+
+    def change(self, sql, *values):
+        with duckdb.connect(str(self.path)) as connection:
+            connection.execute(sql, values)
+
+    def put(self, mart, **row):
+        columns = ", ".join(row)
+        places = ", ".join("?" for _ in row)
+        sql = f"insert into openai_marts.{mart} ({columns}) values ({places})"
+        self.change(sql, *row.values())
+
+    def budget(self, **changed):
+        row = {
+            **NAMED,
+            "budget_id": "b-1",
+            "budget_source": "budgets.csv",
+            "scope": "project",
+            "scope_id": "proj_europe",
+            "scope_name": "Europe",
+            "month": TODAY.replace(day=1),
+            "currency": "USD",
+            "budget": Decimal(1000),
+            "unblended_cost": Decimal("1234.567"),
+            "spent_share": 1.234567,
+            "expected_month_end": 2000.0,
+            "breached_on": TODAY,
+            "expected_breach_on": None,
+            "status": "breached",
+        }
+        self.put("budget_status", **{**row, **changed})
+
+    def at_risk(self, **changed):
+        told = {"status": "at risk", "breached_on": None, "expected_breach_on": TODAY}
+        self.budget(**told, unblended_cost=Decimal(900), spent_share=0.9, **changed)
+
+    def anomaly(self, scope, scope_id, excess, day=9, expected=100, **changed):
+        row = {
+            **NAMED,
+            "date": days_ago(day),
+            "scope": scope,
+            "scope_id": scope_id,
+            "scope_name": scope_id,
+            "currency": "USD",
+            "actual": Decimal(expected + excess),
+            "expected": Decimal(expected),
+            "excess": Decimal(excess),
+            "score": 9.0,
+            "explained_by": "volume",
+        }
+        self.put("cost_anomalies", **{**row, **changed})
+
+    def differs(self, check_name, difference, **changed):
+        row = {
+            **NAMED,
+            "period": "day",
+            "period_start": days_ago(3),
+            "check_name": check_name,
+            "difference": Decimal(difference),
+            "status": "differs",
+            "reason": "more than expected" if Decimal(difference) > 0 else "less than expected",
+        }
+        self.put("reconciliation", **{**row, **changed})
+
+    def credit(self, days_from_now, balance, day=1, granted=0):
+        self.put(
+            "credit_balance",
+            **NAMED,
+            date=days_ago(day),
+            currency="USD",
+            granted=Decimal(granted),
+            balance=Decimal(balance),
+            daily_cost=12.5,
+            runs_out_on=TODAY + timedelta(days=days_from_now),
+        )
+
+    def found(self, now=NOW):
+        with warehouse.query(warehouse.Warehouse(file=self.path)) as query:
+            return find_alerts(query, now)
+
+    def only(self, now=NOW):
+        (alert,) = self.found(now)
+        return alert
+
+    def run(self, *arguments, **environment):
+        settings = {"DESTINATION__DUCKDB__CREDENTIALS": "demo.duckdb", **environment}
+        return run_pipeline("alerts", *arguments, cwd=self.folder, **settings)
+
+
+@pytest.fixture(scope="module")
+def quiet(demo, tmp_path_factory):
+    """The demo's warehouse with marts of the same columns, in which nothing is wrong."""
+    folder = tmp_path_factory.mktemp("quiet")
+    shutil.copy(demo[0] / "demo.duckdb", folder)
+    with duckdb.connect(str(folder / "demo.duckdb")) as connection:
+        for mart in MARTS:
+            connection.execute(
+                f"create table openai_marts.mine as from openai_marts.{mart} limit 0"
+            )
+            connection.execute(f"drop view openai_marts.{mart}")
+            connection.execute(f"alter table openai_marts.mine rename to {mart}")
+    return folder
+
+
+@pytest.fixture
+def bill(quiet, tmp_path):
+    shutil.copy(quiet / "demo.duckdb", tmp_path)
+    return Bill(tmp_path)
+
+
+class Slack(http.server.ThreadingHTTPServer):
+    """A webhook that keeps what is posted, and answers with the next of its `statuses`."""
+
+    def __init__(self):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                slack = self.server
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                slack.asked.append((self.path, dict(self.headers)))
+                slack.is_asked.set()
+                slack.may_answer.wait(60)
+                status, said = slack.answers.pop(0) if slack.answers else (200, "ok")
+                if status == 200:
+                    slack.messages.append(json.loads(body))
+                self.send_response(status)
+                if 300 <= status < 400:
+                    self.send_header("Location", "/elsewhere")
+                self.send_header("Content-Length", str(len(said)))
+                self.end_headers()
+                self.wfile.write(said.encode())
+
+            def log_message(self, *_):
+                pass
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.asked, self.messages, self.answers = [], [], []
+        self.is_asked, self.may_answer = threading.Event(), threading.Event()
+        self.may_answer.set()
+        self.url = f"http://127.0.0.1:{self.server_port}/services/{SECRET}"
+
+    @property
+    def texts(self):
+        return [block["text"]["text"] for message in self.messages for block in message["blocks"]]
+
+
+@pytest.fixture
+def slack():
+    with Slack() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def post(bill, url, *arguments, **environment):
+    result = bill.run("--slack-webhook", *arguments, ALERTS__SLACK_WEBHOOK=url, **environment)
+    for part in SECRET.split("/"):
+        assert part not in result.stdout + result.stderr
+    return result
+
+
+def test_warehouse_without_trouble_looks_right(bill):
+    assert bill.found() == []
+    result = bill.run()
+    assert (result.returncode, result.stdout, result.stderr) == (0, "Nothing looks wrong.\n", "")
+    assert json.loads(bill.run("--format", "json").stdout) == []
+    assert "Nothing looks wrong." in bill.run("--format", "markdown").stdout
+
+
+@pytest.mark.parametrize(
+    ("source", "breached", "at_risk"),
+    [
+        ("budgets.csv", "critical", "warning"),
+        ("spend_limit", "critical", "warning"),
+        ("spend_alert", "info", None),
+    ],
+)
+def test_budget_is_as_severe_as_what_follows_from_it(bill, source, breached, at_risk):
+    bill.budget(budget_source=source)
+    alert = bill.only()
+    assert (alert.kind, alert.severity, alert.subject) == ("budget", breached, "Europe")
+    assert f"on {TODAY}" in alert.text
+    assert "1,234.57 of 1,000.00 USD (123%)" in alert.text
+    assert ("refuses its calls" in alert.text) == (source == "spend_limit")
+    bill.change("delete from openai_marts.budget_status")
+    bill.at_risk(budget_source=source)
+    assert [each.severity for each in bill.found()] == ([at_risk] if at_risk else [])
+    for each in bill.found():
+        assert f"on {TODAY}" in each.text
+        assert "2,000.00 USD expected by the end of the month" in each.text
+
+
+@pytest.mark.parametrize("status", ["on track", "kept"])
+def test_budget_that_holds_is_no_alert(bill, status):
+    bill.budget(status=status)
+    assert bill.found() == []
+
+
+def test_budget_of_the_last_month_matters_for_two_weeks(bill):
+    bill.budget()
+    next_month = (TODAY.replace(day=1) + timedelta(days=31)).replace(day=1)
+    for days, is_found in ((13, True), (14, False)):
+        now = datetime.combine(next_month + timedelta(days=days), NOW.time(), UTC)
+        assert ("budget" in [each.kind for each in bill.found(now)]) == is_found
+
+
+def test_budget_that_was_raised_and_passed_again_is_another_alert(bill):
+    bill.budget()
+    before = bill.only().key
+    bill.change("update openai_marts.budget_status set unblended_cost = 1500")
+    assert bill.only().key == before
+    bill.change("update openai_marts.budget_status set budget = 1200")
+    assert bill.only().key != before
+
+
+def test_one_event_that_rings_in_each_scope_is_one_alert_that_names_the_key(bill):
+    bill.anomaly("project", "proj_search", 640)
+    bill.anomaly("model", "gpt-5.6-luna", 560)
+    bill.anomaly("model", "gpt-5-mini", 60)
+    bill.anomaly("user", "svc_acct_search-indexer", 630)
+    bill.anomaly("api_key", "key_search-reranker", 620, scope_name="search-reranker")
+    alert = bill.only()
+    assert (alert.kind, alert.severity, alert.day) == ("anomaly", "critical", days_ago(9))
+    assert alert.subject == "search-reranker"
+    assert alert.text.startswith(
+        f"API key search-reranker cost 720.00 USD on {days_ago(9)}, where 100.00 is usual: "
+        "7.2 times as much, because of its volume"
+    )
+    for wider in ("svc_acct_search-indexer", "gpt-5.6-luna", "gpt-5-mini", "project proj_search"):
+        assert wider in alert.text
+
+
+def test_events_of_one_day_that_share_no_charge_stay_apart(bill):
+    bill.anomaly("api_key", "key_search-reranker", 300)
+    bill.anomaly("project", "proj_search", 310)
+    bill.anomaly("project", "proj_studio", 300)
+    told = {each.subject: each.text for each in bill.found()}
+    assert list(told) == ["key_search-reranker", "proj_studio"]
+    assert "project proj_search too" in told["key_search-reranker"]
+    assert "too" not in told["proj_studio"]
+
+
+def test_project_in_which_two_keys_ran_away_adds_no_third_event(bill):
+    bill.anomaly("api_key", "key_search-reranker", 300)
+    bill.anomaly("api_key", "key_search-codex-ci", 30)
+    bill.anomaly("project", "proj_search", 330)
+    assert {each.subject for each in bill.found()} == {"key_search-reranker", "key_search-codex-ci"}
+
+
+def test_project_that_rose_by_more_than_its_key_is_an_event_of_its_own(bill):
+    bill.anomaly("api_key", "key_search-codex-ci", 30)
+    bill.anomaly("project", "proj_search", 300)
+    assert {each.subject for each in bill.found()} == {"key_search-codex-ci", "proj_search"}
+
+
+def test_same_event_on_another_day_is_another_alert(bill):
+    bill.anomaly("api_key", "key_search-reranker", 300, day=9)
+    bill.anomaly("project", "proj_search", 300, day=8)
+    assert [each.day for each in bill.found()] == [days_ago(8), days_ago(9)]
+
+
+def test_anomaly_is_critical_above_half_of_what_the_organization_usually_costs(bill):
+    with duckdb.connect(str(bill.path), read_only=True) as connection:
+        usual = connection.execute(
+            "select median(cost) from (select sum(amount) as cost from openai_raw.costs "
+            "where date >= ? and date < ? group by date)",
+            [days_ago(37), days_ago(9)],
+        ).fetchone()[0]
+    for share, severity in ((0.49, "warning"), (0.51, "critical")):
+        bill.change("delete from openai_marts.cost_anomalies")
+        bill.anomaly("model", "gpt-5.6-luna", round(float(usual) * share))
+        assert bill.only().severity == severity
+
+
+def test_anomalies_of_the_two_weeks_before_the_last_loaded_day_count(bill):
+    bill.anomaly("api_key", "key_search-reranker", 300, day=14)
+    assert bill.found() == []
+    bill.anomaly("api_key", "key_search-reranker", 300, day=13)
+    much_later = NOW + timedelta(days=30)
+    assert [each.day for each in bill.found(much_later) if each.kind == "anomaly"] == [days_ago(13)]
+
+
+@pytest.mark.parametrize(
+    ("expected", "explained_by", "words"),
+    [
+        (0, "new api_key", "API key k is new and cost 50.00 USD"),
+        (10, "price", "where 10.00 is usual: 6.0 times as much, because of higher prices."),
+        (10, "model mix", "6.0 times as much, because of a costlier mix of models."),
+        (10, None, "where 10.00 is usual: 6.0 times as much."),
+        (0, None, "where 0.00 is usual."),
+    ],
+)
+def test_anomaly_says_in_words_what_explains_it(bill, expected, explained_by, words):
+    bill.anomaly("api_key", "k", 50, expected=expected, explained_by=explained_by)
+    assert words in bill.only().text
+
+
+def test_costs_without_a_project_are_called_so(bill):
+    bill.anomaly("project", "", 50, scope_name="no project")
+    assert bill.only().text.startswith("No project cost 150.00 USD")
+
+
+@pytest.mark.parametrize(
+    ("check_name", "severity"),
+    [
+        ("focus_costs equals raw", "critical"),
+        ("rows equal the API's daily total", "critical"),
+        ("tokens billed equal tokens used", "warning"),
+        ("every day is in the ledger", "warning"),
+        ("month equals its invoice", "warning"),
+    ],
+)
+def test_check_of_money_that_differs_is_critical(bill, check_name, severity):
+    bill.differs(check_name, "-2")
+    alert = bill.only()
+    assert (alert.kind, alert.severity, alert.subject) == ("reconciliation", severity, check_name)
+    assert f'"{check_name}" fails once, by 2 (on {days_ago(3)}): less than expected.' in alert.text
+
+
+def test_check_that_differs_often_is_one_alert_with_the_count_and_the_largest(bill):
+    tokens = {"model_family": "gpt-5.6-sol", "meter": "output"}
+    bill.differs("tokens billed equal tokens used", 5)
+    bill.differs("tokens billed equal tokens used", -1234567, **tokens, period_start=days_ago(5))
+    bill.differs("tokens billed equal tokens used", 7, status="equal")
+    (alert,) = bill.found()
+    largest = f"1,234,567 (gpt-5.6-sol, output, on {days_ago(5)}): less than expected"
+    assert f"fails 2 times, the most by {largest}" in alert.text
+
+
+def test_difference_below_a_cent_is_shown_exactly(bill):
+    bill.differs("focus_costs equals raw", "0.000000000000000012", currency="USD")
+    assert "by 0.000000000000000012 USD" in bill.only().text
+    bill.change("update openai_marts.reconciliation set difference = 1234.5678")
+    assert "by 1,234.57 USD" in bill.only().text
+
+
+def test_check_that_differed_long_ago_is_told_apart_and_harmless(bill):
+    bill.differs("focus_costs equals raw", 1, period_start=days_ago(63))
+    assert bill.found()[0].severity == "critical"
+    bill.differs("focus_costs equals raw", 2, period_start=days_ago(64))
+    assert [each.severity for each in bill.found()] == ["critical", "info"]
+
+
+def test_data_that_nothing_loads_any_more_is_stale(bill):
+    def stale(**later):
+        return [each for each in bill.found(NOW + timedelta(**later)) if each.kind == "stale data"]
+
+    assert stale(hours=35) == []
+    (warning,), (critical,) = stale(hours=38), stale(days=8)
+    assert (warning.severity, critical.severity) == ("warning", "critical")
+    assert "1 day" not in critical.text
+    assert "8 days ago" in critical.text
+    assert warning.key == critical.key
+
+
+@pytest.mark.parametrize(("days", "severity"), [(3, "critical"), (10, "warning")])
+def test_days_that_openai_soon_forgets_are_to_be_loaded(bill, organization, days, severity):
+    first, last = (organization.earliest + timedelta(days=ahead) for ahead in (days, days + 2))
+    bill.change(f"delete from openai_raw.cost_days where date between '{first}' and '{last}'")
+    alert = bill.only()
+    assert (alert.kind, alert.severity) == ("days expiring", severity)
+    assert f"{first} to {last}" in alert.text
+    assert f"until {TODAY + timedelta(days=days)}: run with --since {first}" in alert.text
+    tomorrow = NOW + timedelta(days=days + 1)
+    later = [each for each in bill.found(tomorrow) if each.kind == "days expiring"]
+    assert [each.key for each in later] == [alert.key]
+    assert f"{first + timedelta(days=1)} to {last}" in later[0].text
+
+
+def test_history_that_was_chosen_to_begin_later_is_no_trouble(bill):
+    bill.change(f"delete from openai_raw.cost_days where date < '{days_ago(100)}'")
+    assert [(each.kind, each.severity) for each in bill.found()] == [("days expiring", "info")]
+
+
+def test_deleted_key_that_still_costs_is_named(bill):
+    key = {
+        **NAMED,
+        "api_key_id": "key_storefront-chat",
+        "api_key_name": "storefront-chat",
+        "project_name": "Storefront assistant",
+    }
+    bill.put("api_keys", **key, is_deleted=False)
+    assert bill.found() == []
+    bill.change("update openai_marts.api_keys set is_deleted = true")
+    alert = bill.only()
+    assert (alert.kind, alert.severity, alert.day) == ("deleted key", "warning", days_ago(1))
+    with duckdb.connect(str(bill.path), read_only=True) as connection:
+        cost = connection.execute(
+            "select sum(amount) from openai_raw.costs where date between ? and ? "
+            "and api_key_id = 'key_storefront-chat'",
+            [days_ago(3), days_ago(1)],
+        ).fetchone()[0]
+    assert "storefront-chat (key_storefront-chat) of project Storefront assistant" in alert.text
+    assert f"cost {cost:,.2f} USD from {days_ago(3)} to {days_ago(1)}" in alert.text
+
+
+def test_key_that_was_deleted_and_costs_nothing_more_is_no_alert(bill):
+    bill.put("api_keys", **NAMED, api_key_id="key_storefront-canary", is_deleted=True)
+    assert bill.found() == []
+
+
+@pytest.mark.parametrize(
+    ("days", "balance", "severity"),
+    [(15, 200, None), (14, 180, "warning"), (4, 50, "warning"), (3, 40, "critical")],
+)
+def test_credits_that_run_out_are_told_in_time(bill, days, balance, severity):
+    bill.credit(1, 10, day=2)  # A day before a top-up says nothing of today.
+    bill.credit(days, balance)
+    assert [each.severity for each in bill.found()] == ([severity] if severity else [])
+    for each in bill.found():
+        assert f"{balance}.00 USD" in each.text
+        assert "12.50 USD a day" in each.text
+
+
+def test_credits_that_are_used_up_are_critical_and_once_for_each_grant(bill):
+    bill.credit(-1, "-3.456")
+    first = bill.only()
+    assert first.severity == "critical"
+    assert "-3.46 USD" in first.text
+    bill.credit(2, 10, day=0, granted=50)
+    assert bill.only().key != first.key
+
+
+def test_most_severe_alerts_come_first(bill):
+    bill.differs("tokens billed equal tokens used", 5)
+    bill.differs("tokens billed equal tokens used", 5, period_start=days_ago(100))
+    bill.budget()
+    severities = [SEVERITIES.index(each.severity) for each in bill.found()]
+    assert severities == [2, 1, 0]
+    printed = bill.run().stdout.splitlines()
+    assert [line.split()[0] for line in printed] == ["critical", "warning", "info"]
+
+
+@pytest.mark.parametrize(
+    ("severity", "code"), [(None, 3), ("info", 3), ("warning", 3), ("critical", 0)]
+)
+def test_exit_code_is_3_from_the_chosen_severity_on(bill, severity, code):
+    bill.at_risk()
+    result = bill.run(*(["--severity", severity] if severity else []))
+    assert result.returncode == code
+    assert "Project Europe is expected to pass its budget" in result.stdout
+
+
+def test_json_has_all_fields_and_nothing_else(bill):
+    bill.budget()
+    result = bill.run("--format", "json")
+    (alert,) = json.loads(result.stdout)
+    assert list(alert) == [
+        *("kind", "severity", "organization_id", "organization_name"),
+        *("subject", "day", "text", "key"),
+    ]
+    assert alert["day"] == str(TODAY)
+    assert result.returncode == 3
+
+
+def test_hostile_names_stay_names(bill, slack):
+    bill.budget(scope_name=HOSTILE, organization_name="[red]R&D</table> @here <!channel>")
+    (as_json,) = json.loads(bill.run("--format", "json").stdout)
+    shown = bill.run()
+    assert len(shown.stdout.splitlines()) == 1
+    assert "[red]R&D</table>" in shown.stdout
+    assert "\x1b" not in shown.stdout
+    rendered = (
+        MarkdownIt("commonmark").enable("table").parse(bill.run("--format", "markdown").stdout)
+    )
+    cells = [token for token in rendered if token.type == "inline"][1:]
+    assert len(cells) == 8  # The heading, one row.
+    for cell in cells:
+        assert {child.type for child in cell.children} <= {"text", "text_special"}
+    assert "".join(child.content for child in cells[-1].children) == as_json["text"]
+    post(bill, slack.url)
+    (text,) = slack.texts
+    assert "R&amp;D&lt;/table&gt; @here &lt;!channel&gt;" in text
+    assert "<" not in text
+
+
+def test_markdown_links_no_name(bill):
+    bill.budget(scope_name=HOSTILE)
+    table = bill.run("--format", "markdown").stdout
+    for address in ("http://evil", "www.evil", "a@b"):
+        assert address not in table
+
+
+def test_alert_is_posted_once(bill, slack):
+    bill.budget()
+    assert post(bill, slack.url).returncode == 3
+    (message,) = slack.messages
+    assert "1 critical" in message["text"]
+    assert message["blocks"][0]["text"]["verbatim"] is True
+    assert "*critical* Heliotrope Labs: Project Europe passed its budget" in slack.texts[0]
+    again = post(bill, slack.url)
+    assert again.returncode == 3
+    assert "Project Europe" in again.stdout
+    assert len(slack.messages) == 1
+
+
+def test_alert_that_gets_worse_is_posted_again_and_not_when_it_gets_better(bill, slack):
+    bill.at_risk()
+    post(bill, slack.url)
+    bill.change("update openai_marts.budget_status set status = 'breached'")
+    post(bill, slack.url)
+    bill.change("update openai_marts.budget_status set status = 'at risk'")
+    post(bill, slack.url)
+    assert ["*warning*" in text for text in slack.texts] == [True, False]
+
+
+def test_alerts_below_the_severity_are_not_posted(bill, slack):
+    bill.at_risk()
+    assert post(bill, slack.url, "--severity", "critical").returncode == 0
+    assert slack.asked == []
+    assert post(bill, slack.url).returncode == 3
+    assert len(slack.texts) == 1
+
+
+def test_where_nothing_is_wrong_nothing_is_posted(bill, slack):
+    assert post(bill, slack.url).returncode == 0
+    assert slack.asked == []
+
+
+def test_address_is_in_no_output_and_not_in_the_warehouse(bill, slack):
+    bill.budget()
+    result = post(bill, slack.url, "--format", "json", RUNTIME__LOG_LEVEL="DEBUG")
+    assert len(json.loads(result.stdout)) == 1
+    with duckdb.connect(str(bill.path), read_only=True) as connection:
+        ((key, severity, at),) = connection.execute(
+            "from openai_intermediate.posted_alerts"
+        ).fetchall()
+    assert (key.split()[0], severity) == ("budget", "critical")
+    assert abs(datetime.now(UTC).replace(tzinfo=None) - at) < timedelta(minutes=5)
+    assert SECRET.encode() not in bill.path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ((403, "invalid_token"), "it refused with 403, invalid_token."),
+        ((404, f"no such path /services/{SECRET}"), "it refused with 404."),
+        ((302, ""), "it refused with 302."),
+        ((500, "<html>"), "it refused with 500."),
+    ],
+)
+def test_webhook_that_refuses_is_one_sentence_and_tried_again(bill, slack, answer, told):
+    bill.budget()
+    slack.answers = [answer]
+    refused = post(bill, slack.url)
+    assert refused.returncode == 1
+    assert told in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+    assert "Project Europe" in refused.stdout
+    assert [path for path, _ in slack.asked] == [f"/services/{SECRET}"]
+    assert post(bill, slack.url).returncode == 3
+    assert len(slack.messages) == 1
+
+
+def test_webhook_that_cannot_be_reached_is_one_sentence(bill):
+    bill.budget()
+    result = post(bill, f"https://127.0.0.1:9/services/{SECRET}")
+    assert result.returncode == 1
+    assert "it cannot be reached" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("", " ", f"http://hooks.slack.com/services/{SECRET}", f"ftp://127.0.0.1/{SECRET}"),
+        *(f"hooks.slack.com/{SECRET}", f"https://[{SECRET}", f"https:///{SECRET}"),
+    ],
+)
+def test_webhook_that_is_missing_or_not_https_is_wrong_use(bill, address):
+    bill.budget()
+    result = post(bill, address)
+    assert result.returncode == 2
+    assert "alerts.slack_webhook" in result.stderr
+    assert (result.stdout, len(result.stderr.splitlines())) == ("", 1)
+
+
+def test_webhook_of_a_settings_file_is_used(bill, slack):
+    bill.budget()
+    (bill.folder / ".dlt").mkdir()
+    (bill.folder / ".dlt" / "secrets.toml").write_text(f'[alerts]\nslack_webhook = "{slack.url}"\n')
+    assert bill.run("--slack-webhook").returncode == 3
+    assert len(slack.texts) == 1
+
+
+def test_misspelt_setting_of_alerts_is_refused(bill):
+    result = bill.run(ALERTS__SLACK_WEBHOK="https://hooks.slack.com/services/x")
+    assert result.returncode == 2
+    assert "no setting alerts.slack_webhok" in result.stderr
+
+
+def test_more_alerts_than_slack_takes_are_several_messages_and_none_is_lost(bill, slack):
+    for number in range(60):
+        bill.budget(budget_id=f"b-{number}", scope_name=f"project {number:02}")
+    slack.answers = [(200, "ok"), (429, "rate_limited")]
+    assert post(bill, slack.url).returncode == 1
+    assert post(bill, slack.url).returncode == 3
+    assert len(slack.messages) == 2
+    assert all(len(message["blocks"]) <= 50 for message in slack.messages)
+    told = {text.split(" passed ")[0][-2:] for text in slack.texts}
+    assert len(slack.texts) == len(told) == 60
+
+
+def test_name_without_end_is_cut_to_what_slack_takes(bill, slack):
+    bill.budget(scope_name="&" * 5000)
+    assert post(bill, slack.url).returncode == 3
+    (text,) = slack.texts
+    assert len(text) <= 3000
+    assert text.endswith("&amp;…")
+
+
+def test_second_run_posts_nothing_while_the_first_one_does(bill, slack):
+    bill.budget()
+    slack.may_answer.clear()
+    first = subprocess.Popen(
+        [sys.executable, PROJECT / "pipeline.py", "alerts", "--demo", "--slack-webhook"],
+        cwd=bill.folder,
+        env={"ALERTS__SLACK_WEBHOOK": slack.url, "HOME": str(bill.folder)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    assert slack.is_asked.wait(60)
+    second = post(bill, slack.url)
+    slack.may_answer.set()
+    assert (first.wait(60), second.returncode) == (3, 1)
+    assert "open in another program" in second.stderr
+    assert len(slack.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["alerts", "--format", "csv"], "--format of alerts is one of json, markdown"),
+        (["alerts", "--severity", "fatal"], "--severity"),
+        (["status", "--severity", "info"], "go with alerts"),
+        (["--slack-webhook"], "go with alerts"),
+        (["alerts", "--since", "2026-01-01"], "alerts loads none"),
+    ],
+)
+def test_wrong_use_is_one_sentence(tmp_path, arguments, sentence):
+    result = run_pipeline(*arguments, cwd=tmp_path)
+    assert result.returncode == 2
+    assert sentence in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_warehouse_without_costs_or_models_is_one_sentence(api, tmp_path, bill):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    result = run_pipeline("alerts", cwd=empty)
+    assert result.returncode == 1
+    assert "load costs first" in result.stderr
+    bill.change("drop table openai_marts.cost_anomalies")
+    result = bill.run()
+    assert result.returncode == 1
+    assert "lacks models, or has old ones: run python pipeline.py models." in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_demo_tells_its_runaway_key_and_its_breached_budget(demo):
+    folder, _ = demo
+    result = run_pipeline("alerts", "--demo", "--format", "json", cwd=folder)
+    assert result.returncode == 3, result.stderr
+    found = json.loads(result.stdout)
+    (budget,) = (each for each in found if each["kind"] == "budget")
+    assert budget["severity"] == "critical"
+    (runaway,) = (each for each in found if each["day"] == str(days_ago(9)))
+    assert (runaway["kind"], runaway["subject"]) == ("anomaly", "search-reranker")
+
+
+def test_demo_tells_lost_usage(tmp_path):
+    trapped = run_pipeline("--demo", "--trap", "usage-lost", cwd=tmp_path)
+    assert trapped.returncode == 0, trapped.stderr
+    result = run_pipeline("alerts", "--demo", "--format", "json", cwd=tmp_path)
+    assert result.returncode == 3
+    (check,) = (each for each in json.loads(result.stdout) if each["kind"] == "reconciliation")
+    assert check["subject"] == "tokens billed equal tokens used"
+    assert check["severity"] == "warning"
