@@ -220,7 +220,7 @@ def alerts(where: Warehouse, severity: str, form: str | None, are_posted: bool) 
                 posted = post_new(client, webhook, counting, now)
             except NotPosted as error:
                 raise Stop(str(error)) from None
-            say(f"Posted to Slack: {posted} of {len(counting)}, the others before.")
+            say(f"Posted to Slack: {posted} new, {len(counting) - posted} were posted before.")
     return 3 if counting else 0
 
 

@@ -16,6 +16,7 @@ from markdown_it import MarkdownIt
 
 from command import warehouse
 from reporting.alerts import SEVERITIES, find_alerts
+from reporting.slack import checked_webhook
 
 ORG = "org-demo-heliotrope"
 NAMED = {"organization_id": ORG, "organization_name": "Heliotrope Labs"}
@@ -253,7 +254,7 @@ def test_one_event_that_rings_in_each_scope_is_one_alert_that_names_the_key(bill
     bill.anomaly("user", "svc_acct_search-indexer", 630)
     bill.anomaly("api_key", "key_search-reranker", 620, scope_name="search-reranker")
     alert = bill.only()
-    assert (alert.kind, alert.severity, alert.day) == ("anomaly", "critical", days_ago(9))
+    assert (alert.kind, alert.severity, alert.day) == ("anomaly", "warning", days_ago(9))
     assert alert.subject == "search-reranker"
     assert alert.text.startswith(
         f"API key search-reranker cost 720.00 USD on {days_ago(9)}, where 100.00 is usual: "
@@ -596,16 +597,21 @@ def test_webhook_that_cannot_be_reached_is_one_sentence(bill):
 @pytest.mark.parametrize(
     "address",
     [
-        *("", " ", f"http://hooks.slack.com/services/{SECRET}", f"ftp://127.0.0.1/{SECRET}"),
-        *(f"hooks.slack.com/{SECRET}", f"https://[{SECRET}", f"https:///{SECRET}"),
+        *(None, " ", f"http://hooks.slack.com/services/{SECRET}", f"ftp://127.0.0.1/{SECRET}"),
+        *(f"hooks.slack.com/{SECRET}", f"https://[{SECRET}", f"https:///{SECRET}", 5),
     ],
 )
-def test_webhook_that_is_missing_or_not_https_is_wrong_use(bill, address):
+def test_webhook_that_is_not_https_is_none(address):
+    assert checked_webhook(address) == ""
+
+
+def test_webhook_that_is_missing_or_not_https_is_wrong_use(bill):
     bill.budget()
-    result = post(bill, address)
-    assert result.returncode == 2
-    assert "alerts.slack_webhook" in result.stderr
-    assert (result.stdout, len(result.stderr.splitlines())) == ("", 1)
+    for address in ("", f"http://hooks.slack.com/services/{SECRET}"):
+        result = post(bill, address)
+        assert result.returncode == 2
+        assert "alerts.slack_webhook" in result.stderr
+        assert (result.stdout, len(result.stderr.splitlines())) == ("", 1)
 
 
 def test_webhook_of_a_settings_file_is_used(bill, slack):

@@ -62,16 +62,17 @@ def test_command_in_the_readme_runs(api, tmp_path, arguments):
     command = arguments.split()[:1]
     if command in (["models"], ["status"], ["forget"]):
         assert run_pipeline("load", cwd=tmp_path, **settings).returncode == 0
-    if command == ["export"]:
+    if command in (["export"], ["alerts"]):
         assert run_pipeline(cwd=tmp_path, **settings).returncode == 0
     result = run_pipeline(*arguments.split(), cwd=tmp_path, **settings)
-    assert result.returncode == 0, result.stderr
+    # The simulated organization has a key that ran away.
+    assert result.returncode == (3 if command == ["alerts"] else 0), result.stderr
 
 
 def test_every_command_of_the_help_is_in_the_readme(tmp_path):
     shown = run_pipeline("--help", cwd=tmp_path).stdout
-    commands = "load|models|check|status|export|forget"
-    for option in re.findall(rf"(?<=[ {{,])(--[a-z]+|{commands})\b", shown):
+    commands = "load|models|check|status|export|alerts|forget"
+    for option in re.findall(rf"(?<=[ {{,])(--[a-z-]+|{commands})\b", shown):
         assert option == "--help" or f"{option}" in README
 
 
