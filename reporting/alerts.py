@@ -396,7 +396,7 @@ def _credits(query: Query, today: date) -> Iterator[Alert]:
     for (organization_id, currency), days in groupby(rows, key=lambda row: (row[0], row[2])):
         every_day = list(days)
         _, name, _, day, _, balance, daily_cost, runs_out_on = every_day[-1]
-        granted_on = [row[3] for row in every_day if row[4]]
+        granted_on = [row[3] for row in every_day if row[4] > 0]
         if balance <= 0:
             severity = "critical"
             text = (

@@ -446,10 +446,12 @@ def test_credits_that_run_out_are_told_in_time(bill, days, balance, severity):
 
 
 def test_credits_that_are_used_up_are_critical_and_once_for_each_grant(bill):
-    bill.credit(-1, "-3.456")
+    bill.credit(-1, "-3.456", day=2)
     first = bill.only()
     assert first.severity == "critical"
     assert "-3.46 USD" in first.text
+    bill.credit(-1, "-9", day=1, granted=-50)  # What expired is no grant.
+    assert bill.only().key == first.key
     bill.credit(2, 10, day=0, granted=50)
     assert bill.only().key != first.key
 
