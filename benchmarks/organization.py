@@ -173,6 +173,8 @@ class _Handler(BaseHTTPRequestHandler):
         path, query = parts.path.removeprefix("/v1"), parse_qs(parts.query)
         if path == COST or path.startswith(USAGE):
             self._send(*self._buckets(path, query))
+        elif path.endswith("/spend_limit"):
+            self._send(404, b'{"error": {"message": "No hard spend limit is set."}}')
         else:
             listed = {"object": "list", "data": _names(path), "has_more": False}
             self._send(200, json.dumps(listed).encode())

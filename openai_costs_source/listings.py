@@ -108,7 +108,7 @@ class Listings:
                 found = spend_limits.readable(kind, _spend_limits(organization, *whose))
             except OpenAICostsError as error:
                 if not (_is_refusal(error) or error.is_unknown_path):
-                    log.error("%s What is stored of spend_limits stays; run again.", error)
+                    log.warning("%s What is stored of spend_limits stays.", error)
                     break
                 refusal = refusal or error
                 if error.is_missing_permission or error.is_unknown_path:

@@ -209,14 +209,18 @@ def test_another_404_says_that_none_is_set(organization, api, warehouse, caplog,
     assert warnings(caplog) == []
 
 
-def test_outage_keeps_the_budgets_and_is_said_as_an_error(organization, api, warehouse, caplog):
+def test_outage_keeps_the_budgets_and_is_said_without_failing_the_run(
+    organization, api, warehouse, caplog
+):
     load(warehouse, api)
     with odd(organization, refusing(500, "The server had an error.")) as out:
         load(warehouse, out, "users")
     assert warehouse.rows(IN_FORCE) == OF_THE_DEMO
     assert warehouse.value("select count(*) from openai_raw.users") == 13
-    (error,) = [r.getMessage() for r in caplog.records if r.levelname == "ERROR"]
-    assert "What is stored of spend_limits stays" in error
+    (said,) = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert "What is stored of spend_limits stays" in said
+    # An error would end the command with 1, and the bill is whole.
+    assert "ERROR" not in {record.levelname for record in caplog.records}
 
 
 def test_limit_without_a_number_of_cents_is_left_out_and_said(changing, warehouse, caplog):
