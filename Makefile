@@ -50,7 +50,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv --upgrade-deps $(VENV)
 
 $(VENV)/runs: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(PIP) --editable .
+	$(PIP) --editable '.[report]'
 	touch $@
 
 $(VENV)/develops: $(VENV)/bin/python pyproject.toml constraints.txt

@@ -8,6 +8,7 @@
     python pipeline.py check [--json]         what keys, warehouse and dbt allow, and what to do
     python pipeline.py status                 days loaded, missing, restated, soon to be forgotten
     python pipeline.py export --to DIR        FOCUS files, one per organization and billing month
+    python pipeline.py report [--to FILE]     one HTML file that opens offline: what, who, why
     python pipeline.py alerts                 budgets, anomalies and checks to look at; exit code 3
     python pipeline.py forget --user ID       blank a person's name and e-mail; the money stays
 

@@ -40,7 +40,7 @@ def parsed(arguments: list[str] | None, description: str | None) -> argparse.Nam
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    commands = ["load", "models", "check", "status", "export", "alerts", "forget"]
+    commands = ["load", "models", "check", "status", "export", "report", "alerts", "forget"]
     parser.add_argument("command", nargs="?", choices=commands)
     parser.add_argument("--demo", action="store_true", help="use a simulated organization")
     parser.add_argument(
@@ -60,7 +60,12 @@ def parsed(arguments: list[str] | None, description: str | None) -> argparse.Nam
     parser.add_argument("--full", action="store_true", help="with models: all days, and all tests")
     parser.add_argument("--json", action="store_true", help="with check: for programs")
     parser.add_argument("--user", metavar="ID", help="with forget: the person's id at OpenAI")
-    parser.add_argument("--to", type=_folder, metavar="DIR", help="with export: the files' folder")
+    parser.add_argument(
+        "--to",
+        type=_path,
+        metavar="PATH",
+        help="with export: the files' folder; with report: the file, else openai_costs_report.html",
+    )
     parser.add_argument(
         "--format", help="with export: parquet, unless given, or csv; with alerts: json or markdown"
     )
@@ -91,8 +96,10 @@ def parsed(arguments: list[str] | None, description: str | None) -> argparse.Nam
         parser.error("--json goes with check")
     if (asked.user is None) == (asked.command == "forget"):
         parser.error("forget needs --user ID, the person's id at OpenAI, and nothing else does")
-    if (asked.to is None) == (asked.command == "export"):
-        parser.error("export needs --to DIR, a folder for its files, and nothing else does")
+    if asked.command == "export" and asked.to is None:
+        parser.error("export needs --to DIR, a folder for its files")
+    if asked.command not in ("export", "report") and asked.to:
+        parser.error("--to goes with export and report")
     if asked.command != "export" and (asked.month or asked.lake):
         parser.error("--month and --lake go with export")
     if asked.format:
@@ -112,11 +119,11 @@ def parsed(arguments: list[str] | None, description: str | None) -> argparse.Nam
 
 def _named(text: str) -> str:
     if not text.strip():
-        raise argparse.ArgumentTypeError("names no folder")
+        raise argparse.ArgumentTypeError("names nothing")
     return text
 
 
-def _folder(text: str) -> Path:
+def _path(text: str) -> Path:
     return Path(_named(text))
 
 

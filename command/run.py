@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,8 @@ def _run(asked: argparse.Namespace, builder: Builder | None) -> int:
             return status(where)
         if asked.command == "export":
             return export_files(where, asked.lake, asked.to, asked.format, asked.month)
+        if asked.command == "report":
+            return report(where, asked.to)
         if asked.command == "alerts":
             return alerts(where, asked.severity or "warning", asked.format, asked.slack_webhook)
         if builder:
@@ -184,6 +187,34 @@ def export_files(
         except OSError as error:
             raise Stop(f"{folder} cannot be written: {error.strerror or error}.") from None
     print_exported(output, done)
+    return 0
+
+
+def report(where: Warehouse, file: Path | None) -> int:
+    """Write the report, and print where it is and what it tells of."""
+    if find_spec("vl_convert") is None:
+        raise Stop("The report needs one more package: pip install '.[report]'", 2)
+    from reporting.export import is_lacking
+    from reporting.report import FILE, print_written, write_report
+
+    file = file or Path(FILE)
+    if file.is_dir():
+        raise Stop(f"{file} is a folder: --to of report names a file.", 2)
+    if not file.parent.is_dir():
+        raise Stop(f"The folder {file.parent} does not exist: make it, or name another file.", 2)
+    warehouse.refuse_empty(where)
+    with progress("Writing the report"), warehouse.query(where) as query:
+        try:
+            told = write_report(query, file, datetime.now(UTC))
+        except DatabaseException as error:
+            if not is_lacking(error):
+                raise
+            raise Stop(
+                f"{where} lacks models, or has old ones: run python pipeline.py models."
+            ) from None
+        except OSError as error:
+            raise Stop(f"{file} cannot be written: {error.strerror or error}.") from None
+    print_written(output, file, told)
     return 0
 
 
