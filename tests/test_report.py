@@ -1,0 +1,476 @@
+"""`python pipeline.py report`: the page as Chromium opens it, against the marts it was made of."""
+
+import re
+import shutil
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import duckdb
+import pytest
+from conftest import PROJECT, TODAY, days_ago, lacks, run, run_pipeline
+from playwright.sync_api import sync_playwright
+
+from reporting.report import FILE, write_report
+
+ORG = "org-demo-heliotrope"
+NOW = datetime.now(UTC)
+MONTH = TODAY.replace(day=1)
+MONTH_BEFORE = (MONTH - timedelta(days=1)).replace(day=1)
+HOSTILE = "</script><img src=x onerror=\"document.title='run'\"><!--<script>alert(1)//{{ data }}"
+MARTS = (
+    "openai_raw.cost_days",
+    "openai_raw.organizations",
+    "openai_marts.api_keys",
+    "openai_marts.budget_status",
+    "openai_marts.cost_anomalies",
+    "openai_marts.cost_forecast",
+    "openai_marts.credit_balance",
+    "openai_marts.daily_costs_by_project",
+    "openai_marts.daily_costs_by_user",
+    "openai_marts.focus_costs",
+    "openai_marts.reconciliation",
+    "openai_marts.restatements",
+    "openai_marts.unit_prices",
+    "openai_marts.users",
+)
+COSTS = {
+    "openai_marts.daily_costs_by_project": "date",
+    "openai_marts.daily_costs_by_user": "date",
+    "openai_marts.focus_costs": "cast(ChargePeriodStart as date)",
+}
+DIMENSIONS = ("project", "person", "model", "meter")
+
+
+class Marts:
+    """What the demo's marts hold, as tables that a test may change, and the report of them."""
+
+    def __init__(self, demo_file, folder):
+        self.folder = folder
+        self.connection = duckdb.connect(str(folder / "marts.duckdb"), config={"threads": 1})
+        self.connection.execute(f"set TimeZone = 'UTC'; attach '{demo_file}' as demo (read_only)")
+        self.connection.execute("create schema openai_raw; create schema openai_marts")
+        for table in MARTS:
+            self.connection.execute(f"create table {table} as from demo.{table}")
+
+    def query(self, sql, *values):
+        return self.connection.execute(sql.replace("%s", "?"), values).fetchall()
+
+    def change(self, *statements):
+        for statement in statements:
+            self.connection.execute(statement)
+
+    def value(self, sql, *values):
+        return self.query(sql, *values)[0][0]
+
+    def cost(self, condition="true"):
+        sql = "select sum(unblended_cost) from openai_marts.daily_costs_by_project where "
+        return self.value(sql + condition) or Decimal(0)
+
+    def report(self):
+        file = self.folder / "report.html"
+        write_report(self.query, file, NOW)
+        return file
+
+
+@pytest.fixture
+def marts(demo, tmp_path):
+    return Marts(demo[0] / "demo.duckdb", tmp_path)
+
+
+@pytest.fixture(scope="module")
+def report(demo, tmp_path_factory):
+    """The report of the demo as it is, and the marts that it is of."""
+    marts = Marts(demo[0] / "demo.duckdb", tmp_path_factory.mktemp("report"))
+    return marts.report(), marts
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    program = shutil.which("chromium")
+    if not program:
+        lacks("Chromium is not installed")
+    with sync_playwright() as playwright:
+        # As root, which a test's container often is, it starts without its sandbox alone.
+        yield playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+
+
+@pytest.fixture
+def opened(chromium):
+    """Opens a file without a network; the page may ask for nothing else and must not complain."""
+    troubles = []
+    contexts = []
+
+    def open_file(file, width=1280, **settings):
+        contexts.append(chromium.new_context(viewport={"width": width, "height": 900}, **settings))
+        contexts[-1].set_offline(True)
+        page = contexts[-1].new_page()
+        page.on("console", lambda message: troubles.append(message.text))
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on(
+            "request",
+            lambda request: request.url == file.as_uri() or troubles.append(request.url),
+        )
+        page.goto(file.as_uri())
+        page.wait_for_selector(".chart svg")
+        return page
+
+    yield open_file
+    for context in contexts:
+        context.close()
+    assert troubles == []
+
+
+def choose(page, project="All projects", month=None):
+    page.select_option("#project", label=project)
+    page.select_option("#month", label=f"{month:%B %Y}" if month else "All months")
+
+
+def exactly(page, selector):
+    return Decimal(page.get_attribute(f"{selector} [data-exact]", "data-exact"))
+
+
+def rows(page, dimension):
+    """Name and exact cost of each line of a table, all of them shown."""
+    for button in page.query_selector_all(f".card:has(#by-{dimension}) .more button"):
+        button.click()
+    lines = page.query_selector_all(f"#by-{dimension} tbody tr")
+    told = ("td:first-child", "[data-exact]")
+    cells = [[line.query_selector(selector) for selector in told] for line in lines]
+    return {
+        name.evaluate("cell => cell.firstChild.textContent"): Decimal(
+            cost.get_attribute("data-exact")
+        )
+        for name, cost in cells
+    }
+
+
+def test_sections_answer_in_order(report, opened):
+    page = opened(report[0])
+    assert page.locator("h2").all_inner_texts() == [
+        "How much?",
+        "Where does it go?",
+        "What changed?",
+        "What looks wrong?",
+        "Can I trust it?",
+    ]
+    assert all(page.locator(".answer").all_inner_texts())
+
+
+def test_file_is_light(report):
+    assert report[0].stat().st_size < 2_000_000
+
+
+def test_file_names_nothing_to_load(report):
+    text = report[0].read_text(encoding="utf-8")
+    page = re.sub(r"<script>.*?</script>", "", text, flags=re.DOTALL)
+    assert not re.search(r"\bsrc=|<link|@import|url\(", page)
+
+
+@pytest.mark.parametrize("project", ["All projects", "Support desk", "Search and ranking"])
+@pytest.mark.parametrize("month", [None, MONTH, MONTH_BEFORE], ids=["all", "this", "before"])
+def test_totals_are_those_of_the_marts_to_the_last_digit(report, opened, project, month):
+    file, marts = report
+    page = opened(file)
+    choose(page, project, month)
+    conditions = ["true"]
+    if project != "All projects":
+        conditions.append(f"project_name = '{project}'")
+    if month:
+        conditions.append(f"date_trunc('month', date) = date '{month}'")
+    expected = marts.cost(" and ".join(conditions))
+    assert expected > 0
+    assert exactly(page, "#figure-total") == expected
+    for dimension in DIMENSIONS:
+        assert exactly(page, f"#by-{dimension} tfoot") == expected
+        assert sum(rows(page, dimension).values()) == expected
+
+
+def test_each_line_is_that_of_the_marts(report, opened):
+    file, marts = report
+    page = opened(file)
+    choose(page, "Support desk", MONTH_BEFORE)
+    for dimension, column in (("person", "x_PrincipalName"), ("model", "x_Model")):
+        told = marts.query(
+            f"select {column}, sum(BilledCost) from openai_marts.focus_costs "
+            f"where SubAccountName = 'Support desk' and {column} is not null "
+            "and BillingPeriodStart = ? group by all having sum(BilledCost) <> 0",
+            MONTH_BEFORE,
+        )
+        shown = rows(page, dimension)
+        assert told
+        assert {name: shown[name] for name, _ in told} == dict(told)
+
+
+def test_change_is_against_the_same_days_of_the_month_before(report, opened):
+    file, marts = report
+    page = opened(file)
+    closed = marts.query(
+        "select date from openai_raw.cost_days where is_closed and date >= ?", MONTH
+    )
+    if not closed:
+        assert "is over yet" in page.inner_text("#changes .answer")
+        return
+    last = max(day for (day,) in closed)
+    whole_month = (last + timedelta(days=1)).day == 1
+    same = MONTH - timedelta(days=1)
+    same = same if whole_month else same.replace(day=min(last.day, same.day))
+    now = marts.cost(f"date between '{MONTH}' and '{last}'")
+    then = marts.cost(f"date between '{MONTH_BEFORE}' and '{same}'")
+    assert exactly(page, "#changes .answer") == abs(now - then)
+
+
+def test_exact_total_is_of_all_days(report, opened):
+    file, marts = report
+    assert exactly(opened(file), "#trust .facts") == marts.cost()
+
+
+def test_what_was_planted_is_shown(report, opened):
+    file, marts = report
+    page = opened(file)
+    wrong = page.inner_text("#wrong")
+    assert "search-reranker" in wrong
+    assert str(days_ago(9)) in wrong
+    name, month = marts.query(
+        "select scope_name, month from openai_marts.budget_status "
+        "where status = 'breached' and budget_source = 'budgets.csv' order by month desc"
+    )[0]
+    choose(page, month=month)
+    budgets = page.locator("#budgets li").all_inner_texts()
+    assert any(name in each and "breached" in each for each in budgets)
+    assert "breached" in page.inner_text("#how-much")
+    choose(page, month=days_ago(9))
+    assert "Unusually high" in page.inner_text("#how-much")
+
+
+def test_price_change_is_shown_in_its_month(report, opened):
+    file, marts = report
+    day, model, before = marts.query(
+        "select changed_on, model, previous_price from openai_marts.unit_prices "
+        "where changed_on is not null"
+    )[0]
+    page = opened(file)
+    choose(page, month=day)
+    assert model in page.inner_text("#prices")
+    assert f"{before:g}" in page.inner_text("#prices")
+
+
+def test_mismatch_of_usage_is_shown(tmp_path, opened):
+    assert run_pipeline("--demo", "--trap", "usage-lost", cwd=tmp_path).returncode == 0
+    assert run_pipeline("report", "--demo", cwd=tmp_path).returncode == 0
+    page = opened(tmp_path / FILE)
+    assert "tokens billed equal tokens used" in page.inner_text("#wrong")
+    assert "checks differ" in page.inner_text("#trust .answer")
+
+
+def test_nothing_wrong_is_said_plainly(marts, opened):
+    marts.change(
+        *(f"delete from openai_marts.{mart}" for mart in ("budget_status", "cost_anomalies")),
+        "delete from openai_marts.reconciliation where status = 'differs'",
+        "update openai_marts.api_keys set is_deleted = false",
+    )
+    marts.change("delete from openai_marts.cost_forecast")
+    page = opened(marts.report())
+    assert page.inner_text("#wrong .answer") == "Nothing looks wrong."
+    assert "None is set" in page.inner_text("#figure-budget")
+    assert "No budget is set" in page.inner_text("#how-much")
+    assert exactly(page, "#figure-total") == marts.cost(f"date >= '{MONTH}'")
+
+
+def test_hostile_names_are_text(marts, opened):
+    quoted = HOSTILE.replace("'", "''")
+    marts.change(
+        f"update openai_marts.daily_costs_by_project set project_name = '{quoted}' "
+        "where project_name = 'Support desk'",
+        f"update openai_marts.daily_costs_by_project set organization_name = '{quoted}'",
+        f"update openai_marts.daily_costs_by_user set user_name = '{quoted}' "
+        "where user_name = 'helpdesk-bot'",
+        f"update openai_marts.focus_costs set x_Model = '{quoted}' where x_Model = 'gpt-5.6-sol'",
+        f"update openai_marts.budget_status set scope_name = '{quoted}'",
+        f"update openai_marts.cost_anomalies set scope_name = '{quoted}'",
+    )
+    page = opened(marts.report())
+    assert page.inner_text("h1") == HOSTILE
+    assert page.locator("img").count() == 0
+    assert "run" not in page.title().split()
+    for dimension in ("project", "person", "model"):
+        assert HOSTILE in rows(page, dimension)
+    choose(page, HOSTILE, MONTH)
+    assert HOSTILE in page.inner_text("#standing")
+
+
+def test_organizations_and_currencies_are_never_added(marts, opened):
+    for table in (*COSTS, "openai_marts.budget_status"):
+        names = ("BillingAccountId", "BillingAccountName")
+        names = names if table.endswith("focus_costs") else ("organization_id", "organization_name")
+        marts.change(
+            f"insert into {table} select * replace "
+            f"('org-2' as {names[0]}, 'Second' as {names[1]}) from {table}"
+        )
+    marts.change(
+        "insert into openai_raw.cost_days select * replace ('org-2' as organization_id) "
+        "from openai_raw.cost_days",
+        "update openai_marts.daily_costs_by_project set currency = 'EUR' "
+        "where organization_id = 'org-2' and project_id = 'proj_europe'",
+        "update openai_marts.focus_costs set BillingCurrency = 'EUR' "
+        "where BillingAccountId = 'org-2' and SubAccountId = 'proj_europe'",
+    )
+    page = opened(marts.report())
+    books = page.locator("#book option").all_inner_texts()
+    assert books == ["Second · EUR", "Second · USD", "Heliotrope Labs · USD"]
+    for book, condition in zip(
+        books,
+        (
+            "organization_id = 'org-2' and currency = 'EUR'",
+            "organization_id = 'org-2' and currency = 'USD'",
+            f"organization_id = '{ORG}'",
+        ),
+        strict=True,
+    ):
+        page.select_option("#book", label=book)
+        choose(page)
+        assert exactly(page, "#figure-total") == marts.cost(condition)
+        assert exactly(page, "#by-model tfoot") == marts.cost(condition)
+
+
+def test_one_day_is_enough(marts, opened):
+    marts.change(*(f"delete from {table} where {day} <> '{TODAY}'" for table, day in COSTS.items()))
+    marts.change(f"delete from openai_raw.cost_days where date <> '{TODAY}'")
+    for mart in ("budget_status", "cost_anomalies", "cost_forecast", "reconciliation"):
+        marts.change(f"delete from openai_marts.{mart}")
+    page = opened(marts.report())
+    assert exactly(page, "#figure-total") == marts.cost()
+    assert "is over yet" in page.inner_text("#changes .answer")
+    assert page.inner_text("#figure-expected .large") == "–"
+
+
+def test_month_without_costs_is_a_month(marts, opened):
+    month = f"date_trunc('month', {{day}}) = date '{MONTH_BEFORE}'"
+    marts.change(
+        *(f"delete from {table} where {month.format(day=day)}" for table, day in COSTS.items())
+    )
+    page = opened(marts.report())
+    choose(page, month=MONTH_BEFORE)
+    assert exactly(page, "#figure-total") == 0
+    assert "Nothing was billed" in page.inner_text("#where .answer")
+
+
+def test_nothing_billed_at_all_is_said(marts, opened):
+    marts.change(*(f"delete from {table}" for table in COSTS))
+    page = opened(marts.report())
+    assert exactly(page, "#figure-total") == 0
+    assert "Nothing was billed" in page.inner_text("#where .answer")
+
+
+def test_days_that_name_nobody_in_a_project_say_so(marts, opened):
+    marts.change(
+        "update openai_marts.focus_costs set x_PrincipalId = null, x_PrincipalName = null, "
+        "x_Attribution = 'unattributed', x_UnattributedBecause = 'the API names nobody'"
+    )
+    page = opened(marts.report())
+    assert "helpdesk-bot" in rows(page, "person")
+    choose(page, "Support desk", MONTH)
+    assert list(rows(page, "person")) == ["Nobody named"]
+    assert "tells people apart from projects" in page.inner_text("#where")
+
+
+def test_missing_days_and_stale_data_are_seen(marts, opened):
+    missing = days_ago(40)
+    marts.change(
+        f"delete from openai_raw.cost_days where date = '{missing}'",
+        "update openai_raw.cost_days set loaded_at = loaded_at - interval 5 days",
+    )
+    page = opened(marts.report())
+    assert "1 day between the first and the last is missing" in page.inner_text("#trust .answer")
+    assert page.locator(".calendar .missing").get_attribute("title") == f"{missing}: missing"
+    assert "stale" in page.inner_text("#trust .facts")
+    assert "The last load was" in page.inner_text("#wrong")
+
+
+def luminance(page, selector, of):
+    color = page.eval_on_selector(selector, f"each => getComputedStyle(each).{of}")
+    return sum(map(int, re.findall(r"\d+", color)[:3]))
+
+
+def test_page_is_light_or_dark_as_the_reader_is(report, opened):
+    for scheme, is_dark in (("light", False), ("dark", True)):
+        page = opened(report[0], color_scheme=scheme)
+        is_ground_darker = luminance(page, "body", "backgroundColor") < luminance(
+            page, "body", "color"
+        )
+        assert is_ground_darker == is_dark
+        label = luminance(page, ".chart svg .role-axis-label text", "fill")
+        card = luminance(page, ".card", "backgroundColor")
+        assert (card < label) == is_dark
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280])
+def test_nothing_is_cut_at_any_width(report, opened, width):
+    page = opened(report[0], width=width)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(CUT) == []
+
+
+# What a card holds and does not show whole.
+CUT = """
+[...document.querySelectorAll('.card')].flatMap(card => {
+  const edge = card.getBoundingClientRect();
+  return [...card.querySelectorAll('svg, td, th, p, span, dd')]
+    .filter(each => each.getBoundingClientRect().right > edge.right + 1)
+    .map(each => each.textContent.slice(0, 80));
+})
+"""
+
+
+def test_print_is_a_few_light_pages_without_controls(report, opened):
+    page = opened(report[0], width=690, color_scheme="dark")
+    pages = len(re.findall(rb"/Type\s*/Page\b", page.pdf(prefer_css_page_size=True)))
+    assert 2 <= pages <= 6
+    page.emulate_media(media="print", color_scheme="dark")
+    assert not page.is_visible("#choosers")
+    assert luminance(page, "body", "color") < 200
+    assert page.evaluate(CUT) == []
+
+
+def test_command_writes_a_file_in_one_step(demo, tmp_path):
+    folder, _ = demo
+    file = tmp_path / "costs.html"
+    file.write_text("the one before")
+    done = run_pipeline("report", "--demo", "--to", file, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "Heliotrope Labs" in done.stdout
+    assert file.read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert [each.name for each in tmp_path.iterdir()] == ["costs.html"]
+
+
+def test_command_says_what_is_wrong_in_a_sentence(demo, tmp_path):
+    folder, _ = demo
+    nowhere = run_pipeline("report", "--demo", "--to", tmp_path / "no" / "x.html", cwd=folder)
+    assert (nowhere.returncode, nowhere.stderr.count("\n")) == (2, 1)
+    assert "does not exist" in nowhere.stderr
+    is_folder = run_pipeline("report", "--demo", "--to", tmp_path, cwd=folder)
+    assert (is_folder.returncode, is_folder.stderr.count("\n")) == (2, 1)
+    empty = run_pipeline("report", cwd=tmp_path)
+    assert (empty.returncode, empty.stderr.count("\n")) == (1, 1)
+    assert not list(tmp_path.iterdir())
+
+
+def test_warehouse_without_models_is_told_what_to_run(tmp_path):
+    with duckdb.connect(str(tmp_path / "openai_costs.duckdb")) as connection:
+        connection.execute("create schema openai_raw")
+        connection.execute(
+            "create table openai_raw.cost_days (organization_id varchar, organization_name varchar,"
+            " date date, is_closed boolean, loaded_at timestamptz)"
+        )
+    done = run_pipeline("report", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "run python pipeline.py models" in done.stderr
+    assert not (tmp_path / FILE).exists()
+
+
+def test_missing_chart_library_is_named(tmp_path):
+    code = "import sys; sys.modules['vl_convert'] = None; import pipeline; " + (
+        "sys.exit(pipeline.main(['report']))"
+    )
+    done = run("-c", code, cwd=tmp_path, PYTHONPATH=str(PROJECT))
+    assert done.returncode == 2
+    assert done.stderr == "The report needs one more package: pip install '.[report]'\n"
