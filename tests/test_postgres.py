@@ -1,5 +1,6 @@
 """PostgreSQL, a real one, which the tests start and stop: what holds on DuckDB holds there."""
 
+import json
 import math
 import os
 import pwd
@@ -263,6 +264,38 @@ def test_files_are_exported_alike(both):
         names = [column.lower() for column in one.columns]
         pair = [sorted(split(names, row)[0] for row in each.fetchall()) for each in (one, other)]
         assert pair[0] == pair[1]
+
+
+def test_reports_tell_the_same(both):
+    postgres, _, _, folder = both
+    told = []
+    for name, environment in (("postgres", postgres.environment), ("duckdb", {})):
+        done = run_pipeline("report", "--to", f"{name}.html", cwd=folder, **environment)
+        assert done.returncode == 0, done.stderr
+        page = (folder / f"{name}.html").read_text(encoding="utf-8")
+        (book,) = json.loads(re.search(r'id="data">(.*?)</script>', page)[1])["books"]
+        # Places in the lists of names follow the order of text, which a server chooses.
+        told.append(
+            {
+                "total": book["total"],
+                "by day": sorted(
+                    (day, book["projects"][project]["name"], cost)
+                    for day, project, cost in book["by_day"]
+                ),
+                "by person": sorted(
+                    (when, str(project is None), book["people"][person]["name"], cost)
+                    for when, project, person, cost in book["by_person"]
+                ),
+                "by model": sorted(
+                    (when, book["models"][model]["name"], str(meter), cost)
+                    for when, _, model, meter, cost in book["by_model"]
+                ),
+                "prices": sorted(map(str, book["prices"])),
+                "checks": sorted(book["checks"]),
+            }
+        )
+    assert told[0]["by day"]
+    assert told[0] == told[1]
 
 
 def test_status_and_check_tell_of_the_warehouse(both):
