@@ -62,7 +62,7 @@ def test_command_in_the_readme_runs(api, tmp_path, arguments):
     command = arguments.split()[:1]
     if command in (["models"], ["status"], ["forget"]):
         assert run_pipeline("load", cwd=tmp_path, **settings).returncode == 0
-    if command in (["export"], ["alerts"]):
+    if command in (["export"], ["report"], ["alerts"]):
         assert run_pipeline(cwd=tmp_path, **settings).returncode == 0
     result = run_pipeline(*arguments.split(), cwd=tmp_path, **settings)
     # The simulated organization has a key that ran away.
@@ -71,7 +71,7 @@ def test_command_in_the_readme_runs(api, tmp_path, arguments):
 
 def test_every_command_of_the_help_is_in_the_readme(tmp_path):
     shown = run_pipeline("--help", cwd=tmp_path).stdout
-    commands = "load|models|check|status|export|alerts|forget"
+    commands = "load|models|check|status|export|report|alerts|forget"
     for option in re.findall(rf"(?<=[ {{,])(--[a-z-]+|{commands})\b", shown):
         assert option == "--help" or f"{option}" in README
 
