@@ -31,7 +31,7 @@ days_ahead as (
     select
         points.organization_id,
         points.month,
-        numbers.generated_number as ahead,
+        cast(numbers.generated_number as {{ dbt.type_int() }}) as ahead,
         {{ days_after('points.as_of', 'numbers.generated_number') }} as date
     from {{ ref('int_forecast_points') }} as points
     cross join numbers
