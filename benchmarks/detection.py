@@ -119,7 +119,7 @@ def loaded(histories: list[History], folder: Path) -> Path:
             source = openai_costs(DEMO_ADMIN_KEY, api.base_url, loaded=set())
             pipeline.run(source.with_resources("costs", "api_keys"), loader_file_format="parquet")
     project = HERE.parent / "dbt_project"
-    selected = ["-s", "+cost_anomalies", "+cost_forecast"]
+    selected = ["-s", "+cost_anomalies", "+cost_forecast", "+daily_costs_by_project"]
     selected += ["--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"]
     folders = ["--project-dir", str(project), "--profiles-dir", str(project)]
     subprocess.run(
