@@ -25,6 +25,8 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
+from detection import detection
+
 HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parent
 PIPELINE = PROJECT / "pipeline.py"
@@ -292,7 +294,7 @@ def main() -> None:
             for name, measured in bench.ways.items():
                 print(f"{name}: {measured}", flush=True)
             print(flush=True)
-    told = results(bench, asked.rows, asked.days, asked.largest)
+    told = results(bench, asked.rows, asked.days, asked.largest) + "\n" + detection()
     (HERE / "RESULTS.md").write_text(told)
     print(told)
 

@@ -67,6 +67,6 @@ where
         or (
             cast(parents.excess as {{ double() }}) >= 0.5 * scored.excess_as_double
             and cast(parents.excess as {{ double() }})
-            >= 2 * greatest(parents.spread, 0.05 * cast(parents.usual_cost as {{ double() }}))
+            >= 3 * greatest(parents.spread, 0.05 * cast(parents.usual_cost as {{ double() }}))
         )
     )
