@@ -20,6 +20,21 @@ SETTINGS = ("OPENAI_", "SOURCES__", "DESTINATION_", "DBT_", "RUNTIME__", "SPARK_
 OURS = ("DBT_TARGET_PATH", "DBT_LOG_PATH")
 
 
+LONGEST = (
+    "test_spark",
+    "test_dialects",
+    "test_traps",
+    "test_schedule",
+    "test_alerts",
+    "test_report",
+)
+
+
+def pytest_collection_modifyitems(items):
+    """The files that take longest begin first: the last one would keep all other workers waiting."""
+    items.sort(key=lambda item: [*LONGEST, item.path.stem].index(item.path.stem))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_dbt_target(tmp_path_factory):
     """Tests run side by side, and dbt writes what it compiled into one folder."""
