@@ -31,7 +31,7 @@ LONGEST = (
 
 
 def pytest_collection_modifyitems(items):
-    """The files that take longest begin first: the last one would keep all other workers waiting."""
+    """The files that take longest begin first: the last would keep all other workers waiting."""
     items.sort(key=lambda item: [*LONGEST, item.path.stem].index(item.path.stem))
 
 
