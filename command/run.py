@@ -155,13 +155,13 @@ def export_files(
     where: Warehouse, lake: str | None, folder: Path, file_format: str | None, month: date | None
 ) -> int:
     """Write the FOCUS files of one month, or of all, and print what each holds."""
-    from reporting.export import FORMATS, Differs, export, is_lacking, months, print_exported
+    from reporting.export import FORMATS, Differs, export, months, print_exported
 
     if not lake:
         warehouse.refuse_empty(where)
     source = lake or str(where)
     opened = warehouse.lake(lake) if lake else warehouse.client(where)
-    with progress("Exporting") as shown, opened as client:
+    with progress("Exporting") as shown, opened as client, _with_models(source):
         try:
             loaded = months(client)
             wanted = [each for each in loaded if month in (None, each.start)]
@@ -176,12 +176,6 @@ def export_files(
             ):
                 shown.tell(f"Exporting: {each.file.name} is done")
                 done.append(each)
-        except DatabaseException as error:
-            if not is_lacking(error):
-                raise
-            raise Stop(
-                f"{source} lacks models, or has old ones: run python pipeline.py models."
-            ) from None
         except Differs as error:
             raise Stop(str(error)) from None
         except OSError as error:
@@ -194,7 +188,6 @@ def report(where: Warehouse, file: Path | None) -> int:
     """Write the report, and print where it is and what it tells of."""
     if find_spec("vl_convert") is None:
         raise Stop("The report needs one more package: pip install '.[report]'", 2)
-    from reporting.export import is_lacking
     from reporting.report import FILE, print_written, write_report
 
     file = file or Path(FILE)
@@ -203,15 +196,9 @@ def report(where: Warehouse, file: Path | None) -> int:
     if not file.parent.is_dir():
         raise Stop(f"The folder {file.parent} does not exist: make it, or name another file.", 2)
     warehouse.refuse_empty(where)
-    with progress("Writing the report"), warehouse.query(where) as query:
+    with progress("Writing the report"), warehouse.query(where) as query, _with_models(where):
         try:
             told = write_report(query, file, datetime.now(UTC))
-        except DatabaseException as error:
-            if not is_lacking(error):
-                raise
-            raise Stop(
-                f"{where} lacks models, or has old ones: run python pipeline.py models."
-            ) from None
         except OSError as error:
             raise Stop(f"{file} cannot be written: {error.strerror or error}.") from None
     print_written(output, file, told)
@@ -234,16 +221,8 @@ def alerts(where: Warehouse, severity: str, form: str | None, are_posted: bool) 
     now = datetime.now(UTC)
     # One connection for all: no other run may post from the same DuckDB file meanwhile.
     with warehouse.client(where) as client:
-        try:
+        with _with_models(where):
             found = find_alerts(warehouse.asked_through(client), now)
-        except DatabaseException as error:
-            from reporting.export import is_lacking
-
-            if not is_lacking(error):
-                raise
-            raise Stop(
-                f"{where} lacks models, or has old ones: run python pipeline.py models."
-            ) from None
         print_alerts(output, found, form)
         counting = [each for each in found if each.is_at_least(severity)]
         if are_posted:
@@ -253,6 +232,21 @@ def alerts(where: Warehouse, severity: str, form: str | None, are_posted: bool) 
                 raise Stop(str(error)) from None
             say(f"Posted to Slack: {posted} new, {len(counting) - posted} were posted before.")
     return 3 if counting else 0
+
+
+@contextlib.contextmanager
+def _with_models(source: Warehouse | str) -> Iterator[None]:
+    """Says what to do where a question finds no models, or other ones than these."""
+    try:
+        yield
+    except DatabaseException as error:
+        from reporting.export import is_lacking
+
+        if not is_lacking(error):
+            raise
+        raise Stop(
+            f"{source} lacks models, or has old ones: run python pipeline.py models."
+        ) from None
 
 
 def check(where: Warehouse, api: dict[str, str], is_json: bool) -> int:
