@@ -673,7 +673,10 @@ def test_second_run_posts_nothing_while_the_first_one_does(bill, slack):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["alerts", "--format", "csv"], "--format of alerts is one of json, markdown"),
+        (
+            ["alerts", "--format", "csv"],
+            "--format csv is not one of alerts: it has json and markdown",
+        ),
         (["alerts", "--severity", "fatal"], "--severity"),
         (["status", "--severity", "info"], "go with alerts"),
         (["--slack-webhook"], "go with alerts"),

@@ -83,10 +83,14 @@ def rows(path, sql):
         return connection.execute(sql).fetchall()
 
 
-def tables(path):
+def tables(path, kinds=("BASE TABLE", "VIEW")):
     """Each table and view, dlt's own included, and all its rows as one text."""
     with duckdb.connect(str(path), read_only=True) as connection:
-        named = connection.execute("select table_schema, table_name from information_schema.tables")
+        named = connection.execute(
+            "select table_schema, table_name from information_schema.tables "
+            "where list_contains($kinds, table_type)",
+            {"kinds": list(kinds)},
+        )
         for table in [f'"{schema}"."{name}"' for schema, name in sorted(named.fetchall())]:
             told = connection.execute(f"select row::varchar from {table} as row order by 1")
             yield table, " ".join(text for (text,) in told.fetchall())
@@ -762,13 +766,14 @@ def test_forgotten_people_are_named_nowhere_also_after_a_full_reload(whole, copy
 
 @pytest.mark.parametrize("user_id", ["user-nobody", "' or 1=1 --"])
 def test_unknown_person_is_one_sentence_and_changes_nothing(whole, copy, user_id):
-    before = list(tables(copy.path))
+    # Views are worked out anew: an estimate's last digit depends on the order of a sum.
+    before = list(tables(copy.path, ["BASE TABLE"]))
     result = forget(whole, copy.folder, user_id)
     assert result.returncode == 2
     assert len(result.stderr.splitlines()) == 1
     assert user_id in result.stderr
     assert result.stdout == ""
-    assert list(tables(copy.path)) == before
+    assert list(tables(copy.path, ["BASE TABLE"])) == before
 
 
 def test_forgetting_in_a_missing_or_empty_warehouse_is_one_sentence(api, tmp_path):
