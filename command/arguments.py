@@ -107,9 +107,8 @@ def parsed(arguments: list[str] | None, description: str | None) -> argparse.Nam
             parser.error("--format goes with export and alerts")
         formats = list(_Choices(f"reporting.{asked.command}", "FORMATS"))
         if asked.format not in formats:
-            parser.error(
-                f"--format {asked.format} is none of {asked.command}: {', '.join(formats)}"
-            )
+            known = " and ".join(formats)
+            parser.error(f"--format {asked.format} is not one of {asked.command}: it has {known}")
     if asked.command != "alerts" and (asked.severity or asked.slack_webhook):
         parser.error("--severity and --slack-webhook go with alerts")
     if since and since > datetime.now(UTC).date():

@@ -675,7 +675,7 @@ def test_second_run_posts_nothing_while_the_first_one_does(bill, slack):
     [
         (
             ["alerts", "--format", "csv"],
-            "--format csv is not one of alerts: it has json and markdown",
+            "--format csv is not one of alerts: it has json and markdown.",
         ),
         (["alerts", "--severity", "fatal"], "--severity"),
         (["status", "--severity", "info"], "go with alerts"),
