@@ -19,21 +19,10 @@ days as (
 
 charges as (
     select
-        charges.organization_id,
-        charges.date,
-        charges.project_id,
-        charges.api_key_id,
-        charges.currency,
-        {% for column in sold %}
-            charges.{{ column }},
-        {% endfor %}
-        cast(charges.quantity as {{ double() }}) as quantity,
-        cast(charges.unblended_cost as {{ double() }}) as cost,
-        coalesce(charges.user_id, keys.owner_id) as user_id
-    from {{ ref('int_focus_charges') }} as charges
-    left join {{ ref('int_api_keys') }} as keys
-        on charges.organization_id = keys.organization_id
-        and charges.api_key_id = keys.api_key_id
+        *,
+        cast(quantity as {{ double() }}) as used,
+        cast(unblended_cost as {{ double() }}) as cost
+    from {{ ref('int_charges') }}
 ),
 
 sales as (
@@ -45,9 +34,9 @@ sales as (
             charges.{{ column }},
         {% endfor %}
         coalesce(sum(case when days.is_spike then charges.cost end), 0) as cost,
-        coalesce(sum(case when days.is_spike then charges.quantity end), 0) as quantity,
+        coalesce(sum(case when days.is_spike then charges.used end), 0) as quantity,
         coalesce(sum(case when not days.is_spike then charges.cost / days.weeks end), 0) as earlier_cost,
-        coalesce(sum(case when not days.is_spike then charges.quantity / days.weeks end), 0)
+        coalesce(sum(case when not days.is_spike then charges.used / days.weeks end), 0)
             as earlier_quantity
     from days
     left join charges
