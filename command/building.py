@@ -20,6 +20,7 @@ from typing import Any, Self, cast
 
 PROJECT = Path(__file__).resolve().parent.parent / "dbt_project"
 FOLDERS = ("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT))
+_QUIETLY = ("--quiet", "--log-level", "none", "--no-write-json")
 
 
 class BuildFailed(Exception):
@@ -85,32 +86,70 @@ def main() -> None:
     # A class makes its code for JSON when it is first used: most of dbt's never are.
     BaseConfig.lazy_compilation = True
 
-    from dbt.adapters.factory import cleanup_connections
-    from dbt.cli.main import dbtRunner
-
     os.environ.update(_next_line())
-    quietly = ("--quiet", "--log-level", "none", "--no-write-json")
-    parsed = dbtRunner().invoke(["parse", *FOLDERS, *quietly])
-    gc.freeze()
-    gc.enable()
-    arguments = _next_line()
-    threading.Thread(target=_end_with_the_run, daemon=True).start()
-
-    def tell_node(event: Any) -> None:
-        if event.info.name == "LogStartLine":
-            print(json.dumps({"begins": event.data.node_info.node_name}), file=told, flush=True)
-
-    runner = dbtRunner(manifest=cast(Any, parsed.result), callbacks=[tell_node])
-    result = runner.invoke(["build", *FOLDERS, *quietly, *arguments])
-    exception = str(parsed.exception or result.exception or "")
-    nodes = [] if exception else [_told(node) for node in cast(Any, result.result).results]
-    cast(Any, cleanup_connections)()
-    if duckdb := sys.modules.get("dbt.adapters.duckdb.connections"):
-        # DuckDB writes what is left, and lets others in, when it is closed.
-        duckdb.DuckDBConnectionManager.close_all_connections()
+    exception, nodes = "", []
+    try:
+        manifest = parse()
+        gc.freeze()
+        gc.enable()
+        arguments = _next_line()
+        threading.Thread(target=_end_with_the_run, daemon=True).start()
+        nodes = build(
+            manifest,
+            arguments,
+            lambda name: print(json.dumps({"begins": name}), file=told, flush=True),
+        )
+    except BuildFailed as error:
+        exception = str(error)
     print(json.dumps({"exception": exception, "nodes": nodes}), file=told, flush=True)
     # Taking dbt apart would only take time.
     os._exit(0)
+
+
+def parse() -> Any:
+    """dbt's manifest of the models, in this process. Raises BuildFailed."""
+    from dbt.cli.main import dbtRunner
+
+    parsed = dbtRunner().invoke(["parse", *FOLDERS, *_QUIETLY])
+    if parsed.exception:
+        raise BuildFailed(str(parsed.exception))
+    return parsed.result
+
+
+def build(
+    manifest: Any, arguments: list[str], report_start: Callable[[str], None]
+) -> list[dict[str, Any]]:
+    """Run `dbt build` in this process and return the result of each node.
+
+    `report_start` receives the name of each node when it starts. The warehouse is closed
+    afterwards. Raises BuildFailed if dbt cannot start.
+    """
+    from dbt.cli.main import dbtRunner
+
+    def on_event(event: Any) -> None:
+        if event.info.name == "LogStartLine":
+            report_start(event.data.node_info.node_name)
+
+    runner = dbtRunner(manifest=manifest, callbacks=[on_event])
+    try:
+        result = runner.invoke(["build", *FOLDERS, *_QUIETLY, *arguments])
+    finally:
+        close_warehouse()
+    if result.exception:
+        raise BuildFailed(str(result.exception))
+    return [_told(node) for node in cast(Any, result.result).results]
+
+
+def close_warehouse() -> None:
+    """Close the connections that dbt leaves open in this process.
+
+    DuckDB writes what is left in its log, and lets other programs in, when it is closed.
+    """
+    from dbt.adapters.factory import cleanup_connections
+
+    cast(Any, cleanup_connections)()
+    if duckdb := sys.modules.get("dbt.adapters.duckdb.connections"):
+        duckdb.DuckDBConnectionManager.close_all_connections()
 
 
 def _next_line() -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 from dlt.destinations.exceptions import DatabaseException, DatabaseUndefinedRelation
 
 from command import warehouse
-from command.building import FOLDERS, PROJECT, Builder, BuildFailed
+from command.building import FOLDERS, PROJECT, Builder, BuildFailed, close_warehouse
 from command.terminal import Stop, first_line, progress
 from command.warehouse import Warehouse
 from openai_costs_source.doctor import Finding
@@ -147,7 +147,10 @@ def examined(where: Warehouse) -> Finding:
     elif where.file:
         os.environ[warehouse.VARIABLE] = str(where.file)
     with progress("Asking dbt"):
-        result = dbtRunner().invoke(["debug", *FOLDERS, "--quiet", "--log-level", "none"])
+        try:
+            result = dbtRunner().invoke(["debug", *FOLDERS, "--quiet", "--log-level", "none"])
+        finally:
+            close_warehouse()
     if result.success:
         return Finding("dbt", "ok", "Its profile is found, and opens the warehouse.")
     return Finding(

@@ -1,23 +1,26 @@
 """Real parts for the tests: the simulated organization over HTTP, and a DuckDB file each."""
 
+import itertools
+import json
 import os
-import subprocess
-import sys
+import pickle
+import resource
+import shutil
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dlt
 import duckdb
 import pytest
+from forking import Forking
+from running import OURS, SETTINGS, once, run_pipeline_process
 
 from openai_costs_source import openai_costs
 from openai_costs_source.demo import Organization
 from openai_costs_source.demo_api import DEMO_ADMIN_KEY, DemoApi
 
-PROJECT = Path(__file__).resolve().parent.parent
 TODAY = datetime.now(UTC).date()
-SETTINGS = ("OPENAI_", "SOURCES__", "DESTINATION_", "DBT_", "RUNTIME__", "SPARK_", "ALERTS__")
-OURS = ("DBT_TARGET_PATH", "DBT_LOG_PATH")
 
 
 LONGEST = (
@@ -35,12 +38,50 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: [*LONGEST, item.path.stem].index(item.path.stem))
 
 
+def cpu_seconds():
+    """The user and system time of this process and of its children that have ended."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Note the CPU seconds of each phase of a test in its report."""
+    report = yield
+    now = cpu_seconds()
+    last = item.config.stash.get(CPU_SECONDS, now)
+    item.config.stash[CPU_SECONDS] = now
+    report.user_properties.append(("cpu_seconds", now - last))
+    return report
+
+
+CPU_SECONDS = pytest.StashKey[float]()
+
+
+def pytest_terminal_summary(terminalreporter):
+    """The CPU seconds of the whole run, and its slowest tests."""
+    cpu, wall = Counter(), Counter()
+    for report in itertools.chain(*terminalreporter.stats.values()):
+        for name, value in getattr(report, "user_properties", ()):
+            if name == "cpu_seconds":
+                cpu[report.nodeid] += value
+                wall[report.nodeid] += report.duration
+    terminalreporter.section(f"{cpu_seconds():.0f} CPU seconds; the ten slowest tests")
+    for test, seconds in cpu.most_common(10):
+        terminalreporter.line(f"{seconds:6.1f} CPU s {wall[test]:6.1f} s  {test}")
+    if path := os.environ.get("TEST_CPU_JSON"):
+        Path(path).write_text(json.dumps(cpu))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_dbt_target(tmp_path_factory):
     """Tests run side by side, and dbt writes what it compiled into one folder."""
     folder = tmp_path_factory.mktemp("dbt")
     os.environ["DBT_TARGET_PATH"] = str(folder / "target")
     os.environ["DBT_LOG_PATH"] = str(folder / "logs")
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    os.environ["TESTS_SHARED_FOLDER"] = str(shared)
 
 
 @pytest.fixture(autouse=True)
@@ -80,7 +121,7 @@ class Warehouse:
 
     def __init__(self, folder):
         self.folder = folder
-        self.path = folder / "warehouse.duckdb"
+        self.path = folder / "openai_costs.duckdb"
 
     def load(self, api, resources=FEW, **settings):
         """Costs and names alone, unless other resources are named; None: all of them."""
@@ -118,26 +159,45 @@ def days_ago(days):
     return TODAY - timedelta(days=days)
 
 
-def run(*arguments, cwd, timeout=300, **environment):
-    """Run a command of the project the way a person does; its exit code and what it printed."""
-    settings = {k: v for k, v in os.environ.items() if not k.startswith(SETTINGS) or k in OURS}
-    return subprocess.run(
-        [sys.executable, *map(str, arguments)],
-        cwd=cwd,
-        env={**settings, **environment},
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        stdin=subprocess.DEVNULL,
-    )
-
-
-def run_pipeline(*arguments, cwd, **environment):
-    return run(PROJECT / "pipeline.py", *arguments, cwd=cwd, **environment)
+@pytest.fixture(scope="session")
+def forking():
+    with Forking() as forking:
+        yield forking
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory):
-    """One run of the demo: the folder it ran in, and what it printed."""
-    folder = tmp_path_factory.mktemp("demo")
-    return folder, run_pipeline("--demo", cwd=folder)
+def demo():
+    """One run of the demo, in a process: the folder it ran in, and what it printed."""
+    with once("demo") as folder:
+        done = folder / "done.pickle"
+        if not done.exists():
+            done.write_bytes(pickle.dumps(run_pipeline_process("--demo", cwd=folder)))
+        return folder, pickle.loads(done.read_bytes())
+
+
+@pytest.fixture(scope="session")
+def ten_days(organization):
+    """A run of the command that loaded ten days and today, with all usage, and built the models.
+
+    A warehouse that all tests share, for reading; `printed` is what the command printed.
+    """
+    with once("ten_days") as folder, DemoApi(organization, overrides={}) as api:
+        warehouse, done = Warehouse(folder), folder / "done.pickle"
+        if not done.exists():
+            since = {"SOURCES__OPENAI_COSTS__START_DATE": str(days_ago(10))}
+            done.write_bytes(pickle.dumps(run_pipeline(cwd=folder, **known(api), **since)))
+        warehouse.printed = pickle.loads(done.read_bytes())
+        assert warehouse.printed.returncode == 0, warehouse.printed.stderr
+        return warehouse
+
+
+@pytest.fixture
+def own_ten_days(ten_days, tmp_path):
+    """A copy of that warehouse, which a test may change."""
+    shutil.copy(ten_days.path, tmp_path)
+    return Warehouse(tmp_path)
+
+
+def known(api):
+    """The settings by which the command finds this API and may read it."""
+    return {"OPENAI_ADMIN_KEY": DEMO_ADMIN_KEY, "OPENAI_BASE_URL": api.base_url}

@@ -8,8 +8,8 @@ from pathlib import Path
 import duckdb
 import pytest
 from conftest import PROJECT, days_ago, run_pipeline
+from running import dbt
 from test_awkward_replies import Awkward, users_apart_before
-from test_models import dbt
 from test_source import charge
 
 DAY = days_ago(5)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import Warehouse, run
-from test_models import dbt, dbt_in_a_copy
+from conftest import Warehouse, run_process
+from running import dbt
+from test_models import dbt_in_a_copy
 
 ALL = "openai_marts.unblended_costs_all_providers"
 OURS = "openai_marts.focus_costs"
@@ -192,7 +193,7 @@ def metrics(demo, tmp_path_factory):
 
 
 def metricflow(warehouse, *arguments):
-    answer = run(
+    answer = run_process(
         Path(sys.executable).with_name("mf"),
         *arguments,
         cwd=warehouse.folder / "project" / "dbt_project",

@@ -6,7 +6,6 @@ import itertools
 import json
 import os
 import random
-import resource
 import shutil
 import signal
 import subprocess
@@ -17,12 +16,13 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 
 import dlt
 import duckdb
 import pytest
-from conftest import PROJECT, TODAY, Warehouse, days_ago
+import running
+from conftest import TODAY, Warehouse, days_ago
+from running import run_pipeline, run_pipeline_process
 from test_source import charge
 
 from openai_costs_source import BYTES_PER_ROW, OpenAICostsError, openai_costs
@@ -225,6 +225,9 @@ FAULTS = {
     "nothing, and more": (changed(data=[], has_more=True, next_page=None, last_id=None), set()),
     "wrong types": (changed(data=[{"id": 1, "start_time": "soon", "results": {}}]), set()),
 }
+# Costs, a listing, and a page that an archived project may refuse; a client treats them differently.
+OF_EACH_TYPE = ("window 2", "users", "keys of the archived")
+AT_EVERY_REQUEST = ("connection dropped midway", "wrong key", "half a body")
 
 
 class Struck:
@@ -289,7 +292,7 @@ def test_fault_at_any_request_is_got_over_or_leaves_the_warehouse_as_it_was(
     fault, got_over = FAULTS[name]
     versions = ["A"]
     before = everything(loaded)
-    for request in REQUESTS:
+    for request in REQUESTS if name in AT_EVERY_REQUEST else OF_EACH_TYPE:
         where = f"{name} at {request}"
         version = other(versions[-1])
         struck.prepare(version, request, fault)
@@ -335,35 +338,39 @@ def serving(small):
         yield api
 
 
-def started(api, warehouse, *command, environment=MappingProxyType({}), **settings):
-    """`python pipeline.py` with this command, or another program with its settings; it runs."""
-    program = [] if "-c" in command else [PROJECT / "pipeline.py"]
-    return subprocess.Popen(
-        [sys.executable, *program, *command],
-        cwd=warehouse.folder,
-        env={
-            **os.environ,
-            "OPENAI_ADMIN_KEY": DEMO_ADMIN_KEY,
-            "OPENAI_BASE_URL": api.base_url,
-            "SOURCES__OPENAI_COSTS__START_DATE": str(FIRST_DAY),
-            "SOURCES__OPENAI_COSTS__REFETCH_DAYS": "4",
-            "DESTINATION__DUCKDB__CREDENTIALS": str(warehouse.path),
-            "PYTHONPATH": str(PROJECT),
-            "TMPDIR": str(warehouse.folder),
-            **environment,
-        },
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        **settings,
+@pytest.fixture
+def started(forking):
+    """Starts `python pipeline.py` with a command; the process, which runs."""
+
+    def start(api, warehouse, *command, first=(), **environment):
+        settings = settings_of(api, warehouse) | environment
+        return forking.start(*command, cwd=warehouse.folder, environment=settings, first=first)
+
+    return start
+
+
+def settings_of(api, warehouse):
+    return running.environment(
+        OPENAI_ADMIN_KEY=DEMO_ADMIN_KEY,
+        OPENAI_BASE_URL=api.base_url,
+        SOURCES__OPENAI_COSTS__START_DATE=str(FIRST_DAY),
+        SOURCES__OPENAI_COSTS__REFETCH_DAYS="4",
+        DESTINATION__DUCKDB__CREDENTIALS=str(warehouse.path),
+        TMPDIR=str(warehouse.folder),
     )
+
+
+def ran(api, warehouse, *command):
+    """`python pipeline.py` with a command, from its start to its end in this process."""
+    return run_pipeline(*command, cwd=warehouse.folder, **settings_of(api, warehouse))
 
 
 def ended(process):
     """Its exit code, what it printed, and what it said of failures."""
+    if isinstance(process, subprocess.CompletedProcess):
+        return process.returncode, process.stdout, process.stderr
     try:
-        printed, said = process.communicate(timeout=120)
+        printed, said = process.communicate()
     finally:
         process.kill()
     return process.returncode, printed, said
@@ -414,7 +421,7 @@ def each_day_is_whole(warehouse):
 
 
 def test_run_that_is_killed_at_any_request_leaves_the_warehouse_as_it_was(
-    serving, loaded, undisturbed
+    started, serving, loaded, undisturbed
 ):
     before = everything(loaded)
     for last in range(1, len(REQUESTS)):
@@ -430,38 +437,23 @@ def test_run_that_is_killed_at_any_request_leaves_the_warehouse_as_it_was(
     check(loaded, undisturbed, "A", "B")
 
 
-# `python pipeline.py load`, killed before the first SQL statement that begins so. What stands after
-# a semicolon is a statement of its own, as it is to DuckDB.
-KILLED_BEFORE = r"""
-import os, signal, sys
-import pipeline
-from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
-
-execute = DuckDbSqlClient.execute_query
-
-def watched(self, query, *values, **named):
-    *others, last = query.rstrip(";\n ").split(";\n")
-    for statement in [*others, last]:
-        if statement.strip().startswith(sys.argv[1]):
-            os.kill(os.getpid(), signal.SIGKILL)
-        if statement is not last:
-            with execute(self, statement, *values, **named):
-                pass
-    return execute(self, last, *values, **named)
-
-DuckDbSqlClient.execute_query = watched
-sys.exit(pipeline.main(["load"]))
-"""
 COMPLETING = 'INSERT INTO "openai_raw"."_dlt_loads"'
 """The last of a load: all is in its table by then."""
 
 
-def killed_before(statement, serving, warehouse):
-    return was_killed(started(serving, warehouse, "-c", KILLED_BEFORE, statement))
+@pytest.fixture
+def killed_before(started):
+    """Whether a load is killed before the first SQL statement that starts with a text."""
+
+    def load_is_killed(statement, serving, warehouse):
+        first = ("kill_before", statement)
+        return was_killed(started(serving, warehouse, "load", first=first))
+
+    return load_is_killed
 
 
 def test_run_that_is_killed_between_two_statements_leaves_each_day_whole(
-    serving, loaded, undisturbed
+    killed_before, serving, loaded, undisturbed
 ):
     versions = ["A"]
     for statement in (
@@ -483,7 +475,7 @@ def test_run_that_is_killed_between_two_statements_leaves_each_day_whole(
 
 
 def test_first_run_that_is_killed_midway_is_made_up_for_and_holds_each_day_once(
-    serving, warehouse, undisturbed
+    killed_before, serving, warehouse, undisturbed
 ):
     """Its rows go straight into the new table of costs."""
     for statement in (
@@ -501,7 +493,9 @@ def test_first_run_that_is_killed_midway_is_made_up_for_and_holds_each_day_once(
         check(warehouse, undisturbed, "B")
 
 
-def test_restatement_that_only_a_killed_run_saw_is_not_told(serving, loaded, undisturbed):
+def test_restatement_that_only_a_killed_run_saw_is_not_told(
+    killed_before, serving, loaded, undisturbed
+):
     """The days have come back as they were when the next run asks."""
     serving.tell("B")
     assert killed_before(COMPLETING, serving, loaded)
@@ -511,7 +505,7 @@ def test_restatement_that_only_a_killed_run_saw_is_not_told(serving, loaded, und
 
 
 def test_run_that_is_killed_at_any_moment_of_the_loading_leaves_each_day_whole(
-    serving, loaded, undisturbed
+    started, serving, loaded, undisturbed
 ):
     asked_all = threading.Event()
     asked_at = []
@@ -552,7 +546,7 @@ def is_let_go(warehouse):
 
 
 def test_run_that_is_killed_while_it_models_leaves_the_raw_days_and_the_next_one_models_them(
-    serving, loaded, undisturbed
+    started, serving, loaded, undisturbed
 ):
     serving.tell("B")
     load(loaded, serving)
@@ -579,7 +573,7 @@ def test_run_that_is_killed_while_it_models_leaves_the_raw_days_and_the_next_one
 
 
 def test_second_run_on_a_warehouse_is_refused_and_the_first_one_completes(
-    serving, loaded, undisturbed
+    started, serving, loaded, undisturbed
 ):
     is_asked, may_answer = threading.Event(), threading.Event()
 
@@ -605,19 +599,16 @@ def test_second_run_on_a_warehouse_is_refused_and_the_first_one_completes(
     check(loaded, undisturbed, "A", "B")
 
 
-def no_file_larger_than(size):
-    """For a process that is about to start: to it, the disk is full once a file has that size."""
-    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
-
 @pytest.fixture(scope="module")
-def log_size(small, version_a, tmp_path_factory):
+def log_size(forking, small, version_a, tmp_path_factory):
     """How large the warehouse's log grows while version B is loaded over version A."""
     warehouse = Warehouse(tmp_path_factory.mktemp("log"))
     shutil.copy(version_a.path, warehouse.path)
     sizes = [0]
     with DemoApi(small, overrides=VERSIONS["B"]) as api:
-        process = started(api, warehouse, "load")
+        process = forking.start(
+            "load", cwd=warehouse.folder, environment=settings_of(api, warehouse)
+        )
         while process.poll() is None:
             with contextlib.suppress(FileNotFoundError):
                 sizes.append(log_of(warehouse).stat().st_size)
@@ -627,12 +618,14 @@ def log_size(small, version_a, tmp_path_factory):
 
 
 @pytest.mark.parametrize("share", [0, 0.01, 0.5, 0.7, 0.9])
-def test_disk_that_is_full_leaves_each_day_whole(share, log_size, serving, loaded, undisturbed):
+def test_disk_that_is_full_leaves_each_day_whole(
+    started, share, log_size, serving, loaded, undisturbed
+):
     """No file can grow beyond a share of what the warehouse's log needs. The smallest shares stop a
     file in the working folder."""
     size = int(log_size * share)
     serving.tell("B")
-    said = failed(started(serving, loaded, "load", preexec_fn=no_file_larger_than(size)))
+    said = failed(started(serving, loaded, "load", first=("limit_file_size", size)))
     assert said.startswith("The disk is full")
     assert each_day_is_whole(loaded)
     load(loaded, serving)
@@ -640,9 +633,11 @@ def test_disk_that_is_full_leaves_each_day_whole(share, log_size, serving, loade
 
 
 @pytest.mark.parametrize("size", [0, 5_000, 14_000])
-def test_first_run_that_finds_the_disk_full_leaves_nothing(size, serving, warehouse, undisturbed):
+def test_first_run_that_finds_the_disk_full_leaves_nothing(
+    started, size, serving, warehouse, undisturbed
+):
     serving.tell("B")
-    said = failed(started(serving, warehouse, "load", preexec_fn=no_file_larger_than(size)))
+    said = failed(started(serving, warehouse, "load", first=("limit_file_size", size)))
     assert said.startswith("The disk is full")
     assert list(warehouse.folder.glob("*.duckdb*")) == []
     load(warehouse, serving)
@@ -668,7 +663,7 @@ def small_disk(tmp_path):
 
 @pytest.mark.parametrize("share", [0, 0.5])
 def test_disk_of_the_warehouse_that_is_full_leaves_each_day_whole(
-    share, small_disk, log_size, serving, loaded, undisturbed
+    started, share, small_disk, log_size, serving, loaded, undisturbed
 ):
     folder, set_size = small_disk
     loaded.path = Path(shutil.move(loaded.path, folder))
@@ -683,7 +678,7 @@ def test_disk_of_the_warehouse_that_is_full_leaves_each_day_whole(
 
 
 def test_first_run_that_fills_the_disk_of_the_warehouse_leaves_nothing(
-    small_disk, serving, warehouse, undisturbed
+    started, small_disk, serving, warehouse, undisturbed
 ):
     folder, set_size = small_disk
     warehouse.path = folder / warehouse.path.name
@@ -698,13 +693,13 @@ def test_first_run_that_fills_the_disk_of_the_warehouse_leaves_nothing(
 
 
 def test_temporary_folder_that_is_full_leaves_the_warehouse_as_it_was(
-    small_disk, serving, loaded, undisturbed
+    started, small_disk, serving, loaded, undisturbed
 ):
     folder, set_size = small_disk
     before = everything(loaded)
     set_size(32_768)
     serving.tell("B")
-    said = failed(started(serving, loaded, "load", environment={"TMPDIR": str(folder)}))
+    said = failed(started(serving, loaded, "load", TMPDIR=str(folder)))
     assert said.startswith("The disk is full")
     assert everything(loaded) == before
     assert list(folder.iterdir()) == []
@@ -734,7 +729,7 @@ def test_damaged_warehouse_is_named_and_left_alone(damage, serving, loaded):
     damaged = damage(loaded.path.read_bytes())
     loaded.path.write_bytes(damaged)
     serving.tell("B")
-    said = failed(started(serving, loaded, "load"))
+    said = failed(ran(serving, loaded, "load"))
     assert str(loaded.path) in said
     assert "cannot be used as a DuckDB file" in said
     assert serving.requests == []
@@ -747,13 +742,13 @@ def test_warehouse_in_a_folder_whose_name_speaks_of_locks_is_told_to_be_damaged(
     loaded.path = Path(shutil.move(loaded.path, folder))
     loaded.path.write_bytes(b"no database" * 1000)
     serving.tell("B")
-    assert "cannot be used as a DuckDB file" in failed(started(serving, loaded, "load"))
+    assert "cannot be used as a DuckDB file" in failed(ran(serving, loaded, "load"))
 
 
 def test_empty_file_is_a_new_warehouse(serving, warehouse, undisturbed):
     warehouse.path.touch()
     serving.tell("B")
-    succeeded(started(serving, warehouse, "load"))
+    succeeded(ran(serving, warehouse, "load"))
     check(warehouse, undisturbed, "B")
 
 
@@ -791,7 +786,14 @@ def test_warehouse_that_may_not_be_written_is_named(what, forbidding, serving, l
     forbidding(loaded.path if what == "the file" else folder)
     files = list(folder.iterdir())
     serving.tell("B")
-    said = failed(started(serving, loaded, "load", preexec_fn=permissions_hold))
+    said = failed(
+        run_pipeline_process(
+            "load",
+            cwd=loaded.folder,
+            preexec_fn=permissions_hold,
+            **settings_of(serving, loaded),
+        )
+    )
     assert str(loaded.path) in said
     assert "Permission denied" in said
     assert list(folder.iterdir()) == files
@@ -821,12 +823,12 @@ def test_local_state_of_dlt_is_neither_used_nor_changed_nor_missed(
     assert any("normalized" in path.parts for path in left_behind)
 
     serving.tell("B")
-    succeeded(started(serving, loaded, "load"))
+    succeeded(ran(serving, loaded, "load"))
     check(loaded, undisturbed, "A", "B")
     assert files_below(local) == left_behind
     shutil.rmtree(local)
     serving.tell("A")
-    succeeded(started(serving, loaded, "load"))
+    succeeded(ran(serving, loaded, "load"))
     check(loaded, undisturbed, "A", "B", "A")
 
 

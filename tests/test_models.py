@@ -5,7 +5,8 @@ from decimal import Decimal
 
 import duckdb
 import pytest
-from conftest import PROJECT, Warehouse, days_ago, run
+from conftest import PROJECT, Warehouse, days_ago
+from running import dbt, dbt_process, run_process
 from test_awkward_replies import Awkward, users_apart_before
 from test_source import charge
 
@@ -17,31 +18,14 @@ MARTS = {
 }
 
 
-def dbt(*arguments, warehouse, **settings):
-    """dbt by itself. The warehouse is named the same each time, as dbt would parse all anew."""
-    project = PROJECT / "dbt_project"
-    folders = ("--project-dir", project, "--profiles-dir", project)
-    own = {
-        "DESTINATION__DUCKDB__CREDENTIALS": warehouse.path.name,
-        # Of part of the models, the tests that need no other.
-        "DBT_INDIRECT_SELECTION": "buildable",
-        **settings,
-    }
-    return run("-m", "dbt.cli.main", *arguments, *folders, cwd=warehouse.folder, **own)
-
-
 def dbt_in_a_copy(*arguments, warehouse):
     """dbt as a person runs it: inside dbt_project, which a copy keeps clean."""
     project = warehouse.folder / "project" / "dbt_project"
     if not project.exists():
         leftovers = shutil.ignore_patterns("target", "logs")
         shutil.copytree(PROJECT / "dbt_project", project, ignore=leftovers)
-    own = {
-        "DESTINATION__DUCKDB__CREDENTIALS": str(warehouse.path),
-        "DBT_TARGET_PATH": "target",
-        "DBT_LOG_PATH": "logs",
-    }
-    return run("-m", "dbt.cli.main", *arguments, cwd=project, **own)
+    own = {"DBT_TARGET_PATH": "target", "DBT_LOG_PATH": "logs"}
+    return dbt_process(*arguments, warehouse=warehouse, cwd=project, **own)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +51,7 @@ def test_dbt_finds_the_default_warehouse_from_any_folder(built, tmp_path):
     folders = ("--project-dir", project / "dbt_project", "--profiles-dir", project / "dbt_project")
     # A raw table: views name the warehouse that they were made in, and this copy has another name.
     raw = "select distinct organization_id from {{ source('openai_raw', 'cost_days') }}"
-    shown = run("-m", "dbt.cli.main", "show", "--inline", raw, *folders, cwd=tmp_path)
+    shown = run_process("-m", "dbt.cli.main", "show", "--inline", raw, *folders, cwd=tmp_path)
     assert "org-demo-heliotrope" in shown.stdout
 
 

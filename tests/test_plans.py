@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 from conftest import TODAY, DemoApi, Warehouse, days_ago
-from test_models import dbt
+from running import dbt
 from test_source import charge
 
 from openai_costs_source.demo import Organization

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 import yaml
 from conftest import PROJECT, TODAY, Warehouse, days_ago
-from test_models import dbt as plain_dbt
+from running import dbt as plain_dbt
 from test_source import charge
 
 THIS_MONTH = TODAY.replace(day=1)

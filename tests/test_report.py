@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import duckdb
 import pytest
-from conftest import PROJECT, TODAY, days_ago, lacks, run, run_pipeline
+from conftest import PROJECT, TODAY, days_ago, lacks, run_pipeline, run_process
 from playwright.sync_api import sync_playwright
 
 from reporting.report import FILE, write_report
@@ -471,6 +471,6 @@ def test_missing_chart_library_is_named(tmp_path):
     code = "import sys; sys.modules['vl_convert'] = None; import pipeline; " + (
         "sys.exit(pipeline.main(['report']))"
     )
-    done = run("-c", code, cwd=tmp_path, PYTHONPATH=str(PROJECT))
+    done = run_process("-c", code, cwd=tmp_path, PYTHONPATH=str(PROJECT))
     assert done.returncode == 2
     assert done.stderr == "The report needs one more package: pip install '.[report]'\n"

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 from conftest import TODAY
+from running import dbt
 from test_awkward_replies import OddListings
-from test_models import dbt
 
 from openai_costs_source.demo import Organization
 from openai_costs_source.demo_api import DemoApi

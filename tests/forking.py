@@ -1,0 +1,158 @@
+"""Processes that start with the project already imported: a parent imports it once and forks.
+
+For tests that kill a run, fill its disk, or need two at once. The parent is a process of its own,
+because a process with threads, such as a test that serves an API, cannot be forked safely.
+"""
+
+import json
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+LARGEST_MESSAGE = 65536
+
+
+class Forking:
+    """The parent, while in the `with` block."""
+
+    def __enter__(self):
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        own = {"PYTHONPATH": str(PROJECT), "OPENBLAS_NUM_THREADS": "1"}
+        self._parent = subprocess.Popen(
+            [sys.executable, __file__, str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            env={**os.environ, **own},
+        )
+        theirs.close()
+        return self
+
+    def __exit__(self, *_):
+        self._socket.close()
+        self._parent.wait(60)
+
+    def start(self, *arguments, cwd, environment, first=()):
+        """Start `python pipeline.py` with these arguments in a folder, with this environment.
+
+        `first` is the name of a function of this module, with its arguments, that the process
+        calls before anything else.
+        """
+        outputs = [os.pipe() for _ in range(2)]
+        request = {"arguments": arguments, "cwd": str(cwd), "environment": environment}
+        request = json.dumps({**request, "first": first}).encode()
+        socket.send_fds(self._socket, [request], [write for _, write in outputs])
+        for _, write in outputs:
+            os.close(write)
+        return Process(self._answer, self._answer(), [read for read, _ in outputs])
+
+    def _answer(self, request=b""):
+        if request:
+            self._socket.send(request)
+        return json.loads(self._socket.recv(LARGEST_MESSAGE))
+
+
+class Process:
+    """A started process, as subprocess.Popen shows one."""
+
+    def __init__(self, ask, pid, outputs):
+        self._ask, self.pid, self._outputs = ask, pid, outputs
+        self.returncode = None
+
+    def poll(self):
+        """The exit code, negative for a signal; None while the process runs."""
+        if self.returncode is None:
+            self.returncode = self._ask(b'{"poll": %d}' % self.pid)
+        return self.returncode
+
+    def kill(self):
+        if self.poll() is None:
+            os.kill(self.pid, signal.SIGKILL)
+
+    def communicate(self):
+        """Wait for the end; what was printed on standard output and standard error."""
+        texts = []
+        for output in self._outputs:
+            with open(output, encoding="utf-8") as stream:
+                texts.append(stream.read())
+        self._outputs = []
+        self.returncode = self._ask(b'{"wait": %d}' % self.pid)
+        return texts
+
+
+def limit_file_size(size):
+    """Let no file grow beyond these bytes: to this process, the disk is full then."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+def kill_before(start):
+    """Kill this process before the first SQL statement that starts with this text.
+
+    What stands after a semicolon is a statement of its own, as it is to DuckDB.
+    """
+    from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
+
+    execute = DuckDbSqlClient.execute_query
+
+    def watched(self, query, *values, **named):
+        *others, last = query.rstrip(";\n ").split(";\n")
+        for statement in [*others, last]:
+            if statement.strip().startswith(start):
+                os.kill(os.getpid(), signal.SIGKILL)
+            if statement is not last:
+                with execute(self, statement, *values, **named):
+                    pass
+        return execute(self, last, *values, **named)
+
+    DuckDbSqlClient.execute_query = watched
+
+
+def main():
+    import dlt.destinations.impl.duckdb.duck  # noqa: F401
+    import pyarrow.json  # noqa: F401
+
+    import command.run  # noqa: F401
+    import pipeline
+
+    requests = socket.socket(fileno=int(sys.argv[1]))
+    while True:
+        message, outputs, _, _ = socket.recv_fds(requests, LARGEST_MESSAGE, 2)
+        if not message:
+            return
+        request = json.loads(message)
+        if "arguments" in request:
+            if not (answer := os.fork()):
+                requests.close()
+                _run(pipeline, outputs, **request)
+            for output in outputs:
+                os.close(output)
+        else:
+            pid = request.get("poll") or request["wait"]
+            ended, status = os.waitpid(pid, os.WNOHANG if "poll" in request else 0)
+            answer = os.waitstatus_to_exitcode(status) if ended else None
+        requests.send(json.dumps(answer).encode())
+
+
+def _run(pipeline, outputs, arguments, cwd, environment, first):
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    for number, output in enumerate(outputs, start=1):
+        os.dup2(output, number)
+        os.close(output)
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(environment)
+    if first:
+        name, *values = first
+        globals()[name](*values)
+    code = pipeline.main(arguments)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Libraries would end threads that only the parent has.
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

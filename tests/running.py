@@ -1,0 +1,195 @@
+"""Run the project's command and dbt: inside the test's process, or, where that matters, as processes.
+
+In the test's process, dbt is imported and the models are parsed once for all tests, and no command
+starts Python again. Signals, locks, full disks, terminals and encodings need a process.
+"""
+
+import contextlib
+import fcntl
+import gc
+import io
+import os
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from unittest import mock
+
+from dlt.common.configuration.container import Container
+from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
+
+import pipeline
+from command import building
+from command.models import SEEDS
+
+PROJECT = Path(__file__).resolve().parent.parent
+DBT_PROJECT = PROJECT / "dbt_project"
+SETTINGS = ("OPENAI_", "SOURCES__", "DESTINATION_", "DBT_", "RUNTIME__", "SPARK_", "ALERTS__")
+OURS = ("DBT_TARGET_PATH", "DBT_LOG_PATH")
+
+
+def environment(**settings):
+    """This process's environment variables without settings of the project, but with these."""
+    plain = {k: v for k, v in os.environ.items() if not k.startswith(SETTINGS) or k in OURS}
+    return {**plain, "RUNTIME__DLTHUB_TELEMETRY": "false", **settings}
+
+
+def run_process(*arguments, cwd, timeout=300, preexec_fn=None, **settings):
+    """Run Python with these arguments in a process of its own; `settings` are its environment."""
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        cwd=cwd,
+        env=environment(**settings),
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        stdin=subprocess.DEVNULL,
+        preexec_fn=preexec_fn,
+    )
+
+
+def run_pipeline_process(*arguments, cwd, **settings):
+    """Run `python pipeline.py` with these arguments in a process of its own."""
+    return run_process(PROJECT / "pipeline.py", *arguments, cwd=cwd, **settings)
+
+
+def run_pipeline(*arguments, cwd, **settings):
+    """Run `python pipeline.py` with these arguments in this process.
+
+    Returns the exit code and what was printed, as `run_pipeline_process` does.
+    """
+    with (
+        _like_a_process(cwd, settings) as (stdout, stderr),
+        mock.patch.object(pipeline, "Builder", _Builder),
+    ):
+        try:
+            code = pipeline.main([str(argument) for argument in arguments])
+        except SystemExit as exit:  # argparse, after --help
+            code = exit.code
+    return subprocess.CompletedProcess(arguments, code, stdout.getvalue(), stderr.getvalue())
+
+
+def dbt(*arguments, warehouse, **settings):
+    """Run dbt with these arguments on a warehouse's file, in this process.
+
+    `settings` are environment variables. Variables (`--vars`) that decide while dbt parses, as
+    severities do, are without effect: see `dbt_process`.
+    """
+    from dbt.cli.main import dbtRunner
+
+    settings = {
+        "DESTINATION__DUCKDB__CREDENTIALS": warehouse.path.name,
+        # Of part of the models, the tests that need no other.
+        "DBT_INDIRECT_SELECTION": "buildable",
+        "DBT_EXCLUDE_RESOURCE_TYPES": "unit_test",
+        **settings,
+    }
+    with _like_a_process(warehouse.folder, settings) as (stdout, stderr):
+        try:
+            runner = dbtRunner(manifest=_manifest_of(warehouse.path.stem))
+            result = runner.invoke([*map(str, arguments), *building.FOLDERS])
+        finally:
+            building.close_warehouse()
+    if result.exception:
+        print(result.exception, file=stdout)
+    code = 0 if result.success else 1
+    return subprocess.CompletedProcess(arguments, code, stdout.getvalue(), stderr.getvalue())
+
+
+def dbt_process(*arguments, warehouse, cwd=None, **settings):
+    """Run dbt with these arguments on a warehouse's file, in a process of its own."""
+    settings = {"DESTINATION__DUCKDB__CREDENTIALS": str(warehouse.path), **settings}
+    folders = () if cwd else building.FOLDERS
+    return run_process(
+        "-m", "dbt.cli.main", *arguments, *folders, cwd=cwd or warehouse.folder, **settings
+    )
+
+
+@contextlib.contextmanager
+def _like_a_process(cwd, settings):
+    """This process in another folder, with other settings; what it prints goes to the texts."""
+    folder, before = Path.cwd(), dict(os.environ)
+    stdout, stderr = io.StringIO(), io.StringIO()
+    try:
+        _set_environment(environment(**settings))
+        os.chdir(cwd)
+        # dlt reads the settings files of the current folder once.
+        Container()[PluggableRunContext].reload_providers()
+        with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+            yield stdout, stderr
+    finally:
+        os.chdir(folder)
+        _set_environment(before)
+        Container()[PluggableRunContext].reload_providers()
+
+
+def _set_environment(variables):
+    os.environ.clear()
+    os.environ.update(variables)
+
+
+class _Builder:
+    """Takes the place of the process that builds the models for a command."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def prepare(self, environment):
+        os.environ.update(environment)
+
+    def build(self, arguments, report_start):
+        database = Path(os.environ["DESTINATION__DUCKDB__CREDENTIALS"]).stem
+        return building.build(_manifest_of(database), arguments, report_start)
+
+
+def _manifest_of(database):
+    """The parsed models, of a DuckDB file of that name and the seeds that the settings name."""
+    manifest = _parsed()
+    seeds = Path(os.environ.get(SEEDS, DBT_PROJECT / "own_seeds"))
+    for node in (*manifest.nodes.values(), *manifest.sources.values()):
+        if node.relation_name:
+            node.relation_name = node.relation_name.replace(f'"{node.database}".', f'"{database}".')
+        node.database = database
+        if (
+            node.resource_type == "seed"
+            and (DBT_PROJECT / "own_seeds" / f"{node.name}.csv").exists()
+        ):
+            node.original_file_path = str(DBT_PROJECT / seeds / f"{node.name}.csv")
+    return manifest
+
+
+@cache
+def _parsed():
+    """The models as dbt parses them; the first process that needs them parses for all."""
+    from mashumaro.config import BaseConfig
+
+    # A class makes its code for JSON when it is first used: most of dbt's never are.
+    BaseConfig.lazy_compilation = True
+    with (
+        once("parsed") as folder,
+        mock.patch.dict(
+            os.environ,
+            {
+                **environment(),
+                "DBT_TARGET_PATH": str(folder),
+                "DESTINATION__DUCKDB__CREDENTIALS": "openai_costs.duckdb",
+            },
+        ),
+    ):
+        os.environ.pop(SEEDS, None)
+        manifest = building.parse()
+    gc.freeze()
+    return manifest
+
+
+@contextlib.contextmanager
+def once(name):
+    """A folder of that name that all processes of a run share; one of them is in it at a time."""
+    folder = Path(os.environ["TESTS_SHARED_FOLDER"]) / name
+    folder.mkdir(exist_ok=True)
+    with (folder.parent / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
