@@ -14,7 +14,7 @@ import dlt
 import duckdb
 import pytest
 from forking import Forking
-from running import OURS, SETTINGS, once, run_pipeline_process
+from running import OURS, SETTINGS, once, run_pipeline, run_pipeline_process
 
 from openai_costs_source import openai_costs
 from openai_costs_source.demo import Organization

@@ -76,7 +76,7 @@ class Process:
         """Wait for the end; what was printed on standard output and standard error."""
         texts = []
         for output in self._outputs:
-            with open(output, encoding="utf-8") as stream:
+            with os.fdopen(output, encoding="utf-8") as stream:
                 texts.append(stream.read())
         self._outputs = []
         self.returncode = self._ask(b'{"wait": %d}' % self.pid)

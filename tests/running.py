@@ -1,4 +1,4 @@
-"""Run the project's command and dbt: inside the test's process, or, where that matters, as processes.
+"""Run the project's command and dbt in the test's process, or in a process of their own.
 
 In the test's process, dbt is imported and the models are parsed once for all tests, and no command
 starts Python again. Signals, locks, full disks, terminals and encodings need a process.

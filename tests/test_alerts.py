@@ -11,8 +11,9 @@ from decimal import Decimal
 
 import duckdb
 import pytest
-from conftest import PROJECT, TODAY, days_ago, run_pipeline
+from conftest import TODAY, days_ago
 from markdown_it import MarkdownIt
+from running import PROJECT, run_pipeline
 
 from command import warehouse
 from openai_costs_source.demo import RUNAWAY_AGE, RUNAWAY_KEY, Organization

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import PROJECT, days_ago, run_pipeline
-from running import dbt
+from conftest import days_ago
+from running import PROJECT, dbt, run_pipeline
 from test_awkward_replies import Awkward, users_apart_before
 from test_source import charge
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import Warehouse, run_process
-from running import dbt
+from conftest import Warehouse
+from running import dbt, run_process
 from test_models import dbt_in_a_copy
 
 ALL = "openai_marts.unblended_costs_all_providers"

@@ -14,7 +14,8 @@ from decimal import Decimal
 
 import duckdb
 import pytest
-from conftest import PROJECT, TODAY, days_ago, run_pipeline
+from conftest import TODAY, days_ago
+from running import PROJECT, run_pipeline
 from test_awkward_replies import Truncated
 
 from openai_costs_source.demo_api import DEMO_ADMIN_KEY, DemoApi

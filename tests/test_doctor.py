@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import duckdb
 import pytest
-from conftest import TODAY, Warehouse, days_ago, run_pipeline
+from conftest import TODAY, Warehouse, days_ago
+from running import run_pipeline
 from test_source import charge
 
 from openai_costs_source import demo_api, demo_traps

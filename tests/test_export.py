@@ -20,7 +20,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import PROJECT, run_pipeline
+from running import PROJECT, run_pipeline
 from test_faults import no_file_larger_than, permissions_hold
 
 from pipeline import main

@@ -18,9 +18,10 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from conftest import PROJECT, Warehouse, days_ago
+from conftest import Warehouse, days_ago
 from hypothesis import HealthCheck, Phase, assume, example, given, settings
 from hypothesis import strategies as st
+from running import PROJECT
 
 from openai_costs_source.client import Client, OpenAICostsError
 from openai_costs_source.demo_api import DEMO_ADMIN_KEY, DemoApi

@@ -7,8 +7,8 @@ import shutil
 
 import duckdb
 import pytest
-from conftest import PROJECT, DemoApi, Warehouse, days_ago, run_pipeline
-from running import dbt
+from conftest import DemoApi, Warehouse, days_ago
+from running import PROJECT, dbt, run_pipeline
 from test_source import charge
 
 from openai_costs_source.demo_api import DEMO_ADMIN_KEY

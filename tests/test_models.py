@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import duckdb
 import pytest
-from conftest import PROJECT, Warehouse, days_ago
-from running import dbt, dbt_process, run_process
+from conftest import Warehouse, days_ago
+from running import PROJECT, dbt, dbt_process, run_process
 from test_awkward_replies import Awkward, users_apart_before
 from test_source import charge
 

@@ -18,9 +18,10 @@ from types import SimpleNamespace
 import dlt
 import duckdb
 import pytest
-from conftest import TODAY, Warehouse, days_ago, run_pipeline
+from conftest import TODAY, Warehouse, days_ago
 from dlt.common.configuration.container import Container
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
+from running import run_pipeline
 
 from openai_costs_source import OpenAICostsError, demo_traps, openai_costs, upkeep
 from openai_costs_source.client import PATHS, Client

@@ -5,8 +5,8 @@ import shutil
 
 import duckdb
 import pytest
-from conftest import PROJECT, run_pipeline
 from engines import test_focus_rules
+from running import PROJECT, run_pipeline
 
 import openai_costs_source
 from openai_costs_source.client import MAX_WAIT_SECONDS, OPENAI_URL

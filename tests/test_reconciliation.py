@@ -8,7 +8,8 @@ from pathlib import Path
 import duckdb
 import pytest
 import yaml
-from conftest import PROJECT, TODAY, Warehouse, days_ago
+from conftest import TODAY, Warehouse, days_ago
+from running import PROJECT
 from running import dbt as plain_dbt
 from test_source import charge
 

@@ -7,8 +7,9 @@ from decimal import Decimal
 
 import duckdb
 import pytest
-from conftest import PROJECT, TODAY, days_ago, lacks, run_pipeline, run_process
+from conftest import TODAY, days_ago, lacks
 from playwright.sync_api import sync_playwright
+from running import PROJECT, run_pipeline, run_process
 
 from reporting.report import FILE, write_report
 

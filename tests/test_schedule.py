@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import PROJECT, run_pipeline
+from running import PROJECT, run_pipeline
 
 FILE = PROJECT / ".github" / "workflows" / "openai-costs.yml"
 # Without types: YAML's `on` is a boolean to PyYAML. The schema looks at the types.
