@@ -5,10 +5,12 @@ starts Python again. Signals, locks, full disks, terminals and encodings need a 
 """
 
 import contextlib
+import ctypes
 import fcntl
 import gc
 import io
 import os
+import resource
 import subprocess
 import sys
 from functools import cache
@@ -193,3 +195,15 @@ def once(name):
     with (folder.parent / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield folder
+
+
+def no_file_larger_than(size):
+    """For a process that is about to start: to it, the disk is full once a file has that size."""
+    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+def permissions_hold():
+    """For a process that is about to start: as root, lose the right to pass over permissions."""
+    drop_from_bounding_set, dac_override = 24, 1
+    if os.geteuid() == 0:
+        ctypes.CDLL(None).prctl(drop_from_bounding_set, dac_override)

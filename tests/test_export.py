@@ -20,8 +20,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from running import PROJECT, run_pipeline
-from test_faults import no_file_larger_than, permissions_hold
+from running import PROJECT, no_file_larger_than, permissions_hold, run_pipeline
 
 from pipeline import main
 

@@ -1,7 +1,6 @@
 """Faults at every point of a run: nothing is lost, nothing is doubled, no day is half replaced."""
 
 import contextlib
-import ctypes
 import itertools
 import json
 import os
@@ -22,7 +21,7 @@ import duckdb
 import pytest
 import running
 from conftest import TODAY, Warehouse, days_ago
-from running import run_pipeline, run_pipeline_process
+from running import permissions_hold, run_pipeline, run_pipeline_process
 from test_source import charge
 
 from openai_costs_source import BYTES_PER_ROW, OpenAICostsError, openai_costs
@@ -225,7 +224,8 @@ FAULTS = {
     "nothing, and more": (changed(data=[], has_more=True, next_page=None, last_id=None), set()),
     "wrong types": (changed(data=[{"id": 1, "start_time": "soon", "results": {}}]), set()),
 }
-# Costs, a listing, and a page that an archived project may refuse; a client treats them differently.
+# Costs, a listing, and a page that an archived project may refuse: the client treats each
+# differently.
 OF_EACH_TYPE = ("window 2", "users", "keys of the archived")
 AT_EVERY_REQUEST = ("connection dropped midway", "wrong key", "half a body")
 
@@ -750,13 +750,6 @@ def test_empty_file_is_a_new_warehouse(serving, warehouse, undisturbed):
     serving.tell("B")
     succeeded(ran(serving, warehouse, "load"))
     check(warehouse, undisturbed, "B")
-
-
-def permissions_hold():
-    """For a process that is about to start: as root, lose the right to pass over permissions."""
-    drop_from_bounding_set, dac_override = 24, 1
-    if os.geteuid() == 0:
-        ctypes.CDLL(None).prctl(drop_from_bounding_set, dac_override)
 
 
 @pytest.fixture

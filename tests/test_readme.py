@@ -5,7 +5,6 @@ import shutil
 
 import duckdb
 import pytest
-from engines import test_focus_rules
 from running import PROJECT, run_pipeline
 
 import openai_costs_source
@@ -74,13 +73,6 @@ def test_every_command_of_the_help_is_in_the_readme(tmp_path):
     commands = "load|models|check|status|export|report|alerts|forget"
     for option in re.findall(rf"(?<=[ {{,])(--[a-z-]+|{commands})\b", shown):
         assert option == "--help" or f"{option}" in README
-
-
-def test_exceptions_in_the_readme_are_those_of_the_official_validator():
-    named = re.findall(
-        r"^\| `(CAU-[\w-]+)` \| (.*?)(?:\. Months with a credit)? \|", README, re.MULTILINE
-    )
-    assert dict(named) == {**test_focus_rules.ALWAYS, **test_focus_rules.WITH_CREDITS}
 
 
 def test_make_targets_in_the_readme_exist():
