@@ -1,8 +1,11 @@
 """What `check` finds, with a remedy each, and what `status` tells of a warehouse."""
 
+import contextlib
 import json
 import re
 import shutil
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import duckdb
@@ -257,11 +260,16 @@ def test_key_of_another_form_among_several_is_told_by_its_number(api, tmp_path):
 # The warehouse, dbt and the settings
 
 
+FIRST_DAY = days_ago(40)
+
+
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory):
-    """A warehouse of all the history, and the server that it was loaded from."""
+    """A warehouse of every day that the API returns, and the server it was loaded from."""
+    organization = Organization(TODAY)
+    organization.earliest = FIRST_DAY
     warehouse = Warehouse(tmp_path_factory.mktemp("loaded"))
-    with DemoApi(Organization(TODAY)) as api:
+    with DemoApi(organization) as api:
         warehouse.load(api, resources=["costs"])
         yield warehouse, api
 
@@ -275,6 +283,18 @@ def copy(loaded, tmp_path):
 
 def place(path):
     return {"DESTINATION__DUCKDB__CREDENTIALS": str(path)}
+
+
+@contextlib.contextmanager
+def open_elsewhere(path):
+    """Another process has this DuckDB file open."""
+    program = "import duckdb, sys; _ = duckdb.connect(sys.argv[1]); print(flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", program, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        process.stdout.readline()
+        yield process
+        process.kill()
 
 
 def test_check_leaves_no_file_behind(api, tmp_path):
@@ -292,12 +312,13 @@ def test_check_changes_nothing_in_the_warehouse(api, copy):
 
 
 def test_warehouse_that_another_process_holds_is_named_with_the_process(api, copy):
-    with duckdb.connect(str(copy.path)) as connection:
-        connection.execute("select 1")
+    with open_elsewhere(copy.path) as other:
         exit_code, found = check(copy.folder, api, **place(copy.path))
     assert exit_code == 1
     assert found["warehouse"]["status"] == "failed"
-    assert f"{copy.path} is open in another program (PID" in found["warehouse"]["finding"]
+    assert (
+        f"{copy.path} is open in another program (PID {other.pid})" in found["warehouse"]["finding"]
+    )
     assert "close it there" in f"{found['warehouse']}"
 
 
@@ -361,21 +382,27 @@ def only_facts(warehouse):
     return told, printed
 
 
-def test_status_tells_the_days_that_are_loaded_and_that_today_is_open(copy, organization):
+def test_status_tells_the_days_that_are_loaded_and_that_today_is_open(copy):
     told, _ = only_facts(copy)
-    days = (TODAY - organization.earliest).days + 1
-    assert told["Days"] == f"{days}, {organization.earliest} to {TODAY}"
+    days = (TODAY - FIRST_DAY).days + 1
+    assert told["Days"] == f"{days}, {FIRST_DAY} to {TODAY}"
     assert told["Not over when read"] == str(TODAY)
     assert told["Missing"] == "none"
     assert "minutes ago" in told["Loaded"]
     assert "no closed day" in told["Restated"]
 
 
-def test_status_tells_the_days_that_are_missing_in_between(api, warehouse):
-    warehouse.load(api, resources=["costs"], since=days_ago(20), until=days_ago(15))
-    warehouse.load(api, resources=["costs"], since=days_ago(10), until=days_ago(5))
-    warehouse.load(api, resources=["costs"], since=days_ago(4), until=days_ago(1))
-    told, _ = only_facts(warehouse)
+def keep_days(warehouse, *ages):
+    """Delete the days from the ledger that are not between two of these ages, in days."""
+    kept = " or ".join(
+        f"date between '{days_ago(one)}' and '{days_ago(other)}'" for one, other in ages
+    )
+    change(warehouse, f"delete from openai_raw.cost_days where not ({kept})")
+
+
+def test_status_tells_the_days_that_are_missing_in_between(copy):
+    keep_days(copy, (20, 16), (10, 6), (4, 2))
+    told, _ = only_facts(copy)
     assert told["Days"] == f"13, {days_ago(20)} to {days_ago(2)}"
     gaps = [f"{days_ago(15)} to {days_ago(11)}", str(days_ago(5)), str(days_ago(1))]
     assert told["Missing"] == ", ".join(gaps)
@@ -389,19 +416,17 @@ def test_status_tells_a_day_that_was_left_out_for_it_did_not_add_up(organization
     assert told["Missing"] == str(days_ago(4))
 
 
-def test_status_tells_that_the_days_to_be_forgotten_soon_are_loaded(copy, organization):
+def test_status_tells_that_the_days_to_be_forgotten_soon_are_loaded(copy):
     told, _ = only_facts(copy)
-    last = organization.earliest + timedelta(days=29)
-    assert told["OpenAI tells"] == f"days from {organization.earliest} on"
-    assert told["Soon to be forgotten"] == f"{organization.earliest} to {last}, all loaded"
+    last = FIRST_DAY + timedelta(days=29)
+    assert told["OpenAI tells"] == f"days from {FIRST_DAY} on"
+    assert told["Soon to be forgotten"] == f"{FIRST_DAY} to {last}, all loaded"
 
 
-def test_status_tells_which_days_to_load_before_they_are_forgotten(api, organization, warehouse):
-    earliest = organization.earliest
-    beyond = {"since": earliest - timedelta(days=5), "until": earliest + timedelta(days=6)}
-    warehouse.load(api, resources=["costs"], **beyond)
-    told, _ = only_facts(warehouse)
-    first, last = (earliest + timedelta(days=ahead) for ahead in (6, 29))
+def test_status_tells_which_days_to_load_before_they_are_forgotten(copy):
+    keep_days(copy, (40, 35))
+    told, _ = only_facts(copy)
+    first, last = (FIRST_DAY + timedelta(days=ahead) for ahead in (6, 29))
     to_load = f"{first} to {last}, not loaded: run with --since {first}"
     assert told["Soon to be forgotten"] == to_load
 
@@ -411,13 +436,13 @@ def change(warehouse, sql):
         connection.execute(sql)
 
 
-def test_status_reckons_that_openai_forgets_a_day_each_day(copy, organization):
+def test_status_reckons_that_openai_forgets_a_day_each_day(copy):
     change(
         copy,
         "update openai_raw.organizations set earliest_seen_on = earliest_seen_on - interval 3 day",
     )
     told, _ = only_facts(copy)
-    assert told["OpenAI tells"] == f"days from {organization.earliest + timedelta(days=3)} on"
+    assert told["OpenAI tells"] == f"days from {FIRST_DAY + timedelta(days=3)} on"
 
 
 def test_status_lists_restatements_with_what_was_and_what_is(loaded, copy):
@@ -448,7 +473,7 @@ class OtherOrganization(Organization):
     name = "Other Labs"
 
 
-def test_status_tells_each_organization_apart(copy, organization):
+def test_status_tells_each_organization_apart(copy):
     with DemoApi(OtherOrganization(TODAY)) as other:
         copy.load(other, resources=["costs"], since=days_ago(3))
     facts, _ = status(copy)
@@ -485,7 +510,7 @@ def status_failure(warehouse):
 
 
 def test_status_of_a_warehouse_that_is_open_elsewhere_is_one_sentence(copy):
-    with duckdb.connect(str(copy.path)):
+    with open_elsewhere(copy.path):
         assert f"{copy.path} is open in another program" in status_failure(copy)
 
 
