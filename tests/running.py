@@ -11,13 +11,15 @@ import gc
 import io
 import os
 import resource
+import shutil
 import subprocess
 import sys
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from unittest import mock
 
 from dlt.common.configuration.container import Container
+from dlt.common.configuration.providers.toml import TomlProviderReadException
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
 import pipeline
@@ -28,6 +30,12 @@ PROJECT = Path(__file__).resolve().parent.parent
 DBT_PROJECT = PROJECT / "dbt_project"
 SETTINGS = ("OPENAI_", "SOURCES__", "DESTINATION_", "DBT_", "RUNTIME__", "SPARK_", "ALERTS__")
 OURS = ("DBT_TARGET_PATH", "DBT_LOG_PATH")
+READ_BY_THE_SUMMARY = (
+    *("+daily_costs_by_project", "+daily_costs_by_user", "+daily_costs_by_model"),
+    "+reconciliation",
+)
+"""What a run with `only` must build at least, if it ends with the summary."""
+WITHOUT_TESTS = ("--exclude-resource-type", "unit_test", "--exclude-resource-type", "test")
 
 
 def environment(**settings):
@@ -52,17 +60,19 @@ def run_process(*arguments, cwd, timeout=300, preexec_fn=None, **settings):
 
 def run_pipeline_process(*arguments, cwd, **settings):
     """Run `python pipeline.py` with these arguments in a process of its own."""
+    _share_parsed_models()
     return run_process(PROJECT / "pipeline.py", *arguments, cwd=cwd, **settings)
 
 
-def run_pipeline(*arguments, cwd, **settings):
+def run_pipeline(*arguments, cwd, only=(), **settings):
     """Run `python pipeline.py` with these arguments in this process.
 
-    Returns the exit code and what was printed, as `run_pipeline_process` does.
+    With `only`, dbt builds only what these selections name. Returns the exit code and what was
+    printed, as `run_pipeline_process` does.
     """
     with (
         _like_a_process(cwd, settings) as (stdout, stderr),
-        mock.patch.object(pipeline, "Builder", _Builder),
+        mock.patch.object(pipeline, "Builder", partial(_Builder, only)),
     ):
         try:
             code = pipeline.main([str(argument) for argument in arguments])
@@ -98,13 +108,32 @@ def dbt(*arguments, warehouse, **settings):
     return subprocess.CompletedProcess(arguments, code, stdout.getvalue(), stderr.getvalue())
 
 
+def build_models(*arguments, warehouse, **settings):
+    """Build the models and seeds that the arguments select, without a test, in this process."""
+    built = dbt("build", *arguments, *WITHOUT_TESTS, warehouse=warehouse, **settings)
+    assert built.returncode == 0, built.stdout
+    return built.stdout
+
+
 def dbt_process(*arguments, warehouse, cwd=None, **settings):
     """Run dbt with these arguments on a warehouse's file, in a process of its own."""
-    settings = {"DESTINATION__DUCKDB__CREDENTIALS": str(warehouse.path), **settings}
+    _share_parsed_models()
+    path = str(warehouse.path) if cwd else warehouse.path.name
     folders = () if cwd else building.FOLDERS
     return run_process(
-        "-m", "dbt.cli.main", *arguments, *folders, cwd=cwd or warehouse.folder, **settings
+        *("-m", "dbt.cli.main", *arguments, *folders),
+        cwd=cwd or warehouse.folder,
+        **{"DESTINATION__DUCKDB__CREDENTIALS": path, **settings},
     )
+
+
+def _share_parsed_models():
+    """Let a process that starts dbt with the usual settings find the models parsed."""
+    parsed_models()
+    target = Path(os.environ["DBT_TARGET_PATH"])
+    target.mkdir(exist_ok=True)
+    with once("parsed") as folder:
+        shutil.copy(folder / "partial_parse.msgpack", target)
 
 
 @contextlib.contextmanager
@@ -115,14 +144,24 @@ def _like_a_process(cwd, settings):
     try:
         _set_environment(environment(**settings))
         os.chdir(cwd)
-        # dlt reads the settings files of the current folder once.
-        Container()[PluggableRunContext].reload_providers()
+        _read_settings_files()
         with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
             yield stdout, stderr
     finally:
         os.chdir(folder)
         _set_environment(before)
-        Container()[PluggableRunContext].reload_providers()
+        _read_settings_files()
+
+
+def _read_settings_files():
+    """Let dlt read the settings files of the current folder, which it does once in a process."""
+    container = Container()
+    try:
+        container[PluggableRunContext].reload_providers()
+    except TomlProviderReadException:
+        # dlt tries again, and fails, when the command reads its first setting.
+        if PluggableRunContext in container:
+            del container[PluggableRunContext]
 
 
 def _set_environment(variables):
@@ -132,6 +171,9 @@ def _set_environment(variables):
 
 class _Builder:
     """Takes the place of the process that builds the models for a command."""
+
+    def __init__(self, only):
+        self._only = only
 
     def __enter__(self):
         return self
@@ -143,13 +185,16 @@ class _Builder:
         os.environ.update(environment)
 
     def build(self, arguments, report_start):
+        if self._only:
+            arguments = ["--exclude-resource-type", "unit_test", "--select", *self._only]
+            arguments += ["--indirect-selection", "buildable"]
         database = Path(os.environ["DESTINATION__DUCKDB__CREDENTIALS"]).stem
         return building.build(_manifest_of(database), arguments, report_start)
 
 
 def _manifest_of(database):
     """The parsed models, of a DuckDB file of that name and the seeds that the settings name."""
-    manifest = _parsed()
+    manifest = parsed_models()
     seeds = Path(os.environ.get(SEEDS, DBT_PROJECT / "own_seeds"))
     for node in (*manifest.nodes.values(), *manifest.sources.values()):
         if node.relation_name:
@@ -164,7 +209,7 @@ def _manifest_of(database):
 
 
 @cache
-def _parsed():
+def parsed_models():
     """The models as dbt parses them; the first process that needs them parses for all."""
     from mashumaro.config import BaseConfig
 

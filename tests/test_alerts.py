@@ -11,13 +11,12 @@ from decimal import Decimal
 
 import duckdb
 import pytest
-from conftest import TODAY, days_ago
+from conftest import FEW, TODAY, Warehouse, days_ago
 from markdown_it import MarkdownIt
-from running import PROJECT, run_pipeline
+from running import PROJECT, dbt, run_pipeline
 
-from command import warehouse
 from openai_costs_source.demo import RUNAWAY_AGE, RUNAWAY_KEY, Organization
-from openai_costs_source.demo_api import DEMO_ADMIN_KEY, DemoApi
+from openai_costs_source.demo_api import DemoApi
 from openai_costs_source.demo_seeds import write_seeds
 from reporting.alerts import SEVERITIES, find_alerts
 from reporting.slack import checked_webhook
@@ -25,7 +24,22 @@ from reporting.slack import checked_webhook
 ORG = "org-demo-heliotrope"
 NAMED = {"organization_id": ORG, "organization_name": "Heliotrope Labs"}
 NOW = datetime.now(UTC)
-MARTS = ("budget_status", "cost_anomalies", "reconciliation", "credit_balance", "api_keys")
+READ = {
+    "openai_raw.cost_days": "",
+    "openai_raw.costs": "",
+    "openai_raw.organizations": "",
+    "openai_marts.daily_costs_by_project": "",
+    "openai_marts.focus_costs": f"where ChargePeriodStart >= '{days_ago(20)}'",
+    **dict.fromkeys(
+        (
+            *("openai_marts.budget_status", "openai_marts.cost_anomalies"),
+            *("openai_marts.reconciliation", "openai_marts.credit_balance"),
+            "openai_marts.api_keys",
+        ),
+        "limit 0",
+    ),
+}
+"""The tables that alerts and these tests read, and the rows that they need of each."""
 SECRET = "T0SECRET/B0SECRET/s3cr3t"
 HOSTILE = (
     "a|b\n<img src=x> **x** `y` [l](http://evil.example) www.evil.example a@b.example \x1b[31m"
@@ -33,7 +47,7 @@ HOSTILE = (
 
 
 class Bill:
-    """The demo's warehouse with marts in which a test writes what it wants to be found."""
+    """A copy of the quiet warehouse, in whose marts a test writes what should be found."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -114,7 +128,12 @@ class Bill:
         )
 
     def found(self, now=NOW):
-        with warehouse.query(warehouse.Warehouse(file=self.path)) as query:
+        with duckdb.connect(str(self.path)) as connection:
+            connection.execute("set TimeZone = 'UTC'")
+
+            def query(sql, *values):
+                return connection.execute(sql.replace("%s", "?"), values).fetchall()
+
             return find_alerts(query, now)
 
     def only(self, now=NOW):
@@ -128,16 +147,16 @@ class Bill:
 
 @pytest.fixture(scope="module")
 def quiet(demo, tmp_path_factory):
-    """The demo's warehouse with marts of the same columns, in which nothing is wrong."""
+    """What alerts read of the demo's warehouse, as tables; nothing is wrong in them."""
     folder = tmp_path_factory.mktemp("quiet")
-    shutil.copy(demo[0] / "demo.duckdb", folder)
     with duckdb.connect(str(folder / "demo.duckdb")) as connection:
-        for mart in MARTS:
-            connection.execute(
-                f"create table openai_marts.mine as from openai_marts.{mart} limit 0"
-            )
-            connection.execute(f"drop view openai_marts.{mart}")
-            connection.execute(f"alter table openai_marts.mine rename to {mart}")
+        connection.execute(
+            f"set TimeZone = 'UTC'; attach '{demo[0] / 'demo.duckdb'}' as model (read_only)"
+        )
+        connection.execute("create schema openai_raw; create schema openai_intermediate")
+        connection.execute("create schema openai_marts")
+        for table, rows in READ.items():
+            connection.execute(f"create table {table} as from model.{table} {rows}")
     return folder
 
 
@@ -634,8 +653,12 @@ def test_misspelt_setting_of_alerts_is_refused(bill):
 
 
 def test_more_alerts_than_slack_takes_are_several_messages_and_none_is_lost(bill, slack):
-    for number in range(60):
-        bill.budget(budget_id=f"b-{number}", scope_name=f"project {number:02}")
+    bill.budget(scope_name="project 00")
+    bill.change(
+        "insert into openai_marts.budget_status "
+        "select row.* replace ('b-' || n as budget_id, printf('project %02d', n) as scope_name) "
+        "from openai_marts.budget_status as row cross join range(1, 60) as numbers (n)"
+    )
     slack.answers = [(200, "ok"), (429, "rate_limited")]
     assert post(bill, slack.url).returncode == 1
     assert post(bill, slack.url).returncode == 3
@@ -716,24 +739,32 @@ def test_demo_tells_its_runaway_key_and_its_breached_budget(demo):
     assert (str(days_ago(9)), "search-reranker") in anomalies
 
 
-def test_demo_tells_lost_usage(tmp_path):
-    trapped = run_pipeline("--demo", "--trap", "usage-lost", cwd=tmp_path)
-    assert trapped.returncode == 0, trapped.stderr
-    result = run_pipeline("alerts", "--demo", "--format", "json", cwd=tmp_path)
-    assert result.returncode == 3
-    (check,) = (each for each in json.loads(result.stdout) if each["kind"] == "reconciliation")
-    assert check["subject"] == "tokens billed equal tokens used"
-    assert check["severity"] == "warning"
+def test_tokens_that_were_billed_and_not_used_are_a_warning(demo, tmp_path):
+    shutil.copy(demo[0] / "demo.duckdb", tmp_path)
+    bill = Bill(tmp_path)
+    bill.change(f"""
+        update openai_intermediate.int_daily_checks set expected = expected * 0.9
+        where check_name = 'tokens billed equal tokens used' and date = '{days_ago(10)}'
+            and model_family = 'gpt-5.6-sol' and meter = 'input'
+    """)
+    (alert,) = (each for each in bill.found() if each.kind == "reconciliation")
+    assert alert.subject == "tokens billed equal tokens used"
+    assert alert.severity == "warning"
+
+
+HISTORY = 77
+"""Eight weeks, which tell what is usual of a weekday, before the days whose anomalies count."""
 
 
 class Untroubled(Organization):
-    """The same half-year, whenever it is told, in which no key runs away."""
+    """The same weeks, on whatever day the tests run; no key runs away in them."""
 
     def __init__(self):
         super().__init__(TODAY)
         told_on = date(2026, 11, 23) + timedelta(days=TODAY.weekday())
         self.then, self.ago = Organization(told_on), TODAY - told_on
         self.spend_alerts = {}
+        self.earliest = days_ago(HISTORY)
 
     def _tell(self, day):
         for charge in self.then.charges(day - self.ago):
@@ -749,18 +780,22 @@ class Untroubled(Organization):
 
 
 def test_month_without_trouble_raises_nothing(tmp_path):
-    organization = Untroubled()
+    organization, books = Untroubled(), Warehouse(tmp_path)
     with DemoApi(organization) as api:
-        write_seeds(organization, tmp_path / "seeds")
-        budgets = tmp_path / "seeds" / "budgets.csv"
-        enough = [row for row in budgets.read_text().splitlines() if "proj_europe" not in row]
-        budgets.write_text("\n".join(enough) + "\n")
-        settings = {
-            "OPENAI_ADMIN_KEY": DEMO_ADMIN_KEY,
-            "OPENAI_BASE_URL": api.base_url,
-            "OPENAI_COSTS_SEEDS": str(tmp_path / "seeds"),
-        }
-        assert run_pipeline(cwd=tmp_path, **settings).returncode == 0
-        found = run_pipeline("alerts", "--severity", "info", cwd=tmp_path, **settings)
-    assert "Nothing looks wrong." in found.stdout
+        books.load(api, (*FEW, "spend_limits"))
+    write_seeds(organization, tmp_path / "seeds")
+    budgets = tmp_path / "seeds" / "budgets.csv"
+    enough = [row for row in budgets.read_text().splitlines() if "proj_europe" not in row]
+    budgets.write_text("\n".join(enough) + "\n")
+    models = [f"+{table.partition('.')[2]}" for table in READ if table.startswith("openai_marts")]
+    built = dbt(
+        *("build", "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"),
+        *("--select", *models),
+        warehouse=books,
+        OPENAI_COSTS_SEEDS=str(tmp_path / "seeds"),
+    )
+    assert built.returncode == 0, built.stdout
+    assert books.value("select count(distinct month) from openai_marts.budget_status") > 1
+    found = run_pipeline("alerts", "--severity", "info", cwd=tmp_path)
+    assert found.stdout == "Nothing looks wrong.\n"
     assert found.returncode == 0

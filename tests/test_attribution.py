@@ -8,7 +8,15 @@ from pathlib import Path
 import duckdb
 import pytest
 from conftest import days_ago
-from running import PROJECT, dbt, run_pipeline
+from running import (
+    PROJECT,
+    READ_BY_THE_SUMMARY,
+    WITHOUT_TESTS,
+    build_models,
+    dbt,
+    dbt_process,
+    run_pipeline,
+)
 from test_awkward_replies import Awkward, users_apart_before
 from test_source import charge
 
@@ -17,6 +25,7 @@ ORGANIZATION = "org-demo-heliotrope"
 HEADER = "organization_id,kind,id,team,cost_center\n"
 OF_IDS = ("projects", "users", "api_keys")
 MARTS = ("focus_costs", "daily_costs_by_user", "daily_costs_by_team", *OF_IDS)
+OF_MARTS = ("-s", *(f"+{mart}" for mart in MARTS))
 
 
 @pytest.fixture
@@ -43,8 +52,7 @@ def teams(tmp_path):
 
 def built(warehouse, teams=None, *arguments, **settings):
     seeds = {"OPENAI_COSTS_SEEDS": str(teams.parent)} if teams else {}
-    arguments = arguments or ("-s", *(f"+{mart}" for mart in MARTS))
-    return dbt("build", *arguments, warehouse=warehouse, **seeds, **settings)
+    return dbt("build", *(arguments or OF_MARTS), warehouse=warehouse, **seeds, **settings)
 
 
 def listed(warehouse, *statements):
@@ -103,13 +111,6 @@ def test_what_a_person_filled_in_stays_as_it_is(spent, teams):
         assert teams.read_text() == filled
 
 
-def test_seed_as_shipped_assigns_nothing(spent):
-    assert built(spent).returncode == 0
-    assert spent.rows("select distinct team from openai_marts.daily_costs_by_team") == [
-        ("Unassigned",)
-    ]
-
-
 def test_each_bad_row_is_named_with_what_is_wrong_and_holds_no_table_up(spent, teams):
     teams.write_text(
         HEADER + f"{ORGANIZATION},usr,user-9,Search,\n"
@@ -149,16 +150,18 @@ def test_command_names_the_bad_rows(spent, teams):
         "DESTINATION__DUCKDB__CREDENTIALS": str(spent.path),
         "OPENAI_COSTS_SEEDS": str(teams.parent),
     }
+    tests = ("+teams_name_whom_the_warehouse_knows", "+teams_are_well_formed")
+    only = (*tests, *READ_BY_THE_SUMMARY)
     unseen = f"{ORGANIZATION},project,proj_serach,Search,\n"
     teams.write_text(HEADER + unseen)
-    result = run_pipeline("models", cwd=spent.folder, **settings)
+    result = run_pipeline("models", cwd=spent.folder, only=only, **settings)
     assert result.returncode == 0, result.stderr
     told = " ".join(result.stdout.split())
     assert (
         f"row of proj_serach: the warehouse has never seen this project in {ORGANIZATION}" in told
     )
     teams.write_text(HEADER + f"{ORGANIZATION},user,user-1,,\n" * 3)
-    result = run_pipeline("models", cwd=spent.folder, **settings)
+    result = run_pipeline("models", cwd=spent.folder, only=only, **settings)
     assert result.returncode == 1
     assert "row of user-1: team is missing; row of user-1: team is missing; and 1 more" in (
         result.stderr
@@ -184,7 +187,8 @@ def test_names_money_and_deletion_are_told_of_each_id(spent):
             ('{ORGANIZATION}', 'api_key', 'proj_storefront', {after})""",
     )
     # A session whose day has begun long before the UTC one shifts no date.
-    build = built(spent, TZ="Pacific/Kiritimati")
+    selected = ("build", *OF_MARTS, *WITHOUT_TESTS)
+    build = dbt_process(*selected, warehouse=spent, TZ="Pacific/Kiritimati")
     assert build.returncode == 0, build.stdout
     yesterday = days_ago(1)
     assert spent.rows("""
@@ -214,8 +218,11 @@ def test_names_money_and_deletion_are_told_of_each_id(spent):
     ]
 
 
-def test_cost_of_nobody_says_why_in_both_tables(spent):
-    assert built(spent).returncode == 0
+def test_cost_of_nobody_says_why_in_both_tables_and_seed_as_shipped_assigns_nothing(spent):
+    build_models(*OF_MARTS, warehouse=spent)
+    assert spent.rows("select distinct team from openai_marts.daily_costs_by_team") == [
+        ("Unassigned",)
+    ]
     assert spent.rows("""
         select x_UnattributedBecause, sum(BilledCost)::int from openai_marts.focus_costs
         where x_Attribution = 'unattributed' group by all order by all
@@ -229,7 +236,7 @@ def test_cost_of_nobody_says_why_in_both_tables(spent):
 def test_days_without_keys_say_so(api, warehouse):
     dimensions = ["project_id", "line_item"]
     warehouse.load(api, resources=["costs"], since=DAY, until=days_ago(4), group_by=dimensions)
-    assert built(warehouse).returncode == 0
+    build_models("-s", "+daily_costs_by_user", warehouse=warehouse)
     assert warehouse.rows(
         "select distinct unattributed_because from openai_marts.daily_costs_by_user"
     ) == [("keys were not told on that day",)]
@@ -241,8 +248,7 @@ def test_money_moved_between_users_fails_where_the_api_tells_each_users_total(
     with Awkward(organization) as api:
         api.bend = users_apart_before(days_ago(2))
         warehouse.load(api, resources=["costs"], since=DAY)
-    build = built(warehouse)
-    assert build.returncode == 0, build.stdout
+    build_models("-s", "+int_check_users", warehouse=warehouse)
     assert warehouse.rows(f"""
         select distinct unattributed_because from openai_marts.daily_costs_by_user
         where date < '{days_ago(2)}' and attribution = 'unattributed'

@@ -1,17 +1,11 @@
 """Facts are built by replacing days: what a build leaves equals what building all anew would."""
 
-import json
-import os
 import re
-import shutil
 
 import duckdb
-import pytest
-from conftest import DemoApi, Warehouse, days_ago
-from running import PROJECT, dbt, run_pipeline
+from conftest import days_ago, known
+from running import build_models, dbt, parsed_models, run_pipeline
 from test_source import charge
-
-from openai_costs_source.demo_api import DEMO_ADMIN_KEY
 
 FACTS = (
     "int_focus_charges",
@@ -21,13 +15,12 @@ FACTS = (
     "int_project_prices",
     "int_daily_checks",
 )
-SELECTED = ("+focus_costs", "+unit_prices", "+daily_usage", "+reconciliation", "int_built_days")
+SELECTED = ("-s", "int_days_to_build", *FACTS, "int_built_days")
 
 
-def build(warehouse, *arguments):
-    built = dbt("build", "--exclude-resource-type", "unit_test", *arguments, warehouse=warehouse)
-    assert built.returncode == 0, built.stdout
-    return built.stdout
+def build_facts(warehouse, *arguments):
+    """Views follow by themselves."""
+    build_models(*SELECTED, *arguments, warehouse=warehouse)
 
 
 def everything(warehouse):
@@ -40,98 +33,82 @@ def everything(warehouse):
     return {name: warehouse.rows(f"from {name} order by all") for name in names}
 
 
-@pytest.fixture(scope="module")
-def history(tmp_path_factory, organization):
-    """Ten days, loaded with all usage and built."""
-    warehouse = Warehouse(tmp_path_factory.mktemp("history"))
-    with DemoApi(organization, overrides={}) as api:
-        warehouse.load(api, resources=None, since=days_ago(10))
-    build(warehouse)
-    return warehouse
-
-
-@pytest.fixture
-def loaded(history, tmp_path):
-    """A copy of it, which may be changed."""
-    shutil.copy(history.path, tmp_path)
-    return Warehouse(tmp_path)
-
-
-def test_days_that_were_replaced_are_built_as_if_all_were(api, loaded):
+def test_days_that_were_replaced_are_built_as_if_all_were(api, own_ten_days):
     api.overrides[days_ago(6)] = []
     api.overrides[days_ago(4)] = [charge("1.25", "gpt-6-new, output"), charge("-2", "refund")]
-    loaded.load(api, resources=None, since=days_ago(7), until=days_ago(3))
-    build(loaded)
-    by_days = everything(loaded)
-    build(loaded, "--full-refresh")
-    assert by_days == everything(loaded)
+    own_ten_days.load(api, resources=None, since=days_ago(7), until=days_ago(3))
+    build_facts(own_ten_days)
+    by_days = everything(own_ten_days)
+    build_facts(own_ten_days, "--full-refresh")
+    assert by_days == everything(own_ten_days)
     days = "select count(*) from openai_marts.focus_costs where cast(ChargePeriodStart as date) = "
-    assert loaded.value(f"{days} '{days_ago(6)}'") == 0
-    assert loaded.value(f"{days} '{days_ago(4)}'") == 2
+    assert own_ten_days.value(f"{days} '{days_ago(6)}'") == 0
+    assert own_ten_days.value(f"{days} '{days_ago(4)}'") == 2
 
 
-def test_days_that_were_not_replaced_are_left_alone(api, loaded):
+def test_days_that_were_not_replaced_are_left_alone(api, own_ten_days):
     for fact in ("int_focus_charges", "int_daily_spend"):
-        with duckdb.connect(str(loaded.path)) as connection:
+        with duckdb.connect(str(own_ten_days.path)) as connection:
             connection.execute(
                 f"delete from openai_intermediate.{fact} where date = '{days_ago(9)}'"
             )
-    loaded.load(api, since=days_ago(3), until=days_ago(2))
-    build(loaded, "-s", *SELECTED)
+    own_ten_days.load(api, since=days_ago(3), until=days_ago(2))
+    build_facts(own_ten_days)
     left = (
         f"select count(*) from openai_intermediate.int_focus_charges where date = '{days_ago(9)}'"
     )
-    assert loaded.value(left) == 0
-    assert loaded.rows("select distinct date from openai_intermediate.int_days_to_build") == [
+    assert own_ten_days.value(left) == 0
+    assert own_ten_days.rows("select distinct date from openai_intermediate.int_days_to_build") == [
         (days_ago(3),)
     ]
 
 
-def test_day_that_leaves_the_ledger_leaves_the_facts(loaded):
-    with duckdb.connect(str(loaded.path)) as connection:
+def test_day_that_leaves_the_ledger_leaves_the_facts(own_ten_days):
+    with duckdb.connect(str(own_ten_days.path)) as connection:
         dated = """
             select table_name from information_schema.columns
             where table_schema = 'openai_raw' and column_name = 'date'
         """
         for (table,) in connection.execute(dated).fetchall():
             connection.execute(f"delete from openai_raw.{table} where date < '{days_ago(8)}'")
-    build(loaded)
+    build_facts(own_ten_days)
     for fact in FACTS:
-        assert loaded.value(f"select min(date) from openai_intermediate.{fact}") == days_ago(8)
+        assert own_ten_days.value(f"select min(date) from openai_intermediate.{fact}") == days_ago(
+            8
+        )
 
 
-def test_other_models_build_all_days_anew(loaded):
-    with duckdb.connect(str(loaded.path)) as connection:
+def test_other_models_build_all_days_anew(own_ten_days):
+    with duckdb.connect(str(own_ten_days.path)) as connection:
         connection.execute("update openai_intermediate.int_focus_charges set service = 'Other'")
         connection.execute("update openai_intermediate.int_built_days set built_by = 'others'")
-    build(loaded)
+    build_facts(own_ten_days)
     services = "select count(distinct service) from openai_intermediate.int_focus_charges"
-    assert loaded.value(services) > 1
+    assert own_ten_days.value(services) > 1
 
 
-def test_build_whose_tests_failed_is_done_again(api, loaded):
-    before = loaded.rows("from openai_intermediate.int_built_days order by all")
-    loaded.load(api, since=days_ago(5), until=days_ago(4))
-    with duckdb.connect(str(loaded.path)) as connection:
+def test_build_whose_tests_failed_is_done_again(api, own_ten_days):
+    before = own_ten_days.rows("from openai_intermediate.int_built_days order by all")
+    own_ten_days.load(api, since=days_ago(5), until=days_ago(4))
+    with duckdb.connect(str(own_ten_days.path)) as connection:
         connection.execute(f"""
             update openai_raw.cost_days set row_count = row_count + 1 where date = '{days_ago(5)}'
         """)
-    failed = dbt("build", "--exclude-resource-type", "unit_test", warehouse=loaded)
-    assert "Failure in test raw_rows_are_in_the_ledger_and_are_charges" in failed.stdout
-    assert loaded.rows("from openai_intermediate.int_built_days order by all") == before
-    with duckdb.connect(str(loaded.path)) as connection:
+    ledger = "raw_rows_are_in_the_ledger_and_are_charges"
+    failed = dbt("build", *SELECTED, ledger, warehouse=own_ten_days)
+    assert f"Failure in test {ledger}" in failed.stdout
+    assert own_ten_days.rows("from openai_intermediate.int_built_days order by all") == before
+    with duckdb.connect(str(own_ten_days.path)) as connection:
         connection.execute(f"""
             update openai_raw.cost_days set row_count = row_count - 1 where date = '{days_ago(5)}'
         """)
-    build(loaded)
-    assert loaded.rows("from openai_intermediate.int_built_days order by all") != before
+    build_facts(own_ten_days)
+    assert own_ten_days.rows("from openai_intermediate.int_built_days order by all") != before
 
 
-def test_every_macro_that_facts_are_made_by_is_in_their_fingerprint(history):
+def test_every_macro_that_facts_are_made_by_is_in_their_fingerprint():
     """Else a macro could change, and the days that are built would keep what it said before."""
-    manifest = json.loads(
-        (PROJECT / "dbt_project" / os.environ["DBT_TARGET_PATH"] / "manifest.json").read_text()
-    )
+    manifest = parsed_models().to_dict()
     macros, nodes = manifest["macros"], manifest["nodes"]
 
     def used(macro, seen):
@@ -182,19 +159,16 @@ def test_every_macro_that_facts_are_made_by_is_in_their_fingerprint(history):
     assert made_by - known - about_days == set()
 
 
-def test_second_run_builds_what_a_load_can_change_and_a_full_one_all(api, tmp_path):
-    settings = {"OPENAI_ADMIN_KEY": DEMO_ADMIN_KEY, "OPENAI_BASE_URL": api.base_url}
-    since = {"SOURCES__OPENAI_COSTS__START_DATE": days_ago(5).isoformat()}
+def test_second_run_builds_what_a_load_can_change_and_a_full_one_all(ten_days, own_ten_days, api):
+    def tests_passed(result):
+        assert result.returncode == 0, result.stderr
+        return int(re.search(r"(\d+) tests passed", result.stdout)[1])
 
-    def tests_passed(*arguments):
-        told = run_pipeline(*arguments, cwd=tmp_path, **settings, **since)
-        assert told.returncode == 0, told.stderr
-        return int(re.search(r"(\d+) tests passed", told.stdout)[1])
-
-    first = tests_passed()
-    assert tests_passed() < first / 2
-    assert tests_passed("models", "--full") == first
+    folder = own_ten_days.folder
+    first = tests_passed(ten_days.printed)
+    assert tests_passed(run_pipeline("--since", days_ago(2), cwd=folder, **known(api))) < first / 2
+    assert tests_passed(run_pipeline("models", "--full", cwd=folder)) == first
     # Another raw table makes another view of it: the views are built again too.
-    with duckdb.connect(str(tmp_path / "openai_costs.duckdb")) as connection:
+    with duckdb.connect(str(own_ten_days.path)) as connection:
         connection.execute("create table openai_raw.another as select 1 as one")
-    assert tests_passed("models") == first
+    assert tests_passed(run_pipeline("models", cwd=folder)) == first

@@ -1,6 +1,7 @@
 """What is told to nobody and kept nowhere: the key, people's names, days that are to go."""
 
 import base64
+import contextlib
 import hashlib
 import json
 import logging
@@ -21,7 +22,7 @@ import pytest
 from conftest import TODAY, Warehouse, days_ago
 from dlt.common.configuration.container import Container
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
-from running import run_pipeline
+from running import run_pipeline, run_pipeline_process
 
 from openai_costs_source import OpenAICostsError, demo_traps, openai_costs, upkeep
 from openai_costs_source.client import PATHS, Client
@@ -148,13 +149,13 @@ def people():
 
 
 def settings(api, folder, **others):
-    """A whole run's settings, with every place that a run may write to in the folder."""
+    """The settings of a run that writes to nothing outside the folder."""
     (folder / "tmp").mkdir(exist_ok=True)
     return {
         "OPENAI_ADMIN_KEY": KEY,
         "OPENAI_BASE_URL": api.base_url,
         "SOURCES__OPENAI_COSTS__START_DATE": str(FIRST_DAY),
-        "DESTINATION__DUCKDB__CREDENTIALS": str(folder / "warehouse.duckdb"),
+        "DESTINATION__DUCKDB__CREDENTIALS": str(folder / "openai_costs.duckdb"),
         "DLT_DATA_DIR": str(folder / "dlt"),
         "DBT_TARGET_PATH": str(folder / "target"),
         "DBT_LOG_PATH": str(folder / "logs"),
@@ -164,22 +165,52 @@ def settings(api, folder, **others):
     }
 
 
+@contextlib.contextmanager
+def proxy():
+    """A proxy that refuses every request: the settings that name it, and the refused requests."""
+    requests = []
+
+    class Refusing(BaseHTTPRequestHandler):
+        def do_CONNECT(self):
+            requests.append(self.path)
+            self.send_error(403)
+
+        do_GET = do_POST = do_CONNECT
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        names = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+        yield dict.fromkeys(names, address), requests
+        server.shutdown()
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """A whole run that logs all it can: its folder, what it printed, and what the server saw."""
+    """A whole run in a process of its own, with the log level DEBUG and behind a proxy.
+
+    Its folder, what it printed, the requests to the API, and those that went elsewhere.
+    """
     folder = tmp_path_factory.mktemp("whole")
-    with DemoApi(people(), KEY, traps=[USERS_APART]) as api:
-        loud = settings(api, folder, RUNTIME__LOG_LEVEL="DEBUG")
-        result = run_pipeline(cwd=folder, **loud)
+    with DemoApi(people(), KEY, traps=[USERS_APART]) as api, proxy() as (proxies, elsewhere):
+        loud = settings(api, folder, RUNTIME__LOG_LEVEL="DEBUG", **proxies)
+        result = run_pipeline_process(cwd=folder, **loud)
         assert result.returncode == 0, result.stderr
-        path = folder / "warehouse.duckdb"
         yield SimpleNamespace(
-            api=api, folder=folder, path=path, result=result, asked=list(api.requests)
+            api=api,
+            folder=folder,
+            path=folder / "openai_costs.duckdb",
+            result=result,
+            requests=list(api.requests),
+            elsewhere=elsewhere,
         )
 
 
 def copied(whole, folder):
-    """A warehouse of one's own, as the whole run left it."""
+    """A copy of the warehouse of the whole run."""
     warehouse = Warehouse(folder)
     shutil.copy(whole.path, warehouse.path)
     return warehouse
@@ -201,22 +232,42 @@ def test_key_is_in_nothing_that_a_whole_run_prints_or_leaves_behind(whole):
     assert files_that_tell_key(whole.folder) == []
 
 
+@pytest.fixture
+def logged(caplog):
+    """All that is logged, also what dlt keeps from the root logger."""
+    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="dlt")
+    logging.getLogger("dlt").addHandler(caplog.handler)
+    yield caplog
+    logging.getLogger("dlt").removeHandler(caplog.handler)
+
+
+def records(logged):
+    return [logged.text, *(vars(record) for record in logged.records)]
+
+
+def debug_messages(logged):
+    return [record for record in logged.records if record.levelno == logging.DEBUG]
+
+
 @pytest.mark.parametrize("arguments", [["check", "--json"], ["status"]])
-def test_key_is_in_nothing_that_other_commands_print_or_leave_behind(whole, copy, arguments):
-    loud = settings(whole.api, copy.folder, RUNTIME__LOG_LEVEL="DEBUG")
-    result = run_pipeline(*arguments, cwd=copy.folder, **loud)
+def test_key_is_in_nothing_that_other_commands_print_or_leave_behind(
+    whole, copy, logged, arguments
+):
+    result = run_pipeline(*arguments, cwd=copy.folder, **settings(whole.api, copy.folder))
     assert result.returncode == 0, result.stderr
-    assert not tells_key(result.stdout + result.stderr)
+    assert debug_messages(logged) or arguments == ["status"]
+    assert not tells_key([result.stdout, result.stderr, *records(logged)])
     assert files_that_tell_key(copy.folder) == []
 
 
-def test_revoked_key_is_in_nothing_that_is_printed_or_left_behind(organization, copy):
+def test_revoked_key_is_in_nothing_that_is_printed_or_left_behind(organization, copy, logged):
     with DemoApi(organization, **REVOKED) as api:
-        loud = settings(api, copy.folder, RUNTIME__LOG_LEVEL="DEBUG")
-        result = run_pipeline(cwd=copy.folder, **loud)
+        result = run_pipeline(cwd=copy.folder, **settings(api, copy.folder))
     assert result.returncode == 1
     assert "Incorrect API key" in result.stderr
-    assert not tells_key(result.stdout + result.stderr)
+    assert debug_messages(logged)
+    assert not tells_key([result.stdout, result.stderr, *records(logged)])
     assert files_that_tell_key(copy.folder) == []
 
 
@@ -277,14 +328,17 @@ def quoting(monkeypatch, organization):
     return serve
 
 
-def test_key_that_a_server_quotes_is_in_nothing_that_is_printed_or_left_behind(quoting, tmp_path):
+def test_key_that_a_server_quotes_is_in_nothing_that_is_printed_or_left_behind(
+    quoting, logged, tmp_path
+):
     with quoting("page_with_key") as api:
-        loud = settings(api, tmp_path, RUNTIME__LOG_LEVEL="DEBUG")
         for arguments in ([], ["check", "--json"]):
-            result = run_pipeline(*arguments, cwd=tmp_path, **loud)
+            result = run_pipeline(*arguments, cwd=tmp_path, **settings(api, tmp_path))
             assert result.returncode == 1
             assert "[the key]" in result.stdout + result.stderr
             assert not tells_key(result.stdout + result.stderr)
+    assert debug_messages(logged)
+    assert not tells_key(records(logged))
     assert files_that_tell_key(tmp_path) == []
 
 
@@ -296,20 +350,10 @@ def test_key_that_a_server_quotes_is_in_no_finding(quoting, how):
 
 
 @pytest.fixture
-def logged(caplog):
-    """All that is logged, also what dlt keeps from the root logger."""
-    caplog.set_level(logging.DEBUG)
-    caplog.set_level(logging.DEBUG, logger="dlt")
-    logging.getLogger("dlt").addHandler(caplog.handler)
-    yield caplog
-    logging.getLogger("dlt").removeHandler(caplog.handler)
-
-
-@pytest.fixture
 def own_pipeline(tmp_path):
     return dlt.pipeline(
         "openai_costs",
-        destination=dlt.destinations.duckdb(str(tmp_path / "warehouse.duckdb")),
+        destination=dlt.destinations.duckdb(str(tmp_path / "openai_costs.duckdb")),
         dataset_name="openai_raw",
         pipelines_dir=str(tmp_path / "pipelines"),
     )
@@ -351,28 +395,28 @@ def told_by_trace(pipeline):
     return [trace.asstr(verbosity=2), trace.asdict(), repr(trace)]
 
 
-def records(logged):
-    assert logged.records
-    return [logged.text, *(vars(record) for record in logged.records)]
-
-
 @pytest.mark.parametrize("where", ["in_own_variable", "in_dlts_variable", "in_secrets_file"])
 def test_key_is_in_nothing_that_ones_own_pipeline_tells_or_keeps(
     request, organization, own_pipeline, logged, tmp_path, monkeypatch, capfd, where
 ):
     request.getfixturevalue(where)
+
+    def source():
+        return openai_costs(since=days_ago(2)).with_resources("costs", "users", "usage_completions")
+
     with DemoApi(organization, KEY) as api:
         monkeypatch.setenv("OPENAI_BASE_URL", api.base_url)
-        own_pipeline.run(openai_costs(since=days_ago(2)))
+        own_pipeline.run(source())
         after_success = told_by_trace(own_pipeline)
         api.admin_key = REVOKED["admin_key"]
         with pytest.raises(Exception, match="Incorrect API key") as failure:
-            own_pipeline.run(openai_costs(since=days_ago(2)))
+            own_pipeline.run(source())
     assert not tells_key(after_success + told_by_trace(own_pipeline))
     assert not tells_key(told_by(failure.value))
+    assert logged.records
     assert not tells_key(records(logged))
     assert not tells_key(capfd.readouterr())
-    assert not warehouse_tells_key(tmp_path / "warehouse.duckdb")
+    assert not warehouse_tells_key(tmp_path / "openai_costs.duckdb")
     assert (tmp_path / "pipelines" / "openai_costs" / "trace.pickle").exists()
     allowed = tmp_path / ".dlt" / "secrets.toml"
     assert set(files_that_tell_key(tmp_path)) <= {allowed}
@@ -391,17 +435,23 @@ def test_key_that_a_server_quotes_is_in_nothing_that_ones_own_pipeline_tells_or_
     assert failure or how == "header_with_key"
     assert failure is None or not tells_key(told_by(failure))
     assert not tells_key(told_by_trace(own_pipeline))
+    assert logged.records
     assert not tells_key(records(logged))
     assert not tells_key(capfd.readouterr())
     assert files_that_tell_key(tmp_path) == []
 
 
 def test_every_request_of_a_whole_run_is_a_get_on_a_listed_path(whole):
-    asked = {
+    requests = {
         (method, re.sub(r"/projects/[^/]+/", "/projects/{project_id}/", path))
-        for method, path, _ in whole.asked
+        for method, path, _ in whole.requests
     }
-    assert asked == {("GET", "/v1" + path) for path in PATHS}
+    assert requests == {("GET", "/v1" + path) for path in PATHS}
+
+
+def test_nothing_is_sent_to_anybody_but_the_api(whole):
+    assert whole.requests
+    assert whole.elsewhere == []
 
 
 # Certificates that nobody vouches for
@@ -658,7 +708,7 @@ def restated(whole, copy):
     """A warehouse in which a day that is to go was seen to change."""
     whole.api.overrides[days_ago(64)] = []
     try:
-        copy.load(whole.api, admin_key=KEY, start_date=FIRST_DAY, refetch_days=75)
+        copy.load(whole.api, ["costs"], admin_key=KEY, start_date=FIRST_DAY, refetch_days=75)
     finally:
         whole.api.overrides.clear()
     assert set(oldest(copy).values()) == {FIRST_DAY, days_ago(64)}
@@ -670,7 +720,7 @@ def test_days_before_the_months_to_keep_go_and_do_not_come_back(whole, restated)
     before = sorted(restated.rows(kept))
     keeping = {"admin_key": KEY, "start_date": FIRST_DAY, "keep_months": 1}
     for named in ({}, {}, {"since": FIRST_DAY}, {"since": FIRST_DAY, "until": days_ago(63)}):
-        restated.load(whole.api, **keeping, **named)
+        restated.load(whole.api, ["costs"], **keeping, **named)
         assert oldest(restated) == {**dict.fromkeys(OF_DAYS, FIRST_KEPT), "cost_restatements": None}
         assert sorted(restated.rows(kept)) == before
 
@@ -679,7 +729,7 @@ def test_days_that_went_are_loaded_again_once_the_setting_is_taken_away(whole, c
     everything = "select * exclude (loaded_at) from openai_raw.costs order by all"
     before = copy.rows(everything)
     for months in (1, None):
-        copy.load(whole.api, admin_key=KEY, start_date=FIRST_DAY, keep_months=months)
+        copy.load(whole.api, ["costs"], admin_key=KEY, start_date=FIRST_DAY, keep_months=months)
     assert copy.rows(everything) == before
 
 
@@ -778,7 +828,7 @@ def test_unknown_person_is_one_sentence_and_changes_nothing(whole, copy, user_id
 
 
 def test_forgetting_in_a_missing_or_empty_warehouse_is_one_sentence(api, tmp_path):
-    path = tmp_path / "warehouse.duckdb"
+    path = tmp_path / "openai_costs.duckdb"
     for exists, sentence in ((False, "does not exist"), (True, "holds no costs yet")):
         if exists:
             duckdb.connect(str(path)).close()

@@ -1,16 +1,14 @@
 """Whether costs, usage and invoices agree, and what the models say where they do not."""
 
-import os
 import shutil
 from datetime import timedelta
-from pathlib import Path
 
 import duckdb
 import pytest
+import running
 import yaml
 from conftest import TODAY, Warehouse, days_ago
-from running import PROJECT
-from running import dbt as plain_dbt
+from running import PROJECT, dbt_process
 from test_source import charge
 
 THIS_MONTH = TODAY.replace(day=1)
@@ -18,6 +16,7 @@ MONTH = (THIS_MONTH - timedelta(days=1)).replace(day=1)
 DAY = MONTH + timedelta(days=3)
 ORGANIZATION = "org-demo-heliotrope"
 TYPES = {"string": "varchar", "timestamp": "timestamptz"}
+COMPARED = ("-s", "+reconciliation", "+daily_usage", "+model_efficiency")
 HEADER = "organization_id,month,amount_before_tax,credits,tax,currency"
 
 
@@ -72,13 +71,21 @@ def invoice(warehouse, *rows):
     warehouse.invoices = "\n".join([HEADER, *rows]) + "\n"
 
 
-def dbt(*arguments, warehouse):
-    # One folder for all: dbt would parse all anew where its name differs.
-    seeds = Path(os.environ["DBT_TARGET_PATH"]) / "filled_seeds"
-    shutil.copytree(PROJECT / "dbt_project" / "own_seeds", seeds, dirs_exist_ok=True)
+def filled_seeds(warehouse):
+    """The settings of a folder of seeds with the warehouse's invoices."""
+    folder = warehouse.folder / "seeds"
+    shutil.copytree(PROJECT / "dbt_project" / "own_seeds", folder, dirs_exist_ok=True)
     if hasattr(warehouse, "invoices"):
-        (seeds / "invoices.csv").write_text(warehouse.invoices)
-    return plain_dbt(*arguments, warehouse=warehouse, OPENAI_COSTS_SEEDS=str(seeds))
+        (folder / "invoices.csv").write_text(warehouse.invoices)
+    return {"OPENAI_COSTS_SEEDS": str(folder)}
+
+
+def dbt(*arguments, warehouse):
+    return running.dbt(*arguments, warehouse=warehouse, **filled_seeds(warehouse))
+
+
+def build(*arguments, warehouse):
+    running.build_models(*arguments, warehouse=warehouse, **filled_seeds(warehouse))
 
 
 def statuses(warehouse, check):
@@ -99,7 +106,7 @@ def without_usage(organization, tmp_path_factory):
     bills = {MONTH + timedelta(days=n): bill() for n in range(days)}
     with DemoApi(organization, overrides=bills) as api:
         warehouse.load(api, resources=["costs"], since=MONTH)
-    warehouse.build = dbt("build", warehouse=warehouse)
+    warehouse.build = dbt("build", *COMPARED, warehouse=warehouse)
     return warehouse
 
 
@@ -128,7 +135,7 @@ def test_without_usage_all_is_built_and_tokens_are_not_comparable(without_usage)
 
 
 def test_costs_usage_and_invoice_that_agree_are_equal(agreeing):
-    built = dbt("build", warehouse=agreeing)
+    built = dbt("build", *COMPARED, warehouse=agreeing)
     assert "WARN=0 ERROR=0" in built.stdout, built.stdout
     for check in (
         "rows equal the API's daily total",
@@ -158,7 +165,7 @@ def test_tokens_that_were_billed_and_not_used_are_found_and_may_fail_the_build(a
             update openai_raw.usage_completions set output_tokens = output_tokens - 100
             where date = '{DAY}' and model = 'gpt-image-2'
         """)
-    assert dbt("run", "-s", "stg_usage+", "stg_usage_days+", warehouse=agreeing).returncode == 0
+    build("-s", "stg_usage+", "stg_usage_days+", warehouse=agreeing)
     found = agreeing.rows("""
         select period_start, model_family, meter, expected, actual, reason
         from openai_marts.reconciliation
@@ -169,7 +176,8 @@ def test_tokens_that_were_billed_and_not_used_are_found_and_may_fail_the_build(a
     warned = dbt(*tests, warehouse=agreeing)
     # Besides the two tests, dbt counts what it does before any.
     assert (warned.returncode, "PASS=2 WARN=1" in warned.stdout) == (0, True), warned.stdout
-    failed = dbt(*tests, "--vars", "reconciliation_severity: error", warehouse=agreeing)
+    severe = ("--vars", "reconciliation_severity: error")
+    failed = dbt_process(*tests, *severe, warehouse=agreeing, **filled_seeds(agreeing))
     assert (failed.returncode, "ERROR=1" in failed.stdout) == (1, True), failed.stdout
     tolerated = ("build", "-s", "int_check_tokens+", "--vars", "tokens_tolerance: 0.2")
     assert "WARN=0 ERROR=0" in dbt(*tolerated, warehouse=agreeing).stdout
@@ -193,7 +201,7 @@ def test_invoice_that_cannot_be_read_is_named_and_stops_no_model(agreeing):
         agreeing, agreeing.right, f"{ORGANIZATION},2026-13,many,,,USD", "#org-x,2026-10,1,,,USD"
     )
     assert dbt("seed", warehouse=agreeing).returncode == 0
-    assert dbt("run", "-s", "invoices+", warehouse=agreeing).returncode == 0
+    build("-s", "invoices+", warehouse=agreeing)
     tested = dbt("test", "-s", "invoices_can_be_read", "--store-failures", warehouse=agreeing)
     assert tested.returncode == 1
     named = agreeing.rows("select month, reason from dbt_test__audit.invoices_can_be_read")
@@ -204,7 +212,6 @@ def test_invoice_that_cannot_be_read_is_named_and_stops_no_model(agreeing):
 def test_day_that_the_ledger_lacks_and_money_that_a_mart_lacks_fail_the_build(agreeing):
     with duckdb.connect(str(agreeing.path)) as connection:
         connection.execute(f"delete from openai_raw.cost_days where date = '{DAY}'")
-    assert dbt("run", "-s", "int_ledger_months+", warehouse=agreeing).returncode == 0
     assert statuses(agreeing, "every day is in the ledger")[0] == ("differs", "less than expected")
     with duckdb.connect(str(agreeing.path)) as connection:
         connection.execute("""
@@ -212,7 +219,7 @@ def test_day_that_the_ledger_lacks_and_money_that_a_mart_lacks_fail_the_build(ag
             set unblended_cost = unblended_cost + 0.000000000000000001
             where meter = 'cache write' and unblended_cost > 0
         """)
-    assert dbt("run", "-s", "int_check_marts+", warehouse=agreeing).returncode == 0
+    build("-s", "int_daily_checks", "--full-refresh", warehouse=agreeing)
     assert statuses(agreeing, "focus_costs equals raw") == [("differs", "more than expected")]
     assert dbt("test", "-s", "reconciliation_is_exact", warehouse=agreeing).returncode == 1
 
@@ -231,7 +238,7 @@ def test_any_kind_of_usage_is_modelled_without_the_others(agreeing):
                 'proj_gone' as project_id, 2048 as usage_bytes;
         """)
     # The rows are in no ledger: only a build of all days finds them.
-    assert dbt("build", "--full-refresh", warehouse=agreeing).returncode == 0
+    build("--full-refresh", "-s", "+daily_usage", warehouse=agreeing)
     used = agreeing.rows("""
         select kind, project_name, model, requests, seconds, bytes, input_tokens
         from openai_marts.daily_usage order by kind

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from conftest import TODAY, Warehouse, days_ago
 from dlt.pipeline.exceptions import PipelineStepFailed
-from running import run_pipeline
+from running import dbt, run_pipeline
 from test_source import COSTS, charge, requests_for_costs
 
 from openai_costs_source import OpenAICostsError
@@ -1014,24 +1014,20 @@ UNPARSED = ["telepathy, minutes", "gpt-7, thinking", "lunar | gpt-7, input", "ag
 
 @pytest.fixture(scope="module")
 def modelled(organization, tmp_path_factory):
-    """A day with each form of line item, loaded and modelled; and what the run printed."""
+    """A day with each form of line item, loaded and modelled; and what dbt printed."""
     items = [*PARSED, LONG_CONTEXT, *UNPARSED]
     bill = [charge(f"{n}.000000000000000001", item) for n, item in enumerate(items, start=1)]
     warehouse = Warehouse(tmp_path_factory.mktemp("line_items"))
     with DemoApi(organization, overrides={days_ago(1): bill}) as api:
-        warehouse.run = run_pipeline(
-            *("--since", days_ago(1), "--until", TODAY),
-            cwd=warehouse.folder,
-            OPENAI_BASE_URL=api.base_url,
-            OPENAI_ADMIN_KEY=api.admin_key,
-        )
-    warehouse.path = warehouse.folder / "openai_costs.duckdb"
+        warehouse.load(api, resources=["costs"], since=days_ago(1), until=TODAY)
+    selected = ("-s", "+focus_costs", "line_items_are_understood")
+    warehouse.built = dbt("build", *selected, warehouse=warehouse)
     warehouse.bill = bill
     return warehouse
 
 
 def test_trap_line_items_keep_their_money_and_their_text_in_any_form(modelled):
-    assert modelled.run.returncode == 0, modelled.run.stderr
+    assert modelled.built.returncode == 0, modelled.built.stdout
     told = modelled.rows("select x_LineItem, BilledCost from openai_marts.focus_costs")
     assert sorted(told) == sorted((each.line_item, each.amount) for each in modelled.bill)
 
@@ -1058,7 +1054,7 @@ def test_trap_line_items_in_a_new_form_are_counted_as_unparsed_and_never_guessed
         from openai_marts.focus_costs where x_Service = 'Other'
     """)
     assert sorted(told) == sorted((item, *[None] * 5) for item in UNPARSED)
-    assert "line items are understood" in modelled.run.stdout
+    assert "Warning in test line_items_are_understood" in modelled.built.stdout
 
 
 def test_every_failure_mode_of_the_simulated_api_has_a_test_here():
