@@ -79,7 +79,8 @@ class Process:
             with os.fdopen(output, encoding="utf-8") as stream:
                 texts.append(stream.read())
         self._outputs = []
-        self.returncode = self._ask(b'{"wait": %d}' % self.pid)
+        if self.returncode is None:
+            self.returncode = self._ask(b'{"wait": %d}' % self.pid)
         return texts
 
 
