@@ -1,16 +1,14 @@
-"""What BI people build on: other providers' costs, metrics, and the file that their tools open."""
+"""What BI tools read: the costs of other providers, and the file that they open."""
 
 import json
 import shutil
-import sys
 from decimal import Decimal
 from pathlib import Path
 
 import duckdb
 import pytest
 from conftest import Warehouse
-from running import dbt, run_process
-from test_models import dbt_in_a_copy
+from running import dbt
 
 ALL = "openai_marts.unblended_costs_all_providers"
 OURS = "openai_marts.focus_costs"
@@ -180,98 +178,6 @@ def test_a_name_that_is_no_focus_table_is_said(demo, tmp_path, name, reason):
     built = build(copy_of(demo, tmp_path), name)
     assert built.returncode != 0
     assert f"The variable other_focus_tables names {name}, {reason}" in built.stdout
-
-
-@pytest.fixture(scope="module")
-def metrics(demo, tmp_path_factory):
-    """The demo's warehouse, and a project beside it whose metrics dbt has parsed."""
-    pytest.importorskip("dbt_metricflow", reason="pip install 'dbt-metricflow[dbt-duckdb]'")
-    warehouse = copy_of(demo, tmp_path_factory.mktemp("metrics"))
-    parsed = dbt_in_a_copy("parse", warehouse=warehouse)
-    assert parsed.returncode == 0, parsed.stdout
-    return warehouse
-
-
-def metricflow(warehouse, *arguments):
-    answer = run_process(
-        Path(sys.executable).with_name("mf"),
-        *arguments,
-        cwd=warehouse.folder / "project" / "dbt_project",
-        DESTINATION__DUCKDB__CREDENTIALS=str(warehouse.path),
-        DBT_TARGET_PATH="target",
-        DBT_LOG_PATH="logs",
-    )
-    assert answer.returncode == 0, answer.stdout + answer.stderr
-    return answer.stdout
-
-
-def asked(warehouse, names, dimensions):
-    """What MetricFlow's SQL answers, exactly: its own output rounds."""
-    query = ("--metrics", ",".join(names), "--group-by", ",".join(dimensions), "--explain")
-    told = metricflow(warehouse, "query", *query)
-    # Below a line of its own words; its columns are in an order of its own.
-    sql = told.split("SQL (remove --explain", 1)[1].split("\n", 1)[1]
-    return warehouse.rows(f"select {', '.join([*dimensions, *names])} from ({sql}) order by all")
-
-
-def test_metrics_and_dimensions_are_valid_in_the_warehouse(metrics):
-    assert metricflow(metrics, "validate-configs").count("ERRORS: 0, FUTURE_ERRORS: 0") == 6
-
-
-def test_metrics_of_a_month_are_those_of_the_marts(metrics):
-    names = (
-        "unblended_cost", "unblended_cost_by_team", "tokens", "requests", "input_tokens",
-        "cached_input_tokens", "output_tokens",
-    )  # fmt: skip
-    marts = metrics.rows("""
-        select month, cost, teams, tokens, used.* exclude month
-        from (
-            select date_trunc('month', date) as month, sum(unblended_cost) as cost, sum(
-                quantity * case quantity_unit when 'tokens' then 1 when '1000_tokens' then 1000 end
-            ) as tokens
-            from openai_marts.daily_costs_by_model group by month
-        )
-        join (
-            select date_trunc('month', date) as month, sum(unblended_cost) as teams
-            from openai_marts.daily_costs_by_team group by month
-        ) using (month)
-        join (
-            select date_trunc('month', date) as month, sum(requests), sum(input_tokens),
-                sum(cached_input_tokens), sum(output_tokens)
-            from openai_marts.daily_usage group by month
-        ) as used using (month)
-        order by month
-    """)
-    assert len(marts) >= 6
-    assert asked(metrics, names, ["metric_time__month"]) == marts
-
-
-def test_a_price_is_what_the_tokens_of_its_model_cost(metrics):
-    prices = asked(
-        metrics, ["price_per_million_tokens", "unblended_cost"], ["charge__model", "charge__meter"]
-    )
-    expected = metrics.rows("""
-        select model, meter, sum(unblended_cost), sum(unblended_cost) / sum(quantity) * 1000000
-        from openai_marts.daily_costs_by_model
-        where quantity_unit = 'tokens' group by all having sum(quantity) > 0
-    """)
-    told = {(model, meter): (cost, price) for model, meter, price, cost in prices}
-    assert len(expected) > 30
-    for model, meter, cost, price in expected:
-        assert told[model, meter] == (cost, pytest.approx(price, rel=1e-9)), (model, meter)
-
-
-def test_month_to_date_begins_anew_with_each_month(metrics):
-    # Days without any costs, which are in the ledger alone, are told too.
-    expected = metrics.rows("""
-        select days.date, sum(coalesce(sum(unblended_cost), 0)) over (
-            partition by date_trunc('month', days.date) order by days.date
-        )
-        from openai_raw.cost_days as days
-        left join openai_marts.daily_costs_by_project using (date)
-        group by days.date order by days.date
-    """)
-    assert asked(metrics, ["unblended_cost_month_to_date"], ["metric_time__day"]) == expected
 
 
 def test_warehouse_is_a_file_that_every_duckdb_1_opens(demo):

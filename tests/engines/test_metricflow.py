@@ -1,0 +1,124 @@
+"""MetricFlow's metrics: each equals what the marts say."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import PROJECT, Warehouse, run
+
+# Metrics and the dimensions that they are grouped by.
+QUERIES = {
+    "months": (
+        [
+            "unblended_cost", "unblended_cost_by_team", "tokens", "requests", "input_tokens",
+            "cached_input_tokens", "output_tokens",
+        ],
+        ["metric_time__month"],
+    ),
+    "prices": (
+        ["price_per_million_tokens", "unblended_cost"],
+        ["charge__model", "charge__meter"],
+    ),
+    "month to date": (["unblended_cost_month_to_date"], ["metric_time__day"]),
+}  # fmt: skip
+
+
+class MetricFlow:
+    """The demo's warehouse, and what `mf` prints about it."""
+
+    def __init__(self, demo, folder):
+        self.warehouse = Warehouse(folder)
+        self.warehouse.path = Path(shutil.copy(demo[0] / "demo.duckdb", folder))
+        project = shutil.copytree(
+            PROJECT / "dbt_project",
+            folder / "project" / "dbt_project",
+            ignore=shutil.ignore_patterns("target", "logs"),
+        )
+        commands = {
+            name: [
+                *("query", "--explain", "--quiet"),
+                *("--metrics", ",".join(metrics), "--group-by", ",".join(dimensions)),
+            ]
+            for name, (metrics, dimensions) in QUERIES.items()
+        }
+        file = folder / "commands.json"
+        file.write_text(json.dumps({"validation": ["validate-configs"], **commands}))
+        done = run(
+            PROJECT / "tests" / "engines" / "mf_commands.py",
+            file,
+            cwd=project,
+            DESTINATION__DUCKDB__CREDENTIALS=str(self.warehouse.path),
+            DBT_TARGET_PATH="target",
+            DBT_LOG_PATH="logs",
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        self.printed = json.loads(file.read_text())
+
+    def rows(self, query):
+        """The exact result of MetricFlow's SQL; `mf query` itself rounds."""
+        metrics, dimensions = QUERIES[query]
+        # MetricFlow orders the columns in its own way.
+        columns = ", ".join([*dimensions, *metrics])
+        return self.warehouse.rows(f"select {columns} from ({self.printed[query]}) order by all")
+
+
+@pytest.fixture(scope="module")
+def metricflow(demo, tmp_path_factory):
+    pytest.importorskip("dbt_metricflow", reason="pip install 'dbt-metricflow[dbt-duckdb]'")
+    return MetricFlow(demo, tmp_path_factory.mktemp("metrics"))
+
+
+def test_metrics_and_dimensions_are_valid_in_the_warehouse(metricflow):
+    assert metricflow.printed["validation"].count("ERRORS: 0, FUTURE_ERRORS: 0") == 6
+
+
+def test_metrics_of_a_month_equal_the_marts(metricflow):
+    marts = metricflow.warehouse.rows("""
+        select month, cost, teams, tokens, used.* exclude month
+        from (
+            select date_trunc('month', date) as month, sum(unblended_cost) as cost, sum(
+                quantity * case quantity_unit when 'tokens' then 1 when '1000_tokens' then 1000 end
+            ) as tokens
+            from openai_marts.daily_costs_by_model group by month
+        )
+        join (
+            select date_trunc('month', date) as month, sum(unblended_cost) as teams
+            from openai_marts.daily_costs_by_team group by month
+        ) using (month)
+        join (
+            select date_trunc('month', date) as month, sum(requests), sum(input_tokens),
+                sum(cached_input_tokens), sum(output_tokens)
+            from openai_marts.daily_usage group by month
+        ) as used using (month)
+        order by month
+    """)
+    assert len(marts) >= 6
+    assert metricflow.rows("months") == marts
+
+
+def test_price_is_cost_per_token_of_the_model(metricflow):
+    expected = metricflow.warehouse.rows("""
+        select model, meter, sum(unblended_cost), sum(unblended_cost) / sum(quantity) * 1000000
+        from openai_marts.daily_costs_by_model
+        where quantity_unit = 'tokens' group by all having sum(quantity) > 0
+    """)
+    prices = {
+        (model, meter): (cost, price) for model, meter, price, cost in metricflow.rows("prices")
+    }
+    assert len(expected) > 30
+    for model, meter, cost, price in expected:
+        assert prices[model, meter] == (cost, pytest.approx(price, rel=1e-9)), (model, meter)
+
+
+def test_month_to_date_restarts_each_month(metricflow):
+    # Days without costs, which only the ledger has, are included.
+    expected = metricflow.warehouse.rows("""
+        select days.date, sum(coalesce(sum(unblended_cost), 0)) over (
+            partition by date_trunc('month', days.date) order by days.date
+        )
+        from openai_raw.cost_days as days
+        left join openai_marts.daily_costs_by_project using (date)
+        group by days.date order by days.date
+    """)
+    assert metricflow.rows("month to date") == expected
