@@ -1,4 +1,4 @@
-"""The models for warehouses that no test can reach: what dbt would send to each, in its dialect."""
+"""The models for warehouses that no test can reach: the SQL that dbt would send to each."""
 
 import importlib.util
 import json
@@ -27,8 +27,8 @@ DECIMALS = {
 DECLARED = {"decimal(38, 18)": (38, 18), "decimal(38, 9)": (38, 9)}
 
 
-class Told:
-    """What dbt compiled and would have sent, by build, and what sqlglot makes of it."""
+class Unsent:
+    """What dbt compiled and would have sent, by build, and how sqlglot parses it."""
 
     def __init__(self, dialect, answer):
         self.dialect = dialect
@@ -47,7 +47,7 @@ class Told:
             yield from self.builds[build]["compiled"].items()
 
     def replacing(self):
-        """By fact, the statements of the next build that take rows out of it or put some in."""
+        """By fact, the statements of the next build that delete or insert its rows."""
         found = {fact: [] for fact in FACTS}
         for node, sql in self.builds["next build"]["sent"]:
             fact = node.split(".")[-1]
@@ -56,43 +56,57 @@ class Told:
         return found
 
 
-@pytest.fixture(scope="module", params=WAREHOUSES)
-def told(request, tmp_path_factory):
-    warehouse = request.param
-    if not importlib.util.find_spec(f"dbt.adapters.{warehouse}"):
-        pytest.skip(f"dbt's adapter is not installed: pip install '.[{warehouse}]'")
-    folder = tmp_path_factory.mktemp(warehouse)
-    names = [f"DESTINATION__{warehouse.upper()}__CREDENTIALS__{n}" for n in WAREHOUSES[warehouse]]
-    made = run(
-        PROJECT / "tests" / "unsent.py",
-        warehouse,
-        folder / "told.json",
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory):
+    """The folder of what dbt would have sent to each warehouse whose adapter is installed."""
+    folder = tmp_path_factory.mktemp("unsent")
+    # Databricks' path has a fixed shape; the name of a database is part of the SQL.
+    settings = {
+        f"DESTINATION__{warehouse.upper()}__CREDENTIALS__{name}": (
+            "/unsent/1" if name.endswith("PATH") else "unsent"
+        )
+        for warehouse, names in WAREHOUSES.items()
+        for name in names
+    }
+    done = run(
+        *(PROJECT / "tests" / "engines" / "unsent.py", folder, *filter(is_installed, WAREHOUSES)),
         cwd=folder,
-        # Databricks' path has a shape; a database's name stands in the SQL.
-        **{name: "/unsent/1" if name.endswith("PATH") else "unsent" for name in names},
+        timeout=1200,
+        **settings,
         DBT_TARGET_PATH=str(folder / "target"),
         DBT_LOG_PATH=str(folder / "logs"),
     )
-    assert made.returncode == 0, made.stdout + made.stderr
-    return Told(warehouse, json.loads((folder / "told.json").read_text()))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def is_installed(warehouse):
+    return importlib.util.find_spec(f"dbt.adapters.{warehouse}") is not None
+
+
+@pytest.fixture(scope="module", params=WAREHOUSES)
+def unsent(request, answers):
+    if not is_installed(request.param):
+        pytest.skip(f"dbt's adapter is not installed: pip install '.[{request.param}]'")
+    return Unsent(request.param, json.loads((answers / f"{request.param}.json").read_text()))
 
 
 @pytest.mark.parametrize("build", BUILDS)
-def test_every_model_and_test_is_compiled(told, build):
-    assert set(told.builds[build]["compiled"]) == set(told.declared)
+def test_every_model_and_test_is_compiled(unsent, build):
+    assert set(unsent.builds[build]["compiled"]) == set(unsent.declared)
 
 
-def test_every_compiled_statement_is_of_the_dialect(told):
-    for node, sql in told.compiled():
-        (tree,) = told.parse(sql)
+def test_every_compiled_statement_is_of_the_dialect(unsent):
+    for node, sql in unsent.compiled():
+        (tree,) = unsent.parse(sql)
         assert isinstance(tree, exp.Query), node
         assert not tree.find(exp.Command), node
 
 
-def test_facts_are_replaced_by_day_in_statements_of_the_dialect(told):
-    for fact, statements in told.replacing().items():
+def test_facts_are_replaced_by_day_in_statements_of_the_dialect(unsent):
+    for fact, statements in unsent.replacing().items():
         assert statements, fact
-        trees = [tree for sql in statements for tree in told.parse(sql)]
+        trees = [tree for sql in statements for tree in unsent.parse(sql)]
         assert not any(isinstance(tree, exp.Command) for tree in trees), (fact, statements)
         deletes = [t for t in trees if t.find(exp.Delete) or isinstance(t, exp.Merge)]
         inserts = [t for t in trees if isinstance(t, (exp.Insert, exp.Merge))]
@@ -102,11 +116,11 @@ def test_facts_are_replaced_by_day_in_statements_of_the_dialect(told):
         (removed,) = removes
         # An organization of the day that is not replaced stays, and so does a day before them all.
         assert "organization_id" in {column.name for column in removed.find_all(exp.Column)}
-        assert "2026-10-01" in removed.sql(told.dialect)
+        assert "2026-10-01" in removed.sql(unsent.dialect)
 
 
-def test_the_next_build_reads_the_days_to_build_alone(told):
-    compiled = {build: told.builds[build]["compiled"] for build in BUILDS}
+def test_the_next_build_reads_the_days_to_build_alone(unsent):
+    compiled = {build: unsent.builds[build]["compiled"] for build in BUILDS}
     for fact in FACTS:
         node = f"model.openai_costs.{fact}"
         assert "int_days_to_build" not in compiled["first build"][node]
@@ -124,52 +138,52 @@ def is_decimal(kind):
     )
 
 
-def test_decimals_have_the_digits_that_are_meant(told):
-    for node, sql in told.compiled():
-        for tree in told.parse(sql):
+def test_decimals_have_the_digits_that_are_meant(unsent):
+    for node, sql in unsent.compiled():
+        for tree in unsent.parse(sql):
             for cast in tree.find_all(exp.Cast):
                 if not is_decimal(cast.to):
                     continue
-                if told.dialect == "bigquery":
+                if unsent.dialect == "bigquery":
                     assert cast.to.sql("bigquery") == "BIGNUMERIC", node
                 else:
-                    assert decimal(cast.to) in DECIMALS, (node, cast.sql(told.dialect))
+                    assert decimal(cast.to) in DECIMALS, (node, cast.sql(unsent.dialect))
 
 
-def test_money_and_quantities_are_what_the_marts_promise(told):
+def test_money_and_quantities_are_what_the_marts_promise(unsent):
     cast_columns = 0
-    for node, sql in told.compiled():
+    for node, sql in unsent.compiled():
         promised = {
             name.lower(): DECLARED[kind]
-            for name, kind in told.declared[node].items()
+            for name, kind in unsent.declared[node].items()
             if kind in DECLARED
         }
-        for tree in told.parse(sql):
+        for tree in unsent.parse(sql):
             for column in tree.find_all(exp.Alias):
                 wanted = promised.get(column.alias.lower())
                 if not wanted or not isinstance(column.this, exp.Cast):
                     continue
                 cast_columns += 1
                 kind = column.this.to
-                assert is_decimal(kind), (node, column.sql(told.dialect))
-                assert decimal(kind) == (() if told.dialect == "bigquery" else wanted), node
+                assert is_decimal(kind), (node, column.sql(unsent.dialect))
+                assert decimal(kind) == (() if unsent.dialect == "bigquery" else wanted), node
     assert cast_columns > 50
 
 
-def test_contracts_are_compared_in_types_of_the_engine(told):
+def test_contracts_are_compared_in_types_of_the_engine(unsent):
     compared = [
         tree
-        for _, sql in told.builds["next build"]["sent"]
+        for _, sql in unsent.builds["next build"]["sent"]
         if re.search(r"cast\(null as [\w(), ]+\)\s+as unblended_cost", sql) and "stg_" not in sql
-        for tree in told.parse(sql)
+        for tree in unsent.parse(sql)
     ]
-    if told.dialect == "clickhouse":
+    if unsent.dialect == "clickhouse":
         assert not compared
         return
     kinds = {
-        cast.to.sql(told.dialect)
+        cast.to.sql(unsent.dialect)
         for tree in compared
         for column in tree.find_all(exp.Alias)
         if column.alias == "unblended_cost" and isinstance(cast := column.this, exp.Cast)
     }
-    assert kinds == {"BIGNUMERIC" if told.dialect == "bigquery" else "DECIMAL(38, 18)"}
+    assert kinds == {"BIGNUMERIC" if unsent.dialect == "bigquery" else "DECIMAL(38, 18)"}
