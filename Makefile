@@ -1,5 +1,7 @@
 # make demo    a simulated organization, from its API to the tables; needs no key
-# make test    the tests
+# make test    the tests on DuckDB
+# make test-engines   the tests on PostgreSQL, Spark and other engines
+# make test-all   both
 # make lint    ruff, mypy and sqlfluff
 # make bench   speed and memory, against the least that they could take, into benchmarks/RESULTS.md; BENCH="--rows 100000"
 # make setup   all that development needs, in .venv
@@ -13,7 +15,7 @@ PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --c
 # The validator needs Python 3.12 and an older PyArrow.
 FOCUS_PYTHON ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.12.*/bin/python) python3.12)
 
-.PHONY: demo setup test lint format bench focus-check
+.PHONY: demo setup test test-engines test-all lint format bench focus-check
 
 demo: $(VENV)/runs
 	$(VENV)/bin/python pipeline.py --demo
@@ -21,7 +23,12 @@ demo: $(VENV)/runs
 setup: $(VENV)/develops
 
 test: $(VENV)/develops
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest --ignore tests/engines
+
+test-engines: $(VENV)/develops
+	$(VENV)/bin/python -m pytest tests/engines
+
+test-all: test test-engines
 
 lint: $(VENV)/develops
 	$(VENV)/bin/ruff format --check .
@@ -38,7 +45,7 @@ bench: $(VENV)/develops
 	$(VENV)/bin/python benchmarks/run.py $(BENCH)
 
 focus-check: $(VENV)/develops .focus-venv/runs
-	FOCUS_RULES=$(abspath $(RULES)) $(VENV)/bin/python -m pytest --numprocesses 0 tests/test_focus_rules.py
+	FOCUS_RULES=$(abspath $(RULES)) $(VENV)/bin/python -m pytest --numprocesses 0 tests/engines/test_focus_rules.py
 
 .focus-venv/runs:
 	$(FOCUS_PYTHON) -m venv .focus-venv
