@@ -188,8 +188,11 @@ class _Builder:
         if self._only:
             arguments = ["--exclude-resource-type", "unit_test", "--select", *self._only]
             arguments += ["--indirect-selection", "buildable"]
-        database = Path(os.environ["DESTINATION__DUCKDB__CREDENTIALS"]).stem
-        return building.build(_manifest_of(database), arguments, report_start)
+        if os.environ.get("DESTINATION_TYPE", "duckdb") == "duckdb":
+            manifest = _manifest_of(Path(os.environ["DESTINATION__DUCKDB__CREDENTIALS"]).stem)
+        else:
+            manifest = _parsed_for_server()
+        return building.build(manifest, arguments, report_start)
 
 
 def _manifest_of(database):
@@ -230,6 +233,12 @@ def parsed_models():
         manifest = building.parse()
     gc.freeze()
     return manifest
+
+
+@cache
+def _parsed_for_server():
+    """The models as dbt parses them for the one server that a process of the tests builds on."""
+    return building.parse()
 
 
 @contextlib.contextmanager

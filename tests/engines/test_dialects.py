@@ -6,7 +6,7 @@ import re
 
 import pytest
 import sqlglot
-from conftest import PROJECT, run
+from running import PROJECT, run_process
 from sqlglot import exp
 
 WAREHOUSES = {
@@ -68,7 +68,7 @@ def answers(tmp_path_factory):
         for warehouse, names in WAREHOUSES.items()
         for name in names
     }
-    done = run(
+    done = run_process(
         *(PROJECT / "tests" / "engines" / "unsent.py", folder, *filter(is_installed, WAREHOUSES)),
         cwd=folder,
         timeout=1200,

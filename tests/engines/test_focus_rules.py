@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from conftest import PROJECT, run_pipeline
+from running import PROJECT, run_pipeline
 
 RULES = Path(os.environ.get("FOCUS_RULES", "")) / "model-1.4.json"
 VALIDATOR = PROJECT / ".focus-venv" / "bin" / "python"

@@ -5,7 +5,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import PROJECT, Warehouse, run
+from conftest import Warehouse
+from running import PROJECT, run_process
 
 # Metrics and the dimensions that they are grouped by.
 QUERIES = {
@@ -44,7 +45,7 @@ class MetricFlow:
         }
         file = folder / "commands.json"
         file.write_text(json.dumps({"validation": ["validate-configs"], **commands}))
-        done = run(
+        done = run_process(
             PROJECT / "tests" / "engines" / "mf_commands.py",
             file,
             cwd=project,
