@@ -1,7 +1,7 @@
-"""A real Spark: a standalone cluster of a master and two workers, and its Thrift server.
+"""A real Spark and its Thrift server, in one process or on a standalone cluster.
 
-All of it is what PyPI's pyspark holds, runs on Java and loopback, and is gone afterwards. Its time
-zone is not UTC, so that a day which shifts would show.
+All of it comes with PyPI's pyspark, runs on Java and loopback, and is removed afterwards. The time
+zone is not UTC, so that a shifted day shows.
 """
 
 import contextlib
@@ -14,11 +14,11 @@ import time
 from pathlib import Path
 
 TIME_ZONE = "Asia/Kolkata"
-PATIENCE = 120
+START_TIMEOUT = 120
 
 
 def missing():
-    """Why no cluster can be started here, as a sentence; None where one can."""
+    """Why Spark cannot be started here, as a sentence; None if it can."""
     if not importlib.util.find_spec("pyspark") or not importlib.util.find_spec(
         "dbt.adapters.spark"
     ):
@@ -28,7 +28,7 @@ def missing():
     return None
 
 
-# Who closes a session looks for a metastore, and tries again for 20 seconds where there is none.
+# Closing a session looks for a metastore, and retries for 20 seconds if there is none.
 _WITHOUT_METASTORE = """
 <configuration>
   <property><name>hive.metastore.uris</name><value>thrift://127.0.0.1:1</value></property>
@@ -40,11 +40,29 @@ _WITHOUT_METASTORE = """
 """
 
 
-class Spark:
-    """The cluster, while in the `with` block; `port` is that of its Thrift server."""
+# With few rows, plans cost more than what they save; a cluster keeps Spark's defaults.
+_PLAINLY = {
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.shuffle.partitions": "1",
+    # Nobody looks at the plans, which Spark would write out for each query.
+    "spark.sql.ui.explainMode": "simple",
+    "spark.sql.maxPlanStringLength": "100",
+    # Without a file of checksums beside each.
+    "spark.hadoop.fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
+}
+_DEPLOY = "org.apache.spark.deploy"
 
-    def __init__(self, folder):
-        self.folder = folder
+
+class Spark:
+    """The server, while in the `with` block; `port` is that of its Thrift server.
+
+    `is_cluster` runs it on a standalone cluster of a master and two workers instead of two threads.
+    """
+
+    def __init__(self, folder, is_cluster=False):
+        self.folder, self.is_cluster = folder, is_cluster
         self.warehouse = folder / "warehouse"
         self.port = _free_port()
 
@@ -52,16 +70,8 @@ class Spark:
         (self.folder / "hive-site.xml").write_text(_WITHOUT_METASTORE)
         self._parts = contextlib.ExitStack()
         with contextlib.ExitStack() as started:
-            master = _free_port()
-            url = f"spark://127.0.0.1:{master}"
-            where = ("--host", "127.0.0.1", "--webui-port", "0")
-            deploy = "org.apache.spark.deploy"
-            part = self._start(started, f"{deploy}.master.Master", *where, "--port", str(master))
-            _await(master, part)
-            for name in ("worker1", "worker2"):
-                size = ("--cores", "1", "--memory", "1g", "--work-dir", str(self.folder / name))
-                self._start(started, f"{deploy}.worker.Worker", *where, *size, url)
-            part = self._start(started, f"{deploy}.SparkSubmit", *self._thrift_server(url))
+            url = self._cluster(started) if self.is_cluster else "local[2]"
+            part = self._start(started, f"{_DEPLOY}.SparkSubmit", *self._thrift_server(url))
             _await(self.port, part)
             self._parts = started.pop_all()
         return self
@@ -79,11 +89,27 @@ class Spark:
             contextlib.closing(connection.cursor()) as cursor,
         ):
             cursor.execute(sql)
+            if not cursor.description:
+                return [], []
             return [column[0] for column in cursor.description], cursor.fetchall()
+
+    def _cluster(self, started):
+        """Start a master and its workers; the master's URL."""
+        port = _free_port()
+        url = f"spark://127.0.0.1:{port}"
+        where = ("--host", "127.0.0.1", "--webui-port", "0")
+        part = self._start(started, f"{_DEPLOY}.master.Master", *where, "--port", str(port))
+        _await(port, part)
+        for name in ("worker1", "worker2"):
+            size = ("--cores", "1", "--memory", "1g", "--work-dir", str(self.folder / name))
+            self._start(started, f"{_DEPLOY}.worker.Worker", *where, *size, url)
+        return url
 
     def _thrift_server(self, master):
         # Queries are short and many: a compiler that starts fast beats one that compiles best.
         quick = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -XX:+UseSerialGC"
+        # Hadoop runs chmod for each file that it writes.
+        quick += " -Djdk.lang.Process.launchMechanism=VFORK"
         java = f"{quick} -Dderby.system.home={self.folder} -Djava.io.tmpdir={self.folder}"
         settings = {
             "spark.executor.memory": "700m",
@@ -97,6 +123,7 @@ class Spark:
             "spark.sql.catalogImplementation": "in-memory",
             "spark.sql.session.timeZone": TIME_ZONE,
             "spark.sql.shuffle.partitions": "2",
+            **({} if self.is_cluster else _PLAINLY),
             "spark.sql.warehouse.dir": self.warehouse.as_uri(),
         }
         configured = [f"--conf={name}={value}" for name, value in settings.items()]
@@ -156,7 +183,7 @@ def _free_port():
 
 
 def _await(port, process):
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + START_TIMEOUT
     while time.monotonic() < until and process.poll() is None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return
