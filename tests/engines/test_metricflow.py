@@ -54,14 +54,16 @@ class MetricFlow:
             DBT_LOG_PATH="logs",
         )
         assert done.returncode == 0, done.stdout + done.stderr
-        self.printed = json.loads(file.read_text())
+        # The results of the validation go past the command's own output, to the process's.
+        self.validation = done.stdout
+        self.sql = json.loads(file.read_text())
 
     def rows(self, query):
         """The exact result of MetricFlow's SQL; `mf query` itself rounds."""
         metrics, dimensions = QUERIES[query]
         # MetricFlow orders the columns in its own way.
         columns = ", ".join([*dimensions, *metrics])
-        return self.warehouse.rows(f"select {columns} from ({self.printed[query]}) order by all")
+        return self.warehouse.rows(f"select {columns} from ({self.sql[query]}) order by all")
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +73,7 @@ def metricflow(demo, tmp_path_factory):
 
 
 def test_metrics_and_dimensions_are_valid_in_the_warehouse(metricflow):
-    assert metricflow.printed["validation"].count("ERRORS: 0, FUTURE_ERRORS: 0") == 6
+    assert metricflow.validation.count("ERRORS: 0, FUTURE_ERRORS: 0") == 6
 
 
 def test_metrics_of_a_month_equal_the_marts(metricflow):

@@ -96,13 +96,12 @@ class Both:
             **known(api),
             **self.seeds,
             **lake.environment,
-            "DESTINATION_TYPE": "filesystem",
             "DBT_TARGET_PATH": str(lake.folder / "target"),
         }
         pipeline = project_with_few_tests(lake.folder) / "pipeline.py"
-        since = ("--since", min(DAYS))
+        arguments = ("--since", min(DAYS), "--destination", "filesystem")
         self.first_run = run_process(
-            pipeline, *since, cwd=lake.folder, timeout=1200, **self.settings
+            pipeline, *arguments, cwd=lake.folder, timeout=1200, **self.settings
         )
         assert self.first_run.returncode == 0, self.first_run.stdout + self.first_run.stderr
         self.project = ParsedProject("filesystem", lake.folder, {**self.seeds, **lake.environment})
@@ -189,6 +188,7 @@ def plain(value):
 
 def test_commands_work_on_a_lake(both, tmp_path):
     def command(*arguments):
+        arguments = (*arguments, "--destination", "filesystem")
         done = run_pipeline(*arguments, cwd=tmp_path, **both.settings)
         assert done.returncode == 0, done.stderr
         return done.stdout
