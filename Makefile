@@ -2,6 +2,7 @@
 # make test    the tests on DuckDB
 # make test-engines   the tests on PostgreSQL, Spark and other engines
 # make test-all   both
+# make mutations   whether the tests catch known bugs; takes half an hour
 # make lint    ruff, mypy and sqlfluff
 # make bench   speed and memory, against the least that they could take, into benchmarks/RESULTS.md; BENCH="--rows 100000"
 # make setup   all that development needs, in .venv
@@ -15,7 +16,7 @@ PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --c
 # The validator needs Python 3.12 and an older PyArrow.
 FOCUS_PYTHON ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.12.*/bin/python) python3.12)
 
-.PHONY: demo setup test test-engines test-all lint format bench focus-check
+.PHONY: demo setup test test-engines test-all mutations lint format bench focus-check
 
 demo: $(VENV)/runs
 	$(VENV)/bin/python pipeline.py --demo
@@ -29,6 +30,9 @@ test-engines: $(VENV)/develops
 	$(VENV)/bin/python -m pytest tests/engines
 
 test-all: test test-engines
+
+mutations: $(VENV)/develops
+	$(VENV)/bin/python tests/mutations.py
 
 lint: $(VENV)/develops
 	$(VENV)/bin/ruff format --check .

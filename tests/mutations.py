@@ -1,0 +1,486 @@
+"""Bugs that the test suite must catch: each is put into a copy of the project, one at a time.
+
+    python tests/mutations.py                 all mutations
+    python tests/mutations.py --only Slack    those whose description contains the word
+    python tests/mutations.py --unmutated     each selection of tests once, on the unchanged code
+    python tests/mutations.py --jobs 2        two runs of pytest at a time
+
+Prints one line per run, with the test that failed. Exits with 1 unless every mutation is caught,
+or with --unmutated, unless every selection passes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+PYTEST = ("-m", "pytest", "-x", "-q", "--numprocesses", "0")
+TIMEOUT_SECONDS = 1800
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """`old` occurs exactly once in `file`; `tests` are pytest's arguments that select its test."""
+
+    description: str
+    file: str
+    old: str
+    new: str
+    tests: str
+
+
+MUTATIONS = [
+    # Requests: retries, redirects, the key
+    Mutation(
+        "The Retry-After of a rate limit is ignored.",
+        "openai_costs_source/client.py",
+        "asked if asked and asked >= 1 else min(2 ** (state.attempt_number - 1), 60)",
+        "min(2 ** (state.attempt_number - 1), 60)",
+        "tests/test_client.py -k 'waited_out_as_long_as_asked or seconds_that_a_reply_asks_for'",
+    ),
+    Mutation(
+        "An outage that OpenAI reports as 404 is not retried.",
+        "openai_costs_source/client.py",
+        "is_passing=reply.status_code in (404, 429, *range(500, 600))",
+        "is_passing=reply.status_code in (429, *range(500, 600))",
+        "tests/test_client.py -k an_outage_is_waited_out",
+    ),
+    Mutation(
+        "The retry budget applies to each request instead of to all requests together.",
+        "openai_costs_source/client.py",
+        "self._seconds_left = min(self._seconds_left, seconds_left - waiting(state))",
+        "self._seconds_left = min(self._seconds_left, seconds_left)",
+        "tests/test_client.py -k several_replies",
+    ),
+    Mutation(
+        "A redirect is followed.",
+        "openai_costs_source/client.py",
+        "allow_redirects=False",
+        "allow_redirects=True",
+        "tests/test_client.py -k redirect",
+    ),
+    Mutation(
+        "The key appears in an error message that quotes it.",
+        "openai_costs_source/client.py",
+        """sentence = f"OpenAI's {path} {said}.".replace(self._key, "[the key]")""",
+        """sentence = f"OpenAI's {path} {said}.\"""",
+        "tests/test_client.py -k quotes_back",
+    ),
+    Mutation(
+        "The key is sent over plain HTTP to another machine.",
+        "openai_costs_source/client.py",
+        """(parts.scheme == "http" and is_here)""",
+        """parts.scheme == "http\"""",
+        "tests/test_client.py -k expose_the_key",
+    ),
+    # Pages and exact decimals
+    Mutation(
+        "An amount halfway between two decimals is rounded half-up instead of half-even.",
+        "openai_costs_source/pages.py",
+        "rounding=decimal.ROUND_HALF_EVEN",
+        "rounding=decimal.ROUND_HALF_UP",
+        "tests/test_rows.py -k half_to_even",
+    ),
+    Mutation(
+        "A bucket longer than one UTC day is accepted.",
+        "openai_costs_source/pages.py",
+        "not start < end <= start + DAY_SECONDS",
+        "not start < end",
+        "tests/test_rows.py -k bucket_that_is_no_utc_day",
+    ),
+    Mutation(
+        "Today is recorded as closed.",
+        "openai_costs_source/rows.py",
+        '"is_closed": bucket.day < loaded_at.date()',
+        '"is_closed": bucket.day <= loaded_at.date()',
+        "tests/test_rows.py -k day_is_closed",
+    ),
+    # Date ranges, replaced days, restatements, discovered limits
+    Mutation(
+        "The day named by until is included in the date range.",
+        "openai_costs_source/windows.py",
+        "until = min(until or today + ONE_DAY, today + ONE_DAY)",
+        "until = min((until or today) + ONE_DAY, today + ONE_DAY)",
+        "tests/test_windows.py -k 'named_days_win or until_alone'",
+    ),
+    Mutation(
+        "After a pause, only the trailing days are read, and the days before them are missing.",
+        "openai_costs_source/windows.py",
+        "since = max(min(trailing, young), asked_from)",
+        "since = max(trailing, asked_from)",
+        "tests/test_windows.py -k after_a_long_pause",
+    ),
+    Mutation(
+        "keep_months removes the first of the months to keep.",
+        "openai_costs_source/__init__.py",
+        "divmod(today.year * 12 + today.month - 1 - months, 12)",
+        "divmod(today.year * 12 + today.month - months, 12)",
+        "tests/test_usage.py -k months_that_are_not_kept",
+    ),
+    Mutation(
+        "A day that became empty at OpenAI keeps its rows in the raw costs table.",
+        "openai_costs_source/__init__.py",
+        """(day for table in ledger for day in table["date"].to_pylist())""",
+        """(d["date"] for table in ledger for d in table.to_pylist() if d["row_count"])""",
+        "tests/test_source.py -k emptied_day",
+    ),
+    Mutation(
+        "Loading a day of one organization deletes the same day of the others.",
+        "openai_costs_source/replacing.py",
+        "({is_one_of(ids)} AND date BETWEEN",
+        "(date BETWEEN",
+        "tests/test_source.py -k organizations_share",
+    ),
+    Mutation(
+        "A page that omits a closed day is accepted.",
+        "openai_costs_source/endpoint.py",
+        "[rest for rest in left if rest.since < self.today]",
+        "[rest for rest in left if rest.since > self.today]",
+        "tests/test_source.py -k leaves_out_a_day",
+    ),
+    Mutation(
+        "A day whose rows do not add up to the API's own total is stored.",
+        "openai_costs_source/organization.py",
+        "yield asked_again, page_again.without(still_odd)",
+        "yield asked_again, page_again",
+        "tests/test_awkward_replies.py -k does_not_add_up_keeps",
+    ),
+    Mutation(
+        "A closed day with a new amount and the same number of rows is no restatement.",
+        "openai_costs_source/memory.py",
+        "return (self.amount, self.row_count) != (other.amount, other.row_count)",
+        "return self.row_count != other.row_count",
+        "tests/test_memory.py -k each_change_of_a_day",
+    ),
+    Mutation(
+        "A discovered limit is never tried again.",
+        "openai_costs_source/memory.py",
+        "if memory.learned_on and today - memory.learned_on >= TRIED_AGAIN_AFTER:",
+        "if memory.learned_on and memory.learned_on > today:",
+        "tests/test_memory.py -k tried_again_after_a_while",
+    ),
+    # Names, privacy, budgets set at OpenAI
+    Mutation(
+        "A listing that is refused makes its objects look deleted.",
+        "openai_costs_source/listings.py",
+        "        if found is not None:\n            whose",
+        "        found = found or []\n        if True:\n            whose",
+        "tests/test_listings.py -k listing_that_is_refused",
+    ),
+    Mutation(
+        "A key of a service account has no owner.",
+        "openai_costs_source/names.py",
+        """_object(owner.get(str(owner.get("type"))))""",
+        """_object(owner.get("user"))""",
+        "tests/test_names.py -k service_account_can_own_a_key",
+    ),
+    Mutation(
+        "A redacted e-mail address stays in the raw users table.",
+        "openai_costs_source/privacy.py",
+        """"users": Personal("id", ("name",), "email")""",
+        """"users": Personal("id", ("name",), None)""",
+        "tests/test_privacy.py -k no_address_is_left",
+    ),
+    Mutation(
+        "A later load restores the name of a forgotten person.",
+        "openai_costs_source/upkeep.py",
+        "forgotten.append(user_id)",
+        "forgotten.count(user_id)",
+        "tests/test_privacy.py -k forgotten_people",
+    ),
+    Mutation(
+        "A spend limit in cents is stored as dollars.",
+        "openai_costs_source/spend_limits.py",
+        """Decimal(each["threshold_amount"]).scaleb(-2)""",
+        """Decimal(each["threshold_amount"])""",
+        "tests/test_spend_limits.py -k cents_are_told",
+    ),
+    # Models: replaced days, attribution, line items, FOCUS columns, list prices
+    Mutation(
+        "A day that became empty keeps its rows in the facts.",
+        "dbt_project/macros/replace_days.sql",
+        "where {{ is_to_build(target ~ '.organization_id', target ~ '.date') }};",
+        "where (organization_id, date) in (select organization_id, date from {{ source }});",
+        "tests/test_incremental.py -k days_that_were_replaced",
+    ),
+    Mutation(
+        "Days built by older models are not built again.",
+        "dbt_project/macros/days_to_build.sql",
+        """ ~ " where built_by = '" ~ models_fingerprint() ~ "'")""",
+        ")",
+        "tests/test_incremental.py -k other_models_build",
+    ),
+    Mutation(
+        "A key's owner takes charges that name another user.",
+        "dbt_project/macros/attribution.sql",
+        "coalesce({{ charges }}.user_id, {{ keys }}.owner_id) as user_id",
+        "coalesce({{ keys }}.owner_id, {{ charges }}.user_id) as user_id",
+        "tests/test_models.py -k dbt_build_works",
+    ),
+    Mutation(
+        "Days that OpenAI reports by user separately count twice.",
+        "dbt_project/models/intermediate/int_user_charges.sql",
+        "where days_apart.date is null",
+        "where 1 = 1",
+        "tests/test_models.py -k users_follow_their_own_answer",
+    ),
+    Mutation(
+        "Cached input is parsed as input.",
+        "dbt_project/models/intermediate/int_line_items.sql",
+        "'cached input': 'cached input'",
+        "'cached input': 'input'",
+        "tests/test_traps.py -k line_items_are_taken_apart",
+    ),
+    Mutation(
+        "A credit has a SKU and a price.",
+        "dbt_project/models/intermediate/facts/int_focus_charges.sql",
+        "on case when charges.unblended_cost >= 0 then",
+        "on case when charges.unblended_cost is not null then",
+        "tests/test_models.py -k negative_amount_is_a_credit",
+    ),
+    Mutation(
+        "BillingPeriodEnd is the start of the billing period.",
+        "dbt_project/models/marts/focus_costs.sql",
+        "dbt.dateadd('month', 1, dbt.date_trunc('month', 'charges.date'))",
+        "dbt.dateadd('month', 0, dbt.date_trunc('month', 'charges.date'))",
+        "tests/test_models.py -k billing_period",
+    ),
+    Mutation(
+        "The list price of a model goes before the price of its version.",
+        "dbt_project/models/intermediate/int_list_prices.sql",
+        "max(is_exact) over",
+        "min(is_exact) over",
+        "tests/test_models.py -k dbt_build_works",
+    ),
+    # Models: checks, teams, plans
+    Mutation(
+        "A month that costs less than its invoice counts as equal to it.",
+        "dbt_project/models/marts/reconciliation.sql",
+        "abs(difference) <= tolerance",
+        "difference <= tolerance",
+        "tests/test_reconciliation.py -k invoice_that_is_more",
+    ),
+    Mutation(
+        "A project's team takes charges of a key that has a team of its own.",
+        "dbt_project/models/intermediate/int_charge_teams.sql",
+        "coalesce(keys.team, people.team, projects.team) as team",
+        "coalesce(projects.team, people.team, keys.team) as team",
+        "tests/test_attribution.py -k each_charge_goes_to_one_team",
+    ),
+    Mutation(
+        "A budget that is spent to the last cent is breached.",
+        "dbt_project/models/marts/budget_status.sql",
+        "case when spent > budget then",
+        "case when spent >= budget then",
+        "tests/test_plans.py -k last_cent",
+    ),
+    Mutation(
+        "The forecast ignores growth.",
+        "dbt_project/models/intermediate/plans/int_expected_days.sql",
+        "then least(1.3333, greatest(0.75, recent / earlier))",
+        "then 1",
+        "tests/test_plans.py -k growth_goes_on",
+    ),
+    Mutation(
+        "Anomalies are compared with the days before instead of with the same weekdays.",
+        "dbt_project/models/intermediate/plans/int_weekdays_before.sql",
+        "'-7 * weeks.generated_number'",
+        "'-1 * weeks.generated_number'",
+        "tests/test_plans.py -k nothing_rings",
+    ),
+    # Alerts, export, report, status, doctor
+    Mutation(
+        "A check of money that differs is only a warning.",
+        "reporting/alerts.py",
+        """"warning" if check_name in _MAY_WAIT else "critical\"""",
+        """"warning\"""",
+        "tests/test_alerts.py -k check_of_money_that_differs",
+    ),
+    Mutation(
+        "An alert is posted to Slack twice.",
+        "reporting/slack.py",
+        "SEVERITIES.index(each.severity) > posted.get(each.key, -1)",
+        "SEVERITIES.index(each.severity) >= posted.get(each.key, -1)",
+        "tests/test_alerts.py -k alert_is_posted_once",
+    ),
+    Mutation(
+        "The exit code is 0 where alerts were found.",
+        "command/run.py",
+        "return 3 if counting else 0",
+        "return 0",
+        "tests/test_alerts.py -k exit_code_is_3",
+    ),
+    Mutation(
+        "The exported file of a month is not replaced when a day of it is restated.",
+        "reporting/export.py",
+        "is_new = not (file.is_file() and filecmp.cmp(part, file, shallow=False))",
+        "is_new = not file.is_file()",
+        "tests/test_export.py -k restated_day_replaces",
+    ),
+    Mutation(
+        "The report compares a month including the day that is still open.",
+        "reporting/report_data.py",
+        "if day >= month and day not in open_days]",
+        "if day >= month]",
+        "tests/test_report.py -k same_days_of_the_month_before",
+    ),
+    Mutation(
+        "The report of one project shows the models of all projects.",
+        "reporting/page/report.js",
+        "isPeriod(when, period) && isProject(project))",
+        "isPeriod(when, period))",
+        "tests/test_report.py -k each_line_is_that_of_the_marts",
+    ),
+    Mutation(
+        "Status does not list the days that are missing.",
+        "reporting/status.py",
+        "_each_day(days[0][0], today) if day not in loaded]",
+        "_each_day(days[0][0], today) if day in ()]",
+        "tests/test_doctor.py -k days_that_are_missing_in_between",
+    ),
+    Mutation(
+        "The key of an organization that spends nothing is no warning.",
+        "openai_costs_source/doctor.py",
+        "if not any(recent):",
+        "if not recent:",
+        "tests/test_doctor.py -k key_of_another_organization",
+    ),
+    # Command line, warehouse errors, simulated organization
+    Mutation(
+        "An empty date range is accepted on the command line.",
+        "command/arguments.py",
+        "since >= until",
+        "since > until",
+        "tests/test_command.py -k wrong_use",
+    ),
+    Mutation(
+        "The exit code is 0 where one of several organizations failed to load.",
+        "command/run.py",
+        "return is_whole and not failures",
+        "return is_whole",
+        "tests/test_command.py -k one_organization_that_fails",
+    ),
+    Mutation(
+        "A warehouse that is open in another program is reported as damaged.",
+        "command/warehouse.py",
+        '"set lock on file" in str(cause)',
+        '"database is locked" in str(cause)',
+        "tests/test_command.py -k warehouse_open_elsewhere",
+    ),
+    Mutation(
+        "A page token of the simulated organization is valid for any query.",
+        "openai_costs_source/demo_buckets.py",
+        """{name: values[name] for name in sorted(values) if name != "page"}""",
+        "{}",
+        "tests/test_demo.py -k page_token_holds",
+    ),
+    # Engines
+    Mutation(
+        "On ClickHouse, replaced days keep their former rows beside the new ones.",
+        "dbt_project/macros/replace_days.sql",
+        "delete from {{ this }} where {{ is_literally_to_build() }}",
+        "select 1",
+        "tests/engines/test_dialects.py -k 'facts_are_replaced and clickhouse'",
+    ),
+    Mutation(
+        "On BigQuery, money is a NUMERIC with nine decimals.",
+        "dbt_project/macros/types.sql",
+        "bigquery__decimal_type(digits, decimals) %}bignumeric{%",
+        "bigquery__decimal_type(digits, decimals) %}numeric{%",
+        "tests/engines/test_dialects.py -k 'decimals_have and bigquery'",
+    ),
+    Mutation(
+        "On PostgreSQL, views are missing after their tables were replaced.",
+        "command/models.py",
+        """if where.destination in ("postgres", "redshift"):""",
+        """if where.destination in ("redshift",):""",
+        "tests/engines/test_postgres.py -k replaced_and_emptied",
+    ),
+    Mutation(
+        "On Spark, a day that became empty keeps its rows in the facts.",
+        "dbt_project/macros/replace_days.sql",
+        "{%- if emptied -%}",
+        "{%- if emptied and false -%}",
+        "tests/engines/test_spark.py -k lake_follows",
+    ),
+]
+
+
+def copy_project(folder: Path) -> None:
+    """Copy the files that git tracks, as they are in the working tree."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=PROJECT, capture_output=True, check=True)
+    for name in filter(None, listed.stdout.decode().split("\0")):
+        if (PROJECT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(PROJECT / name, folder / name)
+
+
+def mutate(folder: Path, mutation: Mutation) -> None:
+    file = folder / mutation.file
+    text = file.read_text() if file.is_file() else ""
+    if (times := text.count(mutation.old)) != 1:
+        raise ValueError(f"The old text occurs {times} times in {mutation.file}, not once.")
+    file.write_text(text.replace(mutation.old, mutation.new))
+
+
+def run(tests: str, mutation: Mutation | None = None) -> bool:
+    """Run a selection of tests on a copy of the project, print a line, and return success."""
+    description = mutation.description if mutation else "Unchanged code."
+    began, failed, output = time.monotonic(), tests, ""
+    with tempfile.TemporaryDirectory(prefix="mutation-", ignore_cleanup_errors=True) as name:
+        try:
+            copy_project(Path(name))
+            if mutation:
+                mutate(Path(name), mutation)
+            done = subprocess.run(
+                [sys.executable, *PYTEST, *shlex.split(tests)],
+                cwd=name,
+                # Processes that a test starts import the copy too, not an installed package.
+                env={**os.environ, "PYTHONPATH": name},
+                capture_output=True,
+                text=True,
+                timeout=TIMEOUT_SECONDS,
+            )
+            output = done.stdout + done.stderr
+            verdicts = ("NOT CAUGHT", "caught") if mutation else ("passed", "failed")
+            verdict = dict(enumerate(verdicts)).get(done.returncode)
+            if done.returncode == 0 and " passed" not in output:
+                verdict = None  # Every test was skipped, as without Chromium.
+            if match := re.search(r"^(?:FAILED|ERROR) (.+?)(?: - |$)", output, re.MULTILINE):
+                failed = match[1]
+        except (ValueError, subprocess.SubprocessError) as error:
+            verdict, output = None, str(error)
+    seconds = time.monotonic() - began
+    line = f"{verdict or 'ERROR':<10}  {description}  {failed}  {seconds:.0f} s"
+    print(line if verdict else f"{line}\n{output[-2000:]}", flush=True)  # noqa: T201
+    return verdict == ("caught" if mutation else "passed")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Check that the tests catch known bugs.")
+    parser.add_argument("--only", default="", metavar="WORD", help="in the description")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="runs at a time")
+    parser.add_argument("--unmutated", action="store_true", help="run the selections unchanged")
+    options = parser.parse_args()
+    chosen = [each for each in MUTATIONS if options.only.lower() in each.description.lower()]
+    runs: list[tuple[str, Mutation | None]] = [(each.tests, each) for each in chosen]
+    if options.unmutated:
+        runs = [(tests, None) for tests in dict.fromkeys(each.tests for each in chosen)]
+    with ThreadPoolExecutor(options.jobs) as executor:
+        passed = list(executor.map(lambda each: run(*each), runs))
+    return 0 if passed and all(passed) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
