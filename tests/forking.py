@@ -4,6 +4,9 @@ For tests that kill a run, fill its disk, or need two at once. The parent is a p
 because a process with threads, such as a test that serves an API, cannot be forked safely.
 """
 
+import contextlib
+import ctypes
+import itertools
 import json
 import os
 import resource
@@ -84,9 +87,49 @@ class Process:
         return texts
 
 
-def limit_file_size(size):
-    """Let no file grow beyond these bytes: to this process, the disk is full then."""
+def limit_file_size(size, kill=False):
+    """Let no file grow beyond these bytes: to this process, the disk is full then.
+
+    With `kill`, the first write beyond them kills the process.
+    """
+    if kill:
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+def obey_permissions():
+    """As root, lose the right to read and write files whatever their permissions."""
+    version, dac_override = 0x20080522, 1
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(version, 0)
+    sets = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable; for 32 capabilities each
+    if os.geteuid() == 0:
+        libc.capget(header, sets)
+        for index in range(2):
+            sets[index] &= ~(1 << dac_override)
+        if libc.capset(header, sets):
+            raise OSError(ctypes.get_errno(), "capset")
+
+
+def signal_before_step(folder, step, number):
+    """Send this process a signal before it opens, renames, links or truncates a file of a folder.
+
+    `step` counts these from 1.
+    """
+    steps = itertools.count(1)
+    if number == signal.SIGINT:
+        # A program in the background ignores it.
+        signal.signal(number, signal.default_int_handler)
+
+    def watch(event, values):
+        paths = [value for value in values[:2] if isinstance(value, str | os.PathLike)]
+        if event in ("open", "os.rename", "os.link", "os.truncate") and (
+            any(Path(folder) in Path(path).absolute().parents for path in paths)
+            and next(steps) == step
+        ):
+            os.kill(os.getpid(), number)
+
+    sys.addaudithook(watch)
 
 
 def kill_before(start):
@@ -117,6 +160,10 @@ def main():
 
     import command.run  # noqa: F401
     import pipeline
+    import reporting.export  # noqa: F401
+
+    with contextlib.suppress(ImportError):
+        import pandas  # noqa: F401  # DuckDB imports it, where it is installed.
 
     requests = socket.socket(fileno=int(sys.argv[1]))
     while True:

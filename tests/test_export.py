@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -20,7 +19,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from running import PROJECT, no_file_larger_than, permissions_hold, run_pipeline
+from running import run_pipeline
+from test_doctor import open_elsewhere
 
 from pipeline import main
 
@@ -209,27 +209,35 @@ def rows(path):
 # ------------------------------------------------------------------ the whole demo, by the command
 
 
-@pytest.fixture(scope="module", params=["parquet", "csv"])
-def demo_files(request, demo, tmp_path_factory):
-    """The folder of the files of every tenth day of the demo, the format, what was printed, and a
-    connection to the mart."""
+@pytest.fixture(scope="module")
+def first_days(demo, tmp_path_factory):
+    """A folder with the demo's warehouse, and in it each month's first day with charges alone."""
     folder = tmp_path_factory.mktemp("exported")
     shutil.copy(demo[0] / "demo.duckdb", folder)
-    rest = "delete from openai_intermediate.int_focus_charges where day(date) % 10 <> 0"
-    Books(folder / "demo.duckdb").execute(rest)
-    result = run_pipeline(
-        *("export", "--demo", "--to", folder / "focus", "--format", request.param), cwd=folder
-    )
+    Books(folder / "demo.duckdb").execute("""
+        delete from openai_intermediate.int_focus_charges where date not in (
+            select min(date) from openai_intermediate.int_focus_charges
+            group by date_trunc('month', date)
+        )
+    """)
+    return folder
+
+
+@pytest.fixture(scope="module", params=["parquet", "csv"])
+def demo_files(request, first_days):
+    """The folder of its files, the format, what was printed, and a connection to the mart."""
+    folder, format = first_days, request.param
+    result = run_pipeline("export", "--demo", "--to", format, "--format", format, cwd=folder)
     assert (result.returncode, result.stderr) == (0, "")
     with duckdb.connect(str(folder / "demo.duckdb"), read_only=True) as connection:
-        connection.execute("set TimeZone = 'UTC'")
-        yield folder / "focus", request.param, result.stdout, connection
+        connection.execute(f"set TimeZone = 'UTC'; create temp table mart as from {MART}")
+        yield folder / format, format, result.stdout, connection
 
 
 def mart_months(connection):
-    return connection.sql(f"""
+    return connection.sql("""
         select strftime(BillingPeriodStart, '%Y-%m'), count(*)
-        from {MART} group by 1 order by 1
+        from mart group by 1 order by 1
     """).fetchall()
 
 
@@ -237,11 +245,11 @@ def test_demo_is_exported_charge_by_charge_to_the_last_digit(demo_files):
     folder, format, _, connection = demo_files
     if format == "parquet":
         told = ", ".join(f"{name} at time zone 'UTC' as {name}" for name in TIMESTAMPS)
-        mart = f"select * replace ({told}) from {MART}"
+        mart = f"select * replace ({told}) from mart"
         files = f"from read_parquet('{folder}/*.parquet')"
     else:
         told = ", ".join(f"strftime({name}, '%Y-%m-%dT%H:%M:%SZ') as {name}" for name in TIMESTAMPS)
-        mart = f"select cast(columns(*) as varchar) from (select * replace ({told}) from {MART})"
+        mart = f"select cast(columns(*) as varchar) from (select * replace ({told}) from mart)"
         files = f"""
             from read_csv('{folder}/*.csv', all_varchar = true, header = true, delim = ',',
                 quote = '"', escape = '"', allow_quoted_nulls = false)
@@ -288,7 +296,7 @@ def test_export_prints_each_month_and_the_exact_total(demo_files):
         (line,) = [line for line in lines if line and line[0] == month]
         assert line[1] == f"{count:,}"
         assert line[-2:] == ["written", f"focus-org-demo-heliotrope-{month}.{format}"]
-    count, total = connection.sql(f"select count(*), sum(BilledCost) from {MART}").fetchone()
+    count, total = connection.sql("select count(*), sum(BilledCost) from mart").fetchone()
     assert f"{count:,} charges, exactly {total.normalize():f} USD" in printed
 
 
@@ -363,21 +371,44 @@ QUANTITIES = (
 )
 
 
-@pytest.mark.parametrize("format", ["parquet", "csv"])
-def test_any_name_survives(format, empty, tmp_path):
-    empty.add(ledger("2026-09"))
-    empty.add(
+@pytest.fixture(scope="module", params=["parquet", "csv"])
+def awkward(request, no_charges, tmp_path_factory):
+    """The format, and the rows, of a month of charges with any name, any amount, any quantity."""
+    folder = tmp_path_factory.mktemp("awkward")
+    books = Books(Path(shutil.copy(no_charges, folder / "openai_costs.duckdb")))
+    books.add(
+        ledger("2026-09"),
         *(
             charge("2026-09-01", "1", SubAccountName=name, x_PrincipalName=name[::-1])
             for name in NAMES
-        )
+        ),
+        *(charge("2026-09-02", text, ListCost=Decimal(text)) for text in AMOUNTS),
+        *(charge("2026-09-03", "1", x_Quantity=Decimal(text)) for text in QUANTITIES),
     )
-    export("--format", format)
-    told = rows(tmp_path / "focus" / f"focus-org-a-2026-09.{format}")
-    assert {(row["SubAccountName"], row["x_PrincipalName"]) for row in told} == {
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        export("--format", request.param)
+    return request.param, rows(folder / "focus" / f"focus-org-a-2026-09.{request.param}")
+
+
+def test_any_name_survives(awkward):
+    _, told = awkward
+    named = [(row["SubAccountName"], row["x_PrincipalName"]) for row in told]
+    assert sorted(pair for pair in named if any(pair)) == sorted(
         (name, name[::-1]) for name in NAMES
-    }
-    assert len(told) == len(NAMES)
+    )
+
+
+def test_any_amount_is_written_to_the_last_digit_and_without_an_exponent(awkward):
+    format, told = awkward
+    for column, texts in (
+        ("BilledCost", [*AMOUNTS, *["1.000000000000000000"] * len((*NAMES, *QUANTITIES))]),
+        ("ListCost", AMOUNTS),
+        ("x_Quantity", QUANTITIES),
+    ):
+        values = [row[column] for row in told if row[column] not in (None, "")]
+        written = [Decimal(text) if format == "parquet" else text for text in texts]
+        assert sorted(values) == sorted(written)
 
 
 def test_csv_of_one_charge_of_any_name_is_exact(empty, tmp_path):
@@ -390,26 +421,6 @@ def test_csv_of_one_charge_of_any_name_is_exact(empty, tmp_path):
     for month, name in pairs:
         (row,) = rows(tmp_path / "focus" / f"focus-org-a-{month}.csv")
         assert row["SubAccountName"] == name
-
-
-@pytest.mark.parametrize(
-    ("format", "written"), [("parquet", Decimal), ("csv", lambda text: f"{Decimal(text):f}")]
-)
-def test_any_amount_is_written_to_the_last_digit_and_without_an_exponent(
-    format, written, empty, tmp_path
-):
-    empty.add(ledger("2026-09"))
-    empty.add(*(charge("2026-09-01", text, ListCost=Decimal(text)) for text in AMOUNTS))
-    empty.add(*(charge("2026-09-02", "1", x_Quantity=Decimal(text)) for text in QUANTITIES))
-    export("--format", format)
-    told = rows(tmp_path / "focus" / f"focus-org-a-2026-09.{format}")
-    for column, texts in (
-        ("BilledCost", [*AMOUNTS, *["1.000000000000000000"] * len(QUANTITIES)]),
-        ("ListCost", AMOUNTS),
-        ("x_Quantity", QUANTITIES),
-    ):
-        values = [row[column] for row in told if row[column] not in (None, "")]
-        assert sorted(values) == sorted(map(written, texts))
 
 
 @pytest.mark.parametrize("at_a_time", [2, 7])
@@ -584,7 +595,11 @@ def test_month_that_was_loaded_and_has_no_charges_is_a_file_without_charges(book
 
 @pytest.mark.parametrize("format", ["parquet", "csv"])
 def test_second_run_touches_no_file(format, books, long_ago, tmp_path, capsys):
+    """Neither its own nor any other in the folder."""
     folder = Path(shutil.copytree(long_ago / format, tmp_path / "focus"))
+    others = {"notes.txt": b"mine", "focus-org-other-2026-09.parquet": b"not ours", ".hidden": b""}
+    for name, content in others.items():
+        (folder / name).write_bytes(content)
     before = state(folder)
     export("--format", format)
     assert state(folder) == before
@@ -715,15 +730,6 @@ def test_folder_whose_format_changes_holds_each_charge_once(focus, books):
     assert [(charges,)] == books.execute(f"select count(*) from {MART}")
 
 
-def test_other_files_in_the_folder_are_left_alone(focus):
-    others = {"notes.txt": b"mine", "focus-org-other-2026-09.parquet": b"not ours", ".hidden": b""}
-    for name, content in others.items():
-        (focus / name).write_bytes(content)
-    before = state(focus)
-    export()
-    assert state(focus) == before
-
-
 # --------------------------------------------------------------------------------- the metadata
 
 
@@ -844,6 +850,11 @@ def test_schema_of_other_columns_is_another_one_created_now(focus):
     assert set(sectors(focus, "TimeSectorLastUpdated").values()) == {LONG_AGO}
 
 
+def with_number(key):
+    """What makes the moments of that key a number."""
+    return lambda content: re.sub(rf'"{key}": *"[^"]*"'.encode(), f'"{key}": 5'.encode(), content)
+
+
 BROKEN = {
     "nothing": "",
     "no JSON": "{ not JSON",
@@ -867,22 +878,10 @@ BROKEN = {
         [{"TimeSectors": [{"TimeSectorStart": [], "TimeSectorLastUpdated": {}}]}],
         "data_location": [{"filepath": {}, "total_bytes": "x"}]}""",
     "a large number": "1" * 5_000,
+    "nested too deeply": "[" * 100_000,
+    "a schema created at a number": with_number("CreationDate"),
+    "sectors updated at numbers": with_number("TimeSectorLastUpdated"),
 }
-
-
-def test_metadata_that_is_nested_too_deeply_is_replaced(focus):
-    before = read_metadata(focus)
-    (focus / METADATA).write_text("[" * 100_000)
-    export()
-    assert without_moments(read_metadata(focus)) == without_moments(before)
-
-
-@pytest.mark.parametrize("key", ["CreationDate", "TimeSectorLastUpdated"])
-def test_metadata_in_which_a_moment_is_a_number_is_replaced(key, focus):
-    text = (focus / METADATA).read_text(encoding="utf-8")
-    (focus / METADATA).write_text(re.sub(rf'"{key}": *"[^"]*"', f'"{key}": 5', text))
-    export()
-    assert f'"{key}": 5' not in (focus / METADATA).read_text(encoding="utf-8")
 
 
 def without_moments(metadata):
@@ -984,17 +983,11 @@ OLD_MODELS = (
 
 
 @pytest.mark.parametrize("damage", OLD_MODELS)
-def test_old_models_leave_the_files_of_the_new_ones(damage, focus, books, capsys):
+def test_old_models_are_to_be_built_again_and_leave_the_files(damage, focus, books, capsys):
     before = state(focus)
     books.execute(damage)
-    refused(capsys, "export", "--to", "focus", code=1)
-    assert state(focus) == before
-
-
-@pytest.mark.parametrize("damage", OLD_MODELS)
-def test_old_models_are_to_be_built_again(damage, books, capsys):
-    books.execute(damage)
     assert "python pipeline.py models" in refused(capsys, "export", "--to", "focus", code=1)
+    assert state(focus) == before
 
 
 def test_charges_of_a_month_that_the_ledger_lacks_are_not_left_out_silently(
@@ -1024,139 +1017,64 @@ def test_folder_that_stands_where_a_file_belongs_is_told(name, focus, books, cap
     assert names(focus) == {*FILES, METADATA}
 
 
-def process(tmp_path, *arguments, **settings):
-    """`python pipeline.py` with a key in its environment, which it must not tell."""
-    result = subprocess.run(
-        [sys.executable, PROJECT / "pipeline.py", *arguments],
-        cwd=tmp_path,
-        env={**os.environ, "OPENAI_ADMIN_KEY": SECRET},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        **settings,
+def process(forking, folder, *arguments, first):
+    """The exit code of the command in a forked process, and what it printed as its error.
+
+    Its environment has a key, which it must not print.
+    """
+    started = forking.start(
+        *map(str, arguments),
+        cwd=folder,
+        environment={**os.environ, "OPENAI_ADMIN_KEY": SECRET},
+        first=first,
     )
-    assert SECRET not in result.stdout + result.stderr
-    return result
+    printed, said = started.communicate()
+    assert SECRET not in printed + said
+    return started.returncode, said
 
 
-def test_folder_that_may_not_be_written_is_named_and_left(focus, books, tmp_path):
+def test_folder_that_may_not_be_written_is_named_and_left(forking, focus, books, tmp_path):
     if os.geteuid() == 0 and sys.platform != "linux":
         pytest.skip("permissions do not hold for root")
     books.execute(f"update {MART} set BilledCost = BilledCost + 1")
     before = state(focus)
     focus.chmod(0o555)
     try:
-        result = process(tmp_path, "export", "--to", "focus", preexec_fn=permissions_hold)
+        code, said = process(
+            forking, tmp_path, "export", "--to", "focus", first=("obey_permissions",)
+        )
     finally:
         focus.chmod(0o755)
-    assert result.returncode == 1
-    assert "focus" in sentence(result.stderr)
+    assert code == 1
+    assert "focus" in sentence(said)
     assert state(focus) == before
 
 
-def test_warehouse_that_may_only_be_read_is_exported_or_named(books, tmp_path):
+def test_warehouse_that_may_only_be_read_is_exported_or_named(forking, books, tmp_path):
     if os.geteuid() == 0 and sys.platform != "linux":
         pytest.skip("permissions do not hold for root")
     books.path.chmod(0o444)
-    result = process(tmp_path, "export", "--to", "focus", preexec_fn=permissions_hold)
-    assert result.returncode == 0 or str(books.path) in sentence(result.stderr)
+    code, said = process(forking, tmp_path, "export", "--to", "focus", first=("obey_permissions",))
+    assert code == 0 or str(books.path) in sentence(said)
 
 
-def test_warehouse_that_another_program_writes_is_told(books, tmp_path):
-    with duckdb.connect(str(books.path)):
-        result = process(tmp_path, "export", "--to", "focus")
-    assert result.returncode == 1
-    assert "open in another program" in sentence(result.stderr)
+def test_warehouse_that_another_program_writes_is_told(books, capsys):
+    with open_elsewhere(books.path):
+        said = refused(capsys, "export", "--to", "focus", code=1)
+    assert "open in another program" in said
 
 
 # ------------------------------------------------------------------------------- killed, and full
 
 
-# Exports of one month in child processes, each of which ends in another way: killed or interrupted
-# before its n-th step with a file of the folder; or killed, or told that the disk is full, when a
-# file grows beyond a size. What the folder holds then is kept; and what the next run, of all
-# months, makes of it, unless an earlier run had left the same.
-ENDING = r"""
-import json, os, resource, shutil, signal, sys
-import pipeline
+def ended(forking, folder, first):
+    """The exit code of an export of one month into a folder, and what it printed as its error.
 
-folder, kept, ways = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
-STEPS = {"open", "os.rename", "os.link", "os.truncate"}
-
-def before_step(last, number):
-    taken = 0
-    if number == signal.SIGINT:
-        # A program in the background ignores it.
-        signal.signal(number, signal.default_int_handler)
-    def watch(event, values):
-        nonlocal taken
-        if event in STEPS and any(
-            isinstance(value, (str, os.PathLike)) and os.path.abspath(value).startswith(folder)
-            for value in values[:2]
-        ):
-            taken += 1
-            if taken == last:
-                os.kill(os.getpid(), number)
-    sys.addaudithook(watch)
-
-def beyond(size, number):
-    signal.signal(signal.SIGXFSZ, signal.SIG_DFL if number else signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
-def exported(prepare, *how):
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        os.dup2(writing, 2)
-        prepare(*how)
-        month = ["--month", "2026-09"] if how else []
-        os._exit(pipeline.main(["export", "--to", folder, *month]))
-    os.close(writing)
-    with open(reading) as said:
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said.read()
-
-def state():
-    return {file.name: open(file, "rb").read() for file in os.scandir(folder)}
-
-shutil.copytree(folder, kept + "/before")
-met = []
-for n, (what, value, number) in enumerate(ways):
-    code, said = exported(before_step if what == "step" else beyond, value, number)
-    shutil.copytree(folder, f"{kept}/{n}")
-    if state() not in met:
-        met.append(state())
-        if exported(lambda: None)[0] == 0:
-            shutil.copytree(folder, f"{kept}/{n}.next")
-    print(json.dumps([n, code, said, len(met)]), flush=True)
-    shutil.rmtree(folder)
-    shutil.copytree(f"{kept}/before", folder)
-    if what == "step" and code == 0:
-        break
-"""
-
-
-def runs_that_end(folder, tmp_path, *ways):
-    """Of each way, the folder it left, its exit code and what it said; and the folders that the
-    next runs left after each different one."""
-    kept = tmp_path / "kept"
-    kept.mkdir()
-    result = subprocess.run(
-        [sys.executable, "-c", ENDING, folder, kept, json.dumps(ways)],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(PROJECT)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
+    `first` makes the process end early.
+    """
+    return process(
+        forking, folder.parent, "export", "--to", folder, "--month", "2026-09", first=first
     )
-    assert result.returncode == 0, result.stderr
-    ended = [json.loads(line) for line in result.stdout.splitlines()]
-    runs = [(kept / str(n), code, said) for n, code, said, _ in ended]
-    following = list(kept.glob("*.next"))
-    assert len(following) == ended[-1][-1]
-    return runs, following
 
 
 @pytest.fixture
@@ -1189,22 +1107,38 @@ def is_complete(folder, now):
 
 
 def test_run_that_is_killed_at_any_step_leaves_each_file_whole_and_the_next_one_completes(
-    restated, focus, tmp_path
+    forking, restated, focus, tmp_path
 ):
     was, now = restated
-    steps = [("step", n, signal.SIGKILL) for n in range(1, 100)]
-    (*runs, last), following = runs_that_end(focus, tmp_path, *steps)
-    assert last[1] == 0
-    assert len(runs) > 4
-    for folder, code, _ in runs:
+    states = []
+    for step in range(1, 100):
+        folder = Path(shutil.copytree(focus, tmp_path / f"killed-{step}"))
+        code, _ = ended(forking, folder, ("signal_before_step", str(folder), step, signal.SIGKILL))
+        if code == 0:
+            break
         assert code == -signal.SIGKILL
         each_file_is_whole(folder, was, now)
-    assert {contents(folder) == was for folder, *_ in runs} == {True, False}
-    for folder in following:
+        next_run_completes(folder, now, states)
+    assert step > 5
+    assert code == 0
+    assert {state == was for state in (parquet_of(left) for left in states)} == {True, False}
+
+
+def next_run_completes(folder, now, states):
+    """Export all months into the folder, unless an earlier run left the same in its own."""
+    if (left := contents(folder, "*")) not in states:
+        states.append(left)
+        export(to=folder)
         is_complete(folder, now)
 
 
-def test_run_that_fails_midway_leaves_each_file_whole_and_nothing_else(restated, focus, tmp_path):
+def parquet_of(files):
+    return {name: content for name, content in files.items() if name in FILES}
+
+
+def test_run_that_fails_midway_leaves_each_file_whole_and_nothing_else(
+    forking, restated, focus, tmp_path
+):
     """The disk is full, or somebody interrupts; where a file that grows too large kills the run,
     something may be left."""
     was, now = restated
@@ -1212,28 +1146,31 @@ def test_run_that_fails_midway_leaves_each_file_whole_and_nothing_else(restated,
     largest = max(map(len, now.values()))
     sizes = (0, largest // 2, min(metadata, largest) - 1)
     ways = [
-        *(("size", size, 0) for size in sizes),
-        ("size", sizes[1], signal.SIGXFSZ),
-        *(("step", n, signal.SIGINT) for n in (2, 4)),
+        *(("limit_file_size", size) for size in sizes),
+        ("limit_file_size", sizes[1], True),
+        *(("signal_before_step", step, signal.SIGINT) for step in (2, 4)),
     ]
-    runs, following = runs_that_end(focus, tmp_path, *ways)
-    for (folder, code, said), (_, _, number) in zip(runs, ways, strict=True):
+    states = []
+    for number, (function, *values) in enumerate(ways):
+        folder = Path(shutil.copytree(focus, tmp_path / f"failed-{number}"))
+        if function == "signal_before_step":
+            values = [str(folder), *values]
+        code, said = ended(forking, folder, (function, *values))
         each_file_is_whole(folder, was, now)
-        if number == signal.SIGXFSZ:
-            assert code == -number
+        if values[-1] is True:
+            assert code == -signal.SIGXFSZ
         else:
             assert code == 1
             sentence(said)
             assert names(folder) == {*FILES, METADATA}
-    for folder in following:
-        is_complete(folder, now)
+        next_run_completes(folder, now, states)
 
 
-def test_first_run_that_finds_the_disk_full_leaves_no_file(books, tmp_path):
+def test_first_run_that_finds_the_disk_full_leaves_no_file(forking, books, tmp_path):
     arguments = ("export", "--to", "focus", "--format", "csv")
-    result = process(tmp_path, *arguments, preexec_fn=no_file_larger_than(1000))
-    assert result.returncode == 1
-    sentence(result.stderr)
+    code, said = process(forking, tmp_path, *arguments, first=("limit_file_size", 1000))
+    assert code == 1
+    sentence(said)
     assert not list((tmp_path / "focus").glob("*"))
 
 
@@ -1414,10 +1351,10 @@ def test_lake_whose_rows_are_damaged_is_told(focus, books, tmp_path, capsys):
     assert state(focus) == before
 
 
-def test_disk_that_is_full_while_a_lake_is_exported_is_told(books, tmp_path):
+def test_disk_that_is_full_while_a_lake_is_exported_is_told(forking, books, tmp_path):
     lake = put_into_lake(books, tmp_path / "lake")
     arguments = ("export", "--to", "focus", "--lake", lake, "--format", "csv")
-    result = process(tmp_path, *arguments, preexec_fn=no_file_larger_than(1000))
-    assert result.returncode == 1
+    code, said = process(forking, tmp_path, *arguments, first=("limit_file_size", 1000))
+    assert code == 1
     assert not list((tmp_path / "focus").glob("*"))
-    sentence(result.stderr)
+    sentence(said)
