@@ -45,6 +45,14 @@ def cpu_seconds():
     return sum(each.ru_utime + each.ru_stime for each in used)
 
 
+CPU_SECONDS = pytest.StashKey[float]()
+MAY_SKIP = os.environ.get("TESTS_MAY_SKIP") != "no"
+
+
+def pytest_configure(config):
+    config.stash[CPU_SECONDS] = cpu_seconds()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     """Note the CPU seconds of each phase of a test in its report.
@@ -52,17 +60,22 @@ def pytest_runtest_makereport(item, call):
     With TESTS_MAY_SKIP=no, a skipped test fails, except the validator's without its rules.
     """
     report = yield
-    may_skip = item.path.stem == "test_focus_rules" and "FOCUS_RULES" not in os.environ
-    if report.skipped and os.environ.get("TESTS_MAY_SKIP") == "no" and not may_skip:
+    has_its_target = item.path.stem == "test_focus_rules" and "FOCUS_RULES" not in os.environ
+    if report.skipped and not MAY_SKIP and not has_its_target:
         report.outcome = "failed"
     now = cpu_seconds()
-    last = item.config.stash.get(CPU_SECONDS, now)
+    report.user_properties.append(("cpu_seconds", now - item.config.stash[CPU_SECONDS]))
     item.config.stash[CPU_SECONDS] = now
-    report.user_properties.append(("cpu_seconds", now - last))
     return report
 
 
-CPU_SECONDS = pytest.StashKey[float]()
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    """With TESTS_MAY_SKIP=no, a file that is skipped as a whole fails."""
+    report = yield
+    if report.skipped and not MAY_SKIP:
+        report.outcome = "failed"
+    return report
 
 
 def pytest_terminal_summary(terminalreporter):
@@ -111,13 +124,6 @@ def organization():
 def api(organization):
     with DemoApi(organization, overrides={}) as api:
         yield api
-
-
-def lacks(program):
-    """This machine has no such program: the test is skipped, or fails where none may be."""
-    if os.environ.get("TESTS_MAY_SKIP") == "no":
-        pytest.fail(f"{program}, and no test may be skipped here.")
-    pytest.skip(f"{program}.")
 
 
 FEW = ("costs", "projects", "users", "service_accounts", "api_keys")

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import duckdb
 import pytest
-from conftest import TODAY, days_ago, lacks
+from conftest import TODAY, days_ago
 from playwright.sync_api import sync_playwright
 from running import run_pipeline
 
@@ -105,7 +105,7 @@ def browser():
     """Chromium without a network; a window of it has one page at a time."""
     program = shutil.which("chromium")
     if not program:
-        lacks("Chromium is not installed")
+        pytest.skip("Chromium is not installed.")
     with sync_playwright() as playwright:
         # As root, which a test's container often is, it starts without its sandbox alone.
         chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])

@@ -21,7 +21,7 @@ from pathlib import Path
 import duckdb
 import psycopg2
 import pytest
-from conftest import DemoApi, Warehouse, days_ago, known, lacks
+from conftest import DemoApi, Warehouse, days_ago, known
 from parsed_project import ParsedProject
 from running import PROJECT, dbt, environment, run_pipeline
 from test_source import charge
@@ -55,7 +55,7 @@ def server_user():
 def server():
     """The port of a server, in which each test creates its own databases."""
     if not (folder := programs()):
-        lacks("PostgreSQL's server programs are not installed")
+        pytest.skip("PostgreSQL's server programs are not installed.")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -9,7 +9,7 @@ from itertools import zip_longest
 import dlt
 import duckdb
 import pytest
-from conftest import TODAY, DemoApi, Warehouse, days_ago, known, lacks
+from conftest import TODAY, DemoApi, Warehouse, days_ago, known
 from parsed_project import ParsedProject
 from running import PROJECT, dbt, run_pipeline, run_process
 from spark import Spark, missing
@@ -81,7 +81,7 @@ class Lake:
 @pytest.fixture(scope="module")
 def spark(tmp_path_factory):
     if reason := missing():
-        lacks(reason)
+        pytest.skip(f"{reason}.")
     with Spark(tmp_path_factory.mktemp("spark")) as spark:
         yield spark
 
