@@ -6,6 +6,7 @@ because a process with threads, such as a test that serves an API, cannot be for
 
 import contextlib
 import ctypes
+import importlib
 import itertools
 import json
 import os
@@ -192,6 +193,7 @@ def _run(pipeline, outputs, arguments, cwd, environment, first):
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(environment)
+    importlib.reload(sys.modules["command"])  # It completes the environment when it is imported.
     if first:
         name, *values = first
         globals()[name](*values)

@@ -8,6 +8,7 @@ import contextlib
 import ctypes
 import fcntl
 import gc
+import importlib
 import io
 import os
 import resource
@@ -22,6 +23,7 @@ from dlt.common.configuration.container import Container
 from dlt.common.configuration.providers.toml import TomlProviderReadException
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
+import command
 import pipeline
 from command import building
 from command.models import SEEDS
@@ -143,6 +145,7 @@ def _like_a_process(cwd, settings):
     stdout, stderr = io.StringIO(), io.StringIO()
     try:
         _set_environment(environment(**settings))
+        importlib.reload(command)  # It completes the environment when it is imported.
         os.chdir(cwd)
         _read_settings_files()
         with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
