@@ -24,13 +24,8 @@ TODAY = datetime.now(UTC).date()
 
 
 LONGEST = (
-    "test_spark",
-    "test_postgres",
-    "test_dialects",
-    "test_traps",
-    "test_schedule",
-    "test_alerts",
-    "test_report",
+    *("test_spark", "test_postgres", "test_dialects"),
+    *("test_faults", "test_traps", "test_models", "test_privacy", "test_usage", "test_source"),
 )
 
 
@@ -120,6 +115,14 @@ def organization():
     return Organization(TODAY)
 
 
+class ShortHistory(Organization):
+    """The same organization with 75 days, where a longer history would show nothing more."""
+
+    def __init__(self, today=TODAY):
+        super().__init__(today)
+        self.earliest = today - timedelta(days=75)
+
+
 @pytest.fixture
 def api(organization):
     with DemoApi(organization, overrides={}) as api:
@@ -153,7 +156,9 @@ class Warehouse:
         }
         source = openai_costs(**{name: value for name, value in given.items() if value is not None})
         source = source.with_resources(*resources) if resources else source
-        return pipeline.run(source, loader_file_format="parquet")
+        # As the command does: DuckDB is opened once, not by each of dlt's jobs.
+        with duckdb.connect(str(self.path)):
+            return pipeline.run(source, loader_file_format="parquet")
 
     def rows(self, sql):
         with duckdb.connect(str(self.path), read_only=True) as connection:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from conftest import TODAY, days_ago
+from conftest import TODAY, ShortHistory, days_ago
 
 from openai_costs_source import OpenAICostsError, openai_costs
 from openai_costs_source.demo import Charge, Organization
@@ -12,6 +12,11 @@ from openai_costs_source.demo_api import DEMO_ADMIN_KEY, DemoApi
 
 DAY = days_ago(5)
 COSTS = "/v1/organization/costs"
+
+
+@pytest.fixture(scope="module")
+def organization():
+    return ShortHistory()
 
 
 def charge(amount, line_item="gpt-5.6-sol, input", **fields):
@@ -141,11 +146,11 @@ def test_only_the_named_days_are_loaded_again(api, warehouse):
     warehouse.load(api)
     total = warehouse.value("select sum(amount) from openai_raw.costs")
     day_before = warehouse.value(
-        f"select sum(amount) from openai_raw.costs where date = '{days_ago(120)}'"
+        f"select sum(amount) from openai_raw.costs where date = '{days_ago(70)}'"
     )
-    api.overrides[days_ago(120)] = [charge("1")]
-    api.overrides[days_ago(121)] = [charge("1")]
-    warehouse.load(api, since=days_ago(120), until=days_ago(119))
+    api.overrides[days_ago(70)] = [charge("1")]
+    api.overrides[days_ago(71)] = [charge("1")]
+    warehouse.load(api, since=days_ago(70), until=days_ago(69))
     assert warehouse.value("select sum(amount) from openai_raw.costs") == total - day_before + 1
 
 
@@ -167,18 +172,18 @@ def test_pause_of_two_months_leaves_no_gap(api, organization, warehouse):
 def test_days_that_openai_forgot_stay(api, organization, warehouse):
     warehouse.load(api)
     rows = warehouse.value("select count(*) from openai_raw.costs")
-    forgetful = Organization(TODAY + timedelta(days=1))
+    forgetful = ShortHistory(TODAY + timedelta(days=1))
     assert forgetful.earliest > organization.earliest
     api.organization = forgetful
-    warehouse.load(api, since=organization.earliest, until=days_ago(179))
+    warehouse.load(api, since=organization.earliest, until=days_ago(74))
     assert warehouse.value("select count(*) from openai_raw.costs") == rows
 
 
 def test_start_date_limits_the_first_load_and_moving_it_back_loads_the_rest(api, warehouse):
     warehouse.load(api, start_date=days_ago(40))
     assert warehouse.value("select min(date) from openai_raw.cost_days") == days_ago(40)
-    warehouse.load(api, start_date=days_ago(90))
-    assert warehouse.value("select min(date) from openai_raw.cost_days") == days_ago(90)
+    warehouse.load(api, start_date=days_ago(60))
+    assert warehouse.value("select min(date) from openai_raw.cost_days") == days_ago(60)
 
 
 def test_days_before_keys_were_recorded_keep_project_user_and_line_item(organization, warehouse):
