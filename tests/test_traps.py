@@ -1068,7 +1068,7 @@ def test_every_numbered_trap_has_a_test_that_is_named_after_it(number):
 
 
 def load_demo(folder, days, *traps):
-    """One run of the command; what it printed besides waits, and the warehouse that it left."""
+    """One run of the command; what it printed except waits, and the warehouse that it left."""
     date_range = ("--since", days[0], "--until", days[-1] + timedelta(days=1))
     options = [word for trap in traps for word in ("--trap", trap)]
     result = run_pipeline("load", "--demo", *date_range, *options, cwd=folder)
