@@ -7,12 +7,12 @@ It answers and refuses as the live API was seen to. Amounts keep every digit: a 
 JSON texts and no number passes through a float.
 """
 
+import functools
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
-from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from typing import Any, Self
@@ -76,7 +76,7 @@ class DemoApi:
             self.overrides |= credited_days(organization)
 
     def __enter__(self) -> Self:
-        self._server = _Server(("127.0.0.1", 0), partial(_Handler, self))
+        self._server = _Server(("127.0.0.1", 0), functools.partial(_Handler, self))
         self.base_url = f"http://127.0.0.1:{self._server.server_port}/v1"
         Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         self.is_open = True
@@ -106,23 +106,23 @@ class DemoApi:
             case ["costs"]:
                 return self._costs, "api.usage.read"
             case ["usage", kind] if kind in KINDS:
-                return partial(self._usage, kind), "api.usage.read"
+                return functools.partial(self._usage, kind), "api.usage.read"
             case ["projects"]:
                 return self._projects, "api.management.read"
             case ["users"]:
                 return self._users, "api.management.read"
             case ["projects", project_id, "api_keys"]:
-                return partial(self._api_keys, project_id), "api.management.read"
+                return functools.partial(self._api_keys, project_id), "api.management.read"
             case ["projects", project_id, "service_accounts"]:
-                return partial(self._service_accounts, project_id), "api.management.read"
+                return functools.partial(self._service_accounts, project_id), "api.management.read"
             case ["spend_limit"]:
-                return partial(self._spend_limit, ""), "api.management.read"
+                return functools.partial(self._spend_limit, ""), "api.management.read"
             case ["spend_alerts"]:
-                return partial(self._spend_alerts, ""), "api.management.read"
+                return functools.partial(self._spend_alerts, ""), "api.management.read"
             case ["projects", project_id, "spend_limit"]:
-                return partial(self._spend_limit, project_id), "api.management.read"
+                return functools.partial(self._spend_limit, project_id), "api.management.read"
             case ["projects", project_id, "spend_alerts"]:
-                return partial(self._spend_alerts, project_id), "api.management.read"
+                return functools.partial(self._spend_alerts, project_id), "api.management.read"
         raise Refusal(404, f"Invalid URL ({method} {path})", code="not_found")
 
     def _authorize(self, authorization: str, scope: str) -> None:
@@ -147,7 +147,7 @@ class DemoApi:
                 f"Try a start_time on or after {self.key_floor}.",
                 "start_time",
             )
-        return window.page("costs", partial(self._cost_rows, dimensions, query))
+        return window.page("costs", functools.partial(self._cost_rows, dimensions, query))
 
     def _usage(self, name: str, sent: Sent) -> str:
         kind = KINDS[name]
@@ -191,18 +191,18 @@ class DemoApi:
         fields = {
             "object": '"organization.costs.result"',
             "amount": f'{{"value": {literal(amount, *row)}, "currency": "usd"}}',
-            **{name: json.dumps(group.get(name)) for name in _DIMENSIONS},
+            **{name: _json(group.get(name)) for name in _DIMENSIONS},
             "quantity": "null" if quantity is None else f"{quantity:f}",
-            "quantity_unit": json.dumps(unit),
+            "quantity_unit": _json(unit),
         }
         # Undocumented, and not on every row; the name of a deleted user stays on the bill.
         if noise("extras", *row)[0] < 0.85:
-            fields["organization_id"] = json.dumps(self.organization.id)
-            fields["organization_name"] = json.dumps(self.organization.name)
+            fields["organization_id"] = _json(self.organization.id)
+            fields["organization_name"] = _json(self.organization.name)
             if project_id := group.get("project_id"):
-                fields["project_name"] = json.dumps(self.organization.project_names.get(project_id))
+                fields["project_name"] = _json(self.organization.project_names.get(project_id))
             if user_id := group.get("user_id"):
-                fields["user_email"] = json.dumps(self.organization.emails.get(user_id))
+                fields["user_email"] = _json(self.organization.emails.get(user_id))
         return as_object(fields)
 
     def _projects(self, sent: Sent) -> str:
@@ -253,6 +253,10 @@ class DemoApi:
             raise Refusal(404, message, "project_id", "not_found")
         if status[project_id] == "archived":
             raise Refusal(403, f"Project '{project_id}' is archived.", "project_id")
+
+
+_json = functools.cache(json.dumps)
+"""The JSON of a name or an id, of which many rows hold the same few."""
 
 
 def literal(amount: Decimal, *row: object) -> str:

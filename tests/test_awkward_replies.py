@@ -75,8 +75,8 @@ def test_day_that_a_page_left_out_before_a_refusal_is_asked_again(awkward, wareh
         return status, page
 
     awkward.bend = bend
-    warehouse.load(awkward, since=days_ago(100))
-    assert loaded_days(warehouse) == every_day(days_ago(100))
+    warehouse.load(awkward, since=days_ago(70))
+    assert loaded_days(warehouse) == every_day(days_ago(70))
     assert all_dollars_are_there(warehouse)
 
 
@@ -90,7 +90,7 @@ def test_newest_days_first_and_a_refusal_midway_lose_no_day(awkward, warehouse):
         if "page" in query:
             return refused(f"{KEY_FLOOR}{midnight(days_ago(50))}.", param="start_time")
         start = datetime.fromtimestamp(int(query["start_time"][0]), UTC).date()
-        if start == days_ago(90):
+        if start == days_ago(65):
             page["data"] = sorted(newest, key=lambda bucket: bucket["start_time"], reverse=True)
         return status, page
 
@@ -101,8 +101,8 @@ def test_newest_days_first_and_a_refusal_midway_lose_no_day(awkward, warehouse):
     awkward.bend = keep
     warehouse.load(awkward, since=days_ago(40))
     awkward.bend = bend
-    warehouse.load(awkward, since=days_ago(90))
-    assert loaded_days(warehouse) == every_day(days_ago(90))
+    warehouse.load(awkward, since=days_ago(65))
+    assert loaded_days(warehouse) == every_day(days_ago(65))
     assert all_dollars_are_there(warehouse)
 
 
@@ -154,16 +154,16 @@ def test_users_that_cannot_be_combined_with_projects_are_told_apart(awkward, war
 
 def test_days_that_combine_users_with_projects_keep_both(awkward, warehouse):
     awkward.bend = users_apart_before(days_ago(33))
-    warehouse.load(awkward, since=days_ago(100))
+    warehouse.load(awkward, since=days_ago(70))
     spans = warehouse.rows("""
         select grouped_by, min(date), max(date) from openai_raw.costs group by 1 order by 2
     """)
     assert spans == [
-        ("project_id,api_key_id,line_item", days_ago(100), days_ago(34)),
+        ("project_id,api_key_id,line_item", days_ago(70), days_ago(34)),
         ("project_id,user_id,api_key_id,line_item", days_ago(33), TODAY),
     ]
     apart = "select min(date), max(date) from openai_raw.costs_by_user"
-    assert warehouse.rows(apart) == [(days_ago(100), days_ago(34))]
+    assert warehouse.rows(apart) == [(days_ago(70), days_ago(34))]
     assert all_dollars_are_there(warehouse)
 
 
@@ -243,18 +243,20 @@ def test_organization_that_only_a_later_page_names_has_one_id_on_all(organizatio
             return status, body if "page=" in target else body.replace("organization_id", "x")
 
     with NamedLate(organization, days_per_page=5) as api:
-        warehouse.load(api, since=days_ago(100))
+        warehouse.load(api, since=days_ago(70))
     assert organizations(warehouse) == [("org-demo-heliotrope",)]
 
 
-def test_organization_named_in_the_header_alone_takes_its_id_once_rows_tell_it(api, warehouse):
-    api.overrides.update({day: [] for day in every_day(days_ago(180))})
+def test_organization_named_in_the_header_alone_takes_its_id_once_rows_tell_it(
+    api, organization, warehouse
+):
+    api.overrides.update({day: [] for day in every_day(organization.earliest)})
     warehouse.load(api)
     assert organizations(warehouse) == [("heliotrope-labs",)]
     api.overrides[days_ago(2)] = [charge(str(n)) for n in range(1, 40)]
     warehouse.load(api)
     assert organizations(warehouse) == [("org-demo-heliotrope",)]
-    assert loaded_days(warehouse) == every_day(days_ago(180))
+    assert loaded_days(warehouse) == every_day(organization.earliest)
 
 
 def test_organization_whose_days_all_became_empty_is_still_the_same(api, warehouse):

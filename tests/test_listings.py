@@ -4,7 +4,7 @@ import copy
 import time
 
 import pytest
-from conftest import TODAY, ShortHistory, days_ago
+from conftest import TODAY, days_ago
 from test_awkward_replies import OddListings
 
 from openai_costs_source.demo import Organization
@@ -18,11 +18,6 @@ DELETED = """
         and (listed.project_id = listings.project_id)
     where listed.listed_at < listings.listed_at and listed.kind = '{}'
 """
-
-
-@pytest.fixture(scope="module")
-def organization():
-    return ShortHistory()
 
 
 @pytest.fixture

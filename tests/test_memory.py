@@ -7,11 +7,12 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 from conftest import TODAY, days_ago
+from running import run_pipeline
 from test_awkward_replies import Awkward, every_day, loaded_days, users_apart_before
 from test_source import DAY, OtherOrganization, charge, requests_for_costs
 
 from openai_costs_source.demo import Organization
-from openai_costs_source.demo_api import DemoApi
+from openai_costs_source.demo_api import DEMO_ADMIN_KEY, DemoApi
 from openai_costs_source.memory import TRIED_AGAIN_AFTER, Memory
 from openai_costs_source.rows import COST_DAYS
 from openai_costs_source.windows import NEVER, History
@@ -215,15 +216,12 @@ class Forgotten(Organization):
 def test_days_under_the_name_in_a_header_take_the_id_even_where_openai_forgot_them(
     organization, warehouse, tmp_path
 ):
-    from conftest import run_pipeline
-    from test_command import KEY
-
     settings = {
         "cwd": tmp_path,
         "DESTINATION__DUCKDB__CREDENTIALS": str(warehouse.path),
-        **KEY,
+        "OPENAI_ADMIN_KEY": DEMO_ADMIN_KEY,
     }
-    nothing = {day: [] for day in every_day(days_ago(180))}
+    nothing = {day: [] for day in every_day(organization.earliest)}
     with DemoApi(organization, overrides=nothing) as api:
         run_pipeline("load", OPENAI_BASE_URL=api.base_url, **settings)
         names = "select distinct organization_id from openai_raw.cost_days"
@@ -233,7 +231,7 @@ def test_days_under_the_name_in_a_header_take_the_id_even_where_openai_forgot_th
         result = run_pipeline("load", OPENAI_BASE_URL=api.base_url, **settings)
     assert result.returncode == 0, result.stderr
     assert warehouse.rows(names) == [(organization.id,)]
-    assert loaded_days(warehouse) == every_day(days_ago(180))
+    assert loaded_days(warehouse) == every_day(organization.earliest)
     for table in ("users", "projects", "api_keys", "organizations"):
         whose = f"select distinct organization_id from openai_raw.{table}"
         assert warehouse.rows(whose) == [(organization.id,)]

@@ -110,6 +110,15 @@ def test_amounts_of_39_decimals_are_exact():
     assert column(body_of_amounts(f'"{seen}"', seen), "amount") == [Decimal("0.0000045")] * 2
 
 
+@pytest.mark.parametrize(
+    "name", ["0." + "0" * 39, f'"value": "1.{"0" * 39}", ', f'value": 1.{"0" * 39}}}']
+)
+def test_name_that_looks_like_a_long_amount_is_kept(name):
+    amount = {"value": "0.1", "currency": "usd"}
+    reply = body(bucket({"project_id": name, "amount": amount}))
+    assert column(reply, "project_id") == [name]
+
+
 @pytest.mark.parametrize("zero", ["0E-6176", '"0E-6176"', "0", '"0"', "-0.0", '"0.00"', "0E+6111"])
 def test_every_spelling_of_zero_is_zero(zero):
     assert column(body_of_amounts(zero), "amount") == [Decimal(0)]

@@ -14,11 +14,6 @@ DAY = days_ago(5)
 COSTS = "/v1/organization/costs"
 
 
-@pytest.fixture(scope="module")
-def organization():
-    return ShortHistory()
-
-
 def charge(amount, line_item="gpt-5.6-sol, input", **fields):
     row = {
         "project_id": "proj_storefront",

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pyarrow as pa
 import pytest
-from conftest import TODAY, ShortHistory, days_ago
+from conftest import TODAY, days_ago
 
 from openai_costs_source.demo import midnight
 from openai_costs_source.demo_api import DemoApi
@@ -33,11 +33,6 @@ class BentUsage(DemoApi):
             return status, body
         status, page = bend(query, status, json.loads(body))
         return status, page if isinstance(page, str) else json.dumps(page)
-
-
-@pytest.fixture(scope="module")
-def organization():
-    return ShortHistory()
 
 
 def refused(status, message, param=None, code=None):
