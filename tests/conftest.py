@@ -15,6 +15,7 @@ import dlt
 import duckdb
 import pytest
 from forking import Forking
+from hypothesis import settings
 from running import OURS, SETTINGS, once, run_pipeline, run_pipeline_process
 
 from openai_costs_source import openai_costs
@@ -23,6 +24,10 @@ from openai_costs_source.demo_api import DEMO_ADMIN_KEY, DemoApi
 
 TODAY = datetime.now(UTC).date()
 
+# `pytest --hypothesis-profile thorough` tries many more examples.
+settings.register_profile("quick", max_examples=60, deadline=None)
+settings.register_profile("thorough", max_examples=2000, deadline=None)
+settings.load_profile("quick")
 
 LONGEST = (
     *("test_spark", "test_postgres", "test_dialects"),

@@ -309,10 +309,11 @@ def test_fault_at_any_request_is_got_over_or_leaves_the_warehouse_as_it_was(
             assert sentence.startswith("OpenAI's /organization/"), where
             assert len(sentence.splitlines()) == 1, where
             assert everything(loaded) == before, where
-    versions.append(other(versions[-1]))
-    struck.prepare(versions[-1])
-    load(loaded, struck.api)
-    check(loaded, undisturbed, *versions)
+    if request not in got_over:
+        versions.append(other(versions[-1]))
+        struck.prepare(versions[-1])
+        load(loaded, struck.api)
+        check(loaded, undisturbed, *versions)
 
 
 class Serving(DemoApi):

@@ -487,20 +487,20 @@ def page_of_amount(literal):
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-@settings(patient, max_examples=250)
+@settings(patient)
 @given(hostile_pages())
 def test_page_that_keeps_the_rules_gives_exactly_its_rows(body):
     # Only a sum may be wrong here: a day's amounts may fit where they do not together.
     assert gives_exact_rows(body) == (judged(body).faults == [])
 
 
-@settings(patient, max_examples=200)
+@settings(patient)
 @given(hostile_pages(is_wild=True))
 def test_page_that_breaks_a_rule_gives_exact_rows_or_names_the_bucket(body):
     gives_exact_rows(body)
 
 
-@settings(patient, max_examples=200)
+@settings(patient)
 @given(
     st.lists(
         fitting(18, is_odd=True) | fitting(9, is_odd=False) | large_numbers | odd_numbers,
@@ -515,7 +515,7 @@ def test_numbers_of_any_size_and_spelling_are_exact_or_refused_naming_the_day(nu
     gives_exact_rows(page_of(*results))
 
 
-@settings(patient, max_examples=150)
+@settings(patient)
 @given(hostile_pages(), st.data())
 def test_page_with_bytes_exchanged_gives_exact_rows_or_is_refused(body, data):
     place, length = data.draw(st.integers(0, len(body))), data.draw(st.integers(0, 3))
@@ -523,7 +523,7 @@ def test_page_with_bytes_exchanged_gives_exact_rows_or_is_refused(body, data):
     gives_exact_rows(body[:place] + put + body[place + length :])
 
 
-@settings(patient, max_examples=80)
+@settings(patient)
 @given(hostile_pages(), st.data())
 def test_page_that_is_cut_short_anywhere_is_refused(body, data):
     whole = body.rstrip()

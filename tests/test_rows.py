@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, reject, settings
+from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from openai_costs_source import pages
@@ -654,7 +654,6 @@ def numbers(draw, decimals=60):
     return draw(st.sampled_from(["", "-"])) + draw(st.sampled_from(spellings))
 
 
-@settings(deadline=None, max_examples=200)
 @given(st.lists(st.tuples(numbers(), st.sampled_from(["%s", '"%s"'])), max_size=8))
 def test_any_decimal_in_any_spelling_is_rounded_once(amounts):
     expected = [Decimal(number).quantize(Decimal("1E-18"), context=WIDE) for number, _ in amounts]
@@ -696,7 +695,6 @@ def test_ordinary_page_is_read_the_fast_way():
     assert pages._read_page_with_arrow(reply, pages.COST_RESULT).results.num_rows == 10_004
 
 
-@settings(deadline=None, max_examples=150)
 @given(st.lists(buckets, max_size=4), st.booleans(), st.none() | text, st.booleans())
 def test_both_ways_of_reading_a_page_agree(data, has_more, next_page, escaped):
     marked = body(*data, has_more=has_more, next_page=next_page, escaped=escaped).decode()
@@ -730,7 +728,6 @@ bucket_fields = ["start_time", "end_time", "results"]
 result_fields = [field.name for field in pages.COST_RESULT]
 
 
-@settings(deadline=None, max_examples=300)
 @given(
     st.dictionaries(st.sampled_from(envelope_fields), garbage, max_size=1),
     st.dictionaries(st.sampled_from(bucket_fields), garbage, max_size=1),

@@ -243,7 +243,6 @@ def test_days_from_an_earlier_start_date_join_those_that_follow():
 starts = st.none() | st.integers(-40, 500).map(lambda n: date(2025, 1, 1) + timedelta(days=n))
 
 
-@settings(deadline=None, max_examples=200)
 @given(
     st.integers(0, 60),
     starts,
@@ -266,7 +265,6 @@ named = st.tuples(
 runs = st.tuples(st.integers(0, 90), starts, st.just((None, None)) | named)
 
 
-@settings(deadline=None, max_examples=300)
 @given(st.integers(0, 40), st.lists(runs, min_size=2, max_size=8))
 def test_whatever_ran_before_a_daily_run_leaves_each_day_read_after_its_end(refetch_days, runs):
     today, known = date(2025, 1, 1), None
@@ -428,7 +426,6 @@ def test_all_days_are_asked_again_around_the_first_keys(asked, moment):
         assert by_key == [day for day in asked if midnight(day) >= moment]
 
 
-@settings(deadline=None, max_examples=200)
 @given(some_stretches, some_days, moments, st.booleans())
 def test_asking_as_refusals_say_ends_with_each_available_day_once(asked, earliest, moment, apart):
     """The three refusals of one organization, in the order that it happens to give them."""
