@@ -137,6 +137,7 @@ def api(organization):
         yield api
 
 
+# Costs and names.
 FEW = ("costs", "projects", "users", "service_accounts", "api_keys")
 
 
@@ -147,8 +148,8 @@ class Warehouse:
         self.folder = folder
         self.path = folder / "openai_costs.duckdb"
 
-    def load(self, api, resources=FEW, **settings):
-        """Costs and names alone, unless other resources are named; None: all of them."""
+    def load(self, api, resources=("costs",), **settings):
+        """Costs alone, unless other resources are named; None: all of them."""
         self.runs = getattr(self, "runs", 0) + 1
         pipeline = dlt.pipeline(
             "openai_costs",

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from conftest import TODAY, days_ago
+from conftest import FEW, TODAY, days_ago
 from test_source import charge
 
 from openai_costs_source import OpenAICostsError
@@ -303,7 +303,7 @@ def twice(path, query, status, listing):
 
 def test_object_that_is_listed_twice_is_stored_once(organization, warehouse):
     with OddListings(organization, users=twice, projects=twice, api_keys=twice) as api:
-        warehouse.load(api, since=days_ago(1))
+        warehouse.load(api, since=days_ago(1), resources=FEW)
     for table in ("users", "projects", "api_keys"):
         doubled = f"select id from openai_raw.{table} group by id having count(*) > 1"
         assert warehouse.rows(doubled) == []
@@ -317,8 +317,8 @@ def test_key_that_two_projects_list_is_stored_once(organization, warehouse):
         return status, listing
 
     with OddListings(organization, api_keys=same_key) as api:
-        warehouse.load(api, since=days_ago(1))
-        warehouse.load(api, since=days_ago(1))
+        warehouse.load(api, since=days_ago(1), resources=FEW)
+        warehouse.load(api, since=days_ago(1), resources=FEW)
     assert warehouse.rows("select id from openai_raw.api_keys") == [("key_shared",)]
     listed = "select id from openai_raw.listed where kind = 'api_key'"
     assert warehouse.rows(listed) == [("key_shared",)]
@@ -331,7 +331,7 @@ def test_api_that_does_not_know_owner_project_access_still_lists_keys(organizati
         return status, listing
 
     with OddListings(organization, api_keys=unknown) as api:
-        warehouse.load(api, since=days_ago(1))
+        warehouse.load(api, since=days_ago(1), resources=FEW)
     assert warehouse.value("select count(*) from openai_raw.api_keys") > 20
 
 
@@ -341,7 +341,7 @@ def test_archived_project_that_is_not_found_costs_no_waiting(organization, wareh
 
     began = time.monotonic()
     with OddListings(organization, api_keys=outage) as api:
-        warehouse.load(api, since=days_ago(1))
+        warehouse.load(api, since=days_ago(1), resources=FEW)
     assert time.monotonic() - began < 30
     assert warehouse.value("select count(*) from openai_raw.api_keys") > 20
 
@@ -351,7 +351,7 @@ def test_refused_listing_is_said_aloud_and_costs_still_load(organization, wareho
         return 403, {"error": {"message": "You are not allowed to do this."}}
 
     with OddListings(organization, users=no) as api:
-        warehouse.load(api, since=days_ago(1))
+        warehouse.load(api, since=days_ago(1), resources=FEW)
     assert "You are not allowed to do this" in caplog.text
     assert warehouse.value("select sum(amount) from openai_raw.costs") > Decimal(0)
 

@@ -20,7 +20,7 @@ from types import SimpleNamespace
 import dlt
 import duckdb
 import pytest
-from conftest import TODAY, Warehouse, days_ago
+from conftest import FEW, TODAY, Warehouse, days_ago
 from dlt.common.configuration.container import Container
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 from running import run_pipeline, run_pipeline_process
@@ -642,7 +642,7 @@ def emails(path):
 
 @pytest.mark.parametrize("setting", ["hashed", "none"])
 def test_ones_own_pipeline_stores_no_address_where_none_is_wanted(whole, warehouse, setting):
-    warehouse.load(whole.api, admin_key=KEY, since=days_ago(22), user_emails=setting)
+    warehouse.load(whole.api, FEW, admin_key=KEY, since=days_ago(22), user_emails=setting)
     assert all(warehouse.value(f"select count(*) from openai_raw.{table}") for table in WHOSE)
     assert tables_that_tell(warehouse.path, "@") == []
 
@@ -800,7 +800,7 @@ SERVICE_ACCOUNT = "svc_acct_helpdesk-bot"
 
 
 def test_forgotten_people_are_named_nowhere_also_after_a_full_reload(whole, copy, own_pipeline):
-    copy.load(whole.api, admin_key=KEY, since=days_ago(3))
+    copy.load(whole.api, FEW, admin_key=KEY, since=days_ago(3))
     assert len(tables_that_tell(copy.path, BRUNOS_NAMES[0], views=False)) > 1
 
     assert upkeep.forget(own_pipeline, SERVICE_ACCOUNT)
@@ -815,7 +815,7 @@ def test_forgotten_people_are_named_nowhere_also_after_a_full_reload(whole, copy
     billed = f"select sum(BilledCost) from openai_marts.focus_costs where x_PrincipalId = '{BRUNO}'"
     assert copy.rows(billed) == rows(whole.path, billed)
 
-    copy.load(whole.api, admin_key=KEY, since=FIRST_DAY)
+    copy.load(whole.api, FEW, admin_key=KEY, since=FIRST_DAY)
     assert tables_that_tell(copy.path, *BRUNOS_NAMES, views=False) == []
     owners = (
         f"select distinct owner_name from openai_raw.api_keys where owner_id = '{SERVICE_ACCOUNT}'"

@@ -10,7 +10,7 @@ from decimal import Context, Decimal
 from pathlib import Path
 
 import pytest
-from conftest import TODAY, Warehouse, days_ago
+from conftest import FEW, TODAY, Warehouse, days_ago
 from dlt.pipeline.exceptions import PipelineStepFailed
 from running import dbt, run_pipeline
 from test_source import COSTS, charge, requests_for_costs
@@ -832,7 +832,7 @@ def test_trap_names_archived_project_that_refuses_to_be_read_is_skipped_in_silen
 
 
 def test_trap_names_costs_of_deleted_users_and_keys_remain(serve, organization, warehouse):
-    warehouse.load(serve(), since=days_ago(14))
+    warehouse.load(serve(), since=days_ago(14), resources=FEW)
     assert_whole(warehouse, organization, days(14), by=WHOLE)
     for column, table, gone in (
         ("api_key_id", "api_keys", "key_storefront-canary"),
@@ -885,7 +885,7 @@ def test_trap_restricted_key_without_management_scope_loads_costs_and_says_what_
     def as_seen(request, reply):
         return replace(reply, status=status) if reply.status == 403 else reply
 
-    warehouse.load(serve("no-management-scope", as_seen), since=days_ago(3))
+    warehouse.load(serve("no-management-scope", as_seen), since=days_ago(3), resources=FEW)
     assert_whole(warehouse, organization, days(3), by=WHOLE)
     said = warnings_of(caplog)
     assert len(said) == 2
@@ -956,7 +956,7 @@ def test_trap_outage_is_waited_for_on_every_path(status, serve, organization, wa
         asked.add(request.path)
         return refused(status, "Not found.") if is_first and reply.status == 200 else reply
 
-    warehouse.load(serve(out_at_first), since=days_ago(1), max_wait_seconds=600)
+    warehouse.load(serve(out_at_first), since=days_ago(1), max_wait_seconds=600, resources=FEW)
     active = [project for project in organization.projects if project["status"] == "active"]
     assert len(waits) == 3 + 2 * len(active)
     assert_whole(warehouse, organization, days(1), by=WHOLE)
@@ -987,10 +987,10 @@ def test_trap_captive_portal_midway_leaves_every_day_as_it_was(end, serve, organ
         html = Reply(200, "<html>Log in to go on.</html>", {"Content-Type": "text/html"})
         return html if is_met else reply
 
-    warehouse.load(serve(), since=days_ago(4))
+    warehouse.load(serve(), since=days_ago(4), resources=FEW)
     told = {days_ago(2): [charge("1000")]}
     api = serve(portal, overrides=told, **SHORT_PAGES)
-    error = failure(warehouse, api, since=days_ago(4))
+    error = failure(warehouse, api, since=days_ago(4), resources=FEW)
     assert "it is not JSON" in error.said
     assert_whole(warehouse, organization, days(4), by=WHOLE)
 
