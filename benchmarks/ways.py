@@ -27,7 +27,7 @@ def load(url: str, database: str, *_: str) -> float:
     from openai_costs_source import openai_costs
 
     began = time.perf_counter()
-    source = openai_costs(admin_key=KEY, base_url=url, is_never_resumed=True)
+    source = openai_costs(admin_key=KEY, base_url=url)
     source = source.with_resources("costs")
     with warehouse.pipeline(Path(database)) as pipeline:
         pipeline.run(source, loader_file_format="parquet")

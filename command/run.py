@@ -102,9 +102,7 @@ def load_organization(where: Warehouse, **settings: Any) -> bool:
     """
     with progress("Asking OpenAI") as shown, warehouse.pipeline(where) as pipeline:
         try:
-            # The working folder lives as long as the run.
-            source = openai_costs(**settings, is_never_resumed=True)
-            pipeline.run(source, loader_file_format=where.file_format)
+            pipeline.run(openai_costs(**settings), loader_file_format=where.file_format)
         except BaseException as error:
             raise warehouse.foreseen(error, where) or error from None
         if where.is_lake:

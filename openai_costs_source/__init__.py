@@ -61,7 +61,7 @@ import dlt
 import pyarrow as pa
 from dlt.extract import DltResource
 
-from openai_costs_source import replacing, rows
+from openai_costs_source import ledger, replacing, rows
 from openai_costs_source.client import (
     MAX_WAIT_SECONDS,
     OPENAI_URL,
@@ -134,15 +134,12 @@ def openai_costs(
     since: date | None = None,
     until: date | None = None,
     loaded: set[str] | None = None,
-    is_never_resumed: bool = False,
 ) -> list[DltResource]:
     """The costs of each organization whose admin key is given, and the names that go with them.
 
     `since` and `until` (excluded) load these UTC days instead of the ones that are due. Where
     other keys load into the same warehouse, `loaded` names the organizations that they loaded in
     the same run: those are left out, this one is added, and replies must name their organization.
-    `is_never_resumed` says that the pipeline's working folder is not used again: what a killed load
-    left there is then not loaded a second time, and rows of a new table need no merge.
 
     Raises OpenAICostsError (wrong use) for settings that cannot be right, before any request.
     """
@@ -172,8 +169,7 @@ def openai_costs(
 
     @functools.cache
     def new_tables() -> set[str]:
-        tables = ["costs", *(kind.table for kind in KINDS)]
-        return replacing.lacking(tables) if is_never_resumed else set()
+        return replacing.lacking([kind.table for kind in KINDS])
 
     def identified() -> Iterator[tuple[Organization, str]]:
         """Each organization once, also where two keys open the same one, and its id."""
@@ -190,8 +186,19 @@ def openai_costs(
                 seen.add(organization_id)
                 yield organization, organization_id
 
-    def due_days(memory: Memory) -> Stretch:
+    @functools.cache
+    def disagreeing() -> ledger.Disagreeing:
+        return ledger.disagreeing_days([kind.table for kind in KINDS])
+
+    def disagreeing_days(table: str, ids: set[str]) -> set[date]:
+        by_id = disagreeing().get(table, {})
+        return {day for each in ids for day in by_id.get(each, ())}
+
+    def due_days(memory: Memory, disagreeing: set[date]) -> Stretch:
         due = days_to_load(today, memory.history, trailing, first_day, since, until)
+        if since is None and until is None:
+            told = (day for day in disagreeing if day >= (memory.earliest_day or FIRST_DAY))
+            due = replace(due, since=min([due.since, *told]))
         if first_kept and due.since < first_kept:
             due = replace(due, since=min(first_kept, due.until))
         return due
@@ -206,7 +213,7 @@ def openai_costs(
         replacing.in_transactions()
         state = dlt.current.source_state()
         memories = state.setdefault("organizations", {})
-        besides = _Besides(first_kept, "costs" in new_tables())
+        besides = _Besides(first_kept)
         for organization, first_id in identified():
             former = organization.id_in_header or UNKNOWN
             if is_only_key and set(memories) == {UNKNOWN}:
@@ -215,7 +222,9 @@ def openai_costs(
             if first_id != former and former in memories:
                 # All is asked for again: days stored under another name take the id.
                 memory.history = None
-            due = due_days(memory)
+            ids = {first_id, former, organization.id_in_header or former}
+            disagree = disagreeing_days("costs", ids)
+            due = due_days(memory, disagree)
             if first_kept and since and since < first_kept:
                 log.warning("keep_months keeps no day before %s.", first_kept)
             organization.endpoint.bytes_per_day = memory.rows_per_day * BYTES_PER_ROW
@@ -234,11 +243,11 @@ def openai_costs(
             organization_id = _id(organization, state, is_only_key)
             if former != organization_id:
                 state["ids"][former] = organization_id
-            ledger: list[pa.Table] = []
+            told_days: list[pa.Table] = []
             without_users: list[date] = []
             for asked, page in pages:
                 whose = (organization_id, organization.name, asked.group_by, now)
-                ledger.append(rows.cost_day_rows(page, *whose, organization.totals))
+                told_days.append(rows.cost_day_rows(page, *whose, organization.totals))
                 if "user_id" in set(dimensions) - set(asked.group_by):
                     without_users += [bucket.day for bucket in page.buckets]
                 found = rows.cost_rows(page, organization_id, asked.group_by, now)
@@ -247,8 +256,8 @@ def openai_costs(
                 found = rows.cost_rows(page, organization_id, BY_USER, now, rows.COSTS_BY_USER)
                 besides.costs_by_user.append(covered("costs_by_user", found))
             # Days that were loaded when only the header named the organization are its days too.
-            ids = {organization_id, first_id, former, organization.id_in_header or former}
-            besides.add(ids, ledger, memory.restatements(ledger), memory.loaded_at)
+            ids.add(organization_id)
+            besides.add(ids, told_days, memory.restatements(told_days), memory.loaded_at)
             memory.loaded_at = now
 
             memory.learn(
@@ -275,6 +284,9 @@ def openai_costs(
                     "stored of it stays, and the next run asks again.",
                     day,
                 )
+            told = {day for table in told_days for day in table["date"].to_pylist()}
+            if since is None and until is None:
+                _name_disagreeing("costs", disagree - told - set(organization.odd_days))
             if loaded is not None:
                 loaded.add(organization_id)
         if first_kept:
@@ -291,12 +303,14 @@ def openai_costs(
             """Also loads the ledger `usage_days`."""
             replacing.in_transactions()
             memories = dlt.current.source_state().setdefault("usage", {})
-            scopes, is_new = replacing.before(first_kept), kind.table in new_tables()
-            ledger, is_used = [USAGE_DAYS.empty_table()], False
+            scopes = replacing.before(first_kept)
+            told_days, is_used = [USAGE_DAYS.empty_table()], False
             for organization, organization_id in identified():
                 remembered = memories.setdefault(organization_id, {})
                 memory = Memory.from_state(remembered.get(kind.name), today)
-                due = due_days(memory)
+                ids = {organization_id, organization.id_in_header or UNKNOWN}
+                disagree = disagreeing_days(kind.table, ids)
+                due = due_days(memory, disagree)
                 first = due.since
                 if first == FIRST_DAY and first in organization.totals:
                     first = organization.first_used or today  # Nothing was used before.
@@ -312,7 +326,7 @@ def openai_costs(
                         for asked, page in list(endpoint.pages(replace(part, group_by=group_by))):
                             whose = (kind, page, organization_id, asked.group_by, now)
                             told += [bucket.day for bucket in page.buckets]
-                            ledger.append(usage_day_rows(*whose))
+                            told_days.append(usage_day_rows(*whose))
                             if page.results.num_rows:
                                 is_used = True
                                 yield usage_rows(*whose)
@@ -324,13 +338,14 @@ def openai_costs(
                 if first_kept:
                     memory.forget_before(first_kept)
                 remembered[kind.name] = memory.as_state()
-                ids = {organization_id, organization.id_in_header or UNKNOWN}
                 scopes += replacing.days_of(ids, told)
+                if since is None and until is None:
+                    _name_disagreeing(kind.table, disagree - set(told))
             usage_scopes.extend(f"kind = '{kind.name}' AND ({scope})" for scope in scopes)
-            # A kind that was never read has no table, nor one never used where the command loads.
-            if is_used or (scopes and not is_new):
-                yield replacing_rows([kind.schema.empty_table()], scopes, is_new=is_new)
-            yield replacing_rows(ledger, usage_scopes, "usage_days")
+            # A kind that was never read or used has no table.
+            if is_used or (scopes and kind.table not in new_tables()):
+                yield replacing_rows([kind.schema.empty_table()], scopes, "usage")
+            yield replacing_rows(told_days, usage_scopes, "usage", "usage_days")
 
         return dlt.resource(days, name=kind.table, write_disposition=replacing.replacing([]))
 
@@ -455,11 +470,21 @@ def _usage_left_out(kind: Kind, error: OpenAICostsError) -> None:
         log.error("%s What is stored of %s stays; run again.", error, kind.table)
 
 
+def _name_disagreeing(table: str, days: set[date]) -> None:
+    """Name the days whose rows and ledger disagree, and that could not be loaded again."""
+    if old := stretches(days):
+        log.error(
+            "The rows of %s in the table %s are not those that its ledger counts, and OpenAI no "
+            "longer returns them: restore these days of both tables from a backup.",
+            ", ".join(map(str, old)),
+            table,
+        )
+
+
 class _Besides:
     """The tables that are loaded with `costs`, and which rows they replace, as SQL."""
 
-    def __init__(self, first_kept: date | None, is_new: bool) -> None:
-        self._is_new = is_new
+    def __init__(self, first_kept: date | None) -> None:
         self.costs_by_user = [rows.COSTS_BY_USER.empty_table()]
         self.cost_days = [rows.COST_DAYS.empty_table()]
         self.cost_restatements = [rows.COST_RESTATEMENTS.empty_table()]
@@ -487,11 +512,12 @@ class _Besides:
 
     def replacing(self) -> Iterator[Any]:
         """The tables as dlt takes them, and what `costs` replaces."""
-        yield replacing_rows([rows.COSTS.empty_table()], self._days, is_new=self._is_new)
-        yield replacing_rows(self.costs_by_user, self._days, "costs_by_user")
-        yield replacing_rows(self.cost_days, self._days, "cost_days")
-        yield replacing_rows(self.cost_restatements, self._restatements, "cost_restatements")
-        yield replacing_rows(self.organizations, self._organizations, "organizations")
+        of_days, of_restatements = (self._days, "costs"), (self._restatements, "costs")
+        yield replacing_rows([rows.COSTS.empty_table()], *of_days)
+        yield replacing_rows(self.costs_by_user, *of_days, "costs_by_user")
+        yield replacing_rows(self.cost_days, *of_days, "cost_days")
+        yield replacing_rows(self.cost_restatements, *of_restatements, "cost_restatements")
+        yield replacing_rows(self.organizations, self._organizations, "costs", "organizations")
 
 
 def _listed_in(setting: Any) -> list[str]:

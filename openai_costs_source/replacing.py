@@ -2,28 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import functools
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import dlt
 import pyarrow as pa
+from dlt.common.destination import PreparedTableSchema
+from dlt.common.destination.client import FollowupJobRequest
+from dlt.common.storages.load_package import LoadJobInfo, ParsedLoadJobFileName
 from dlt.destinations.job_client_impl import SqlJobClientBase
+from dlt.destinations.job_impl import FollowupJobRequestImpl
 
 from openai_costs_source.windows import ONE_DAY, stretches
 
+_TOGETHER: Any = "x-replaced-together"
+"""The tables of a load whose hint has the same value are replaced in one transaction."""
+
 
 def in_transactions() -> None:
-    """Make dlt delete and insert a day in one transaction, where the destination has them.
+    """Make dlt replace the days of all tables that belong together in one transaction.
 
-    dlt 1.31 leaves it unsaid for most whether they do, and then commits after each statement: a
-    process killed between the two would lose the days.
+    dlt 1.31 merges each table by itself, and commits after each statement where a destination does
+    not say that it has transactions: a process that is killed between two of them would leave days
+    whose rows and ledger disagree. It is the same destination that loads what is extracted here.
     """
     destination = dlt.current.pipeline().destination
-    if not destination or "supports_transactions" in destination.caps_params:
+    if not destination or not issubclass(destination.client_class, SqlJobClientBase):
         return
     if destination.capabilities().supports_ddl_transactions:
-        destination.caps_params["supports_transactions"] = True
+        destination.caps_params.setdefault("supports_transactions", True)
+    destination.__class__ = _replacing_together(type(destination))
+
+
+@functools.cache
+def _replacing_together(destination: type) -> type:
+    """A destination like this one, whose client merges tables that belong together at once."""
+
+    @functools.cache
+    def client_class(client: type[SqlJobClientBase]) -> type[SqlJobClientBase]:
+        return type(client.__name__, (_MergesTogether, client), {})
+
+    if hasattr(destination, "replaces_together"):
+        return destination
+    # dlt knows a destination by the place of its class.
+    named = {name: getattr(destination, name) for name in ("__module__", "__qualname__")}
+    merged = property(lambda self: client_class(super(type(self), self).client_class))
+    return type(
+        destination.__name__,
+        (destination,),
+        {**named, "client_class": merged, "replaces_together": True},
+    )
+
+
+class _MergesTogether(SqlJobClientBase):
+    """Of tables that belong together, the last one whose rows are staged merges all."""
+
+    def create_table_chain_completed_followup_jobs(
+        self,
+        table_chain: Sequence[PreparedTableSchema],
+        completed_table_chain_jobs: Sequence[LoadJobInfo] | None = None,
+    ) -> list[FollowupJobRequest]:
+        together = table_chain[0].get(_TOGETHER)
+        if not together or not completed_table_chain_jobs:
+            return super().create_table_chain_completed_followup_jobs(
+                table_chain, completed_table_chain_jobs
+            )
+        package = Path(completed_table_chain_jobs[0].file_path).parent.parent
+        tables = {
+            state: {
+                name
+                for file in (package / state).iterdir()
+                if (name := ParsedLoadJobFileName.parse(file.name).table_name) in self.schema.tables
+                and self.schema.tables[name].get(_TOGETHER) == together
+            }
+            for state in ("new_jobs", "started_jobs", "completed_jobs")
+        }
+        this = str(table_chain[0]["name"])
+        if (tables["new_jobs"] | tables["started_jobs"]) - {this}:
+            return []
+        merges = [
+            Path(job.new_file_path()).read_text("utf-8")
+            for name in sorted(tables["completed_jobs"] | {this})
+            for job in self._create_merge_followup_jobs([self.prepare_load_table(name)])
+        ]
+        file = ParsedLoadJobFileName(this, ParsedLoadJobFileName.new_file_id(), 0, "sql")
+        merge = FollowupJobRequestImpl(file.file_name())
+        merge._save_text_file("\n".join(merges))
+        return [merge]
 
 
 def lacking(tables: Collection[str]) -> set[str]:
@@ -41,14 +109,17 @@ def replacing(scopes: Iterable[str]) -> Any:
 
 
 def replacing_rows(
-    tables: list[pa.Table], scopes: Iterable[str], name: str | None = None, is_new: bool = False
+    tables: list[pa.Table], scopes: Iterable[str], together: str, name: str | None = None
 ) -> Any:
     """These tables as one, for dlt, and what they replace; the last scopes of a run count.
 
-    Into a table that is new, rows go at once: a merge writes each of them twice.
+    All tables of a run that are marked with the same `together` are replaced in one transaction.
     """
-    disposition: Any = "append" if is_new else replacing(scopes)
-    hints = dlt.mark.make_hints(table_name=name, write_disposition=disposition)
+    hints = dlt.mark.make_hints(
+        table_name=name,
+        write_disposition=replacing(scopes),
+        additional_table_hints={_TOGETHER: together},
+    )
     whole = pa.concat_tables(tables)
     return dlt.mark.with_hints(whole, hints, create_table_variant=name is not None)
 

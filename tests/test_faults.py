@@ -421,6 +421,12 @@ def each_day_is_whole(warehouse):
     return {(day, tuple(sorted(rows))) for day, rows in stored.items()} <= told
 
 
+def stored_rows(warehouse):
+    """The rows and the ledger of each day, which must never be of two versions."""
+    found = contents(warehouse)
+    return [found[f"openai_raw.{name}"] for name in ("costs", "costs_by_user", "cost_days")]
+
+
 def test_run_that_is_killed_at_any_request_leaves_the_warehouse_as_it_was(
     started, serving, loaded, undisturbed
 ):
@@ -457,20 +463,25 @@ def test_run_that_is_killed_between_two_statements_leaves_each_day_whole(
     killed_before, serving, loaded, undisturbed
 ):
     versions = ["A"]
+    names = ("costs", "costs_by_user", "cost_days")
+    either = [[found[f"openai_raw.{name}"] for name in names] for found in undisturbed.values()]
     for statement in (
         'INSERT INTO "openai_raw_staging"."costs"',
         'INSERT INTO "openai_raw"."_dlt_pipeline_state"',
         'DELETE FROM "openai_raw"."costs"',
         'INSERT INTO "openai_raw"."costs"',
+        'DELETE FROM "openai_raw"."cost_days"',
         'INSERT INTO "openai_raw"."cost_days"',
-        'DELETE FROM "openai_raw"."cost_restatements"',
         'INSERT INTO "openai_raw"."cost_restatements"',
+        'DELETE FROM "openai_raw"."usage_days"',
+        'INSERT INTO "openai_raw"."usage_days"',
         COMPLETING,
     ):
         versions.append(other(versions[-1]))
         serving.tell(versions[-1])
         assert killed_before(statement, serving, loaded)
         assert each_day_is_whole(loaded), f"killed before {statement}"
+        assert stored_rows(loaded) in either, f"killed before {statement}"
         load(loaded, serving)
         check(loaded, undisturbed, *versions)
 
@@ -478,7 +489,6 @@ def test_run_that_is_killed_between_two_statements_leaves_each_day_whole(
 def test_first_run_that_is_killed_midway_is_made_up_for_and_holds_each_day_once(
     killed_before, serving, warehouse, undisturbed
 ):
-    """Its rows go straight into the new table of costs."""
     for statement in (
         'INSERT INTO "openai_raw"."costs"',
         'INSERT INTO "openai_raw"."_dlt_pipeline_state"',
@@ -489,9 +499,56 @@ def test_first_run_that_is_killed_midway_is_made_up_for_and_holds_each_day_once(
             left.unlink()
         serving.tell("A")
         assert killed_before(statement, serving, warehouse)
+        held = "select count(*) from openai_raw.costs", "select count(*) from openai_raw.cost_days"
+        rows, days = (warehouse.value(each) for each in held)
+        assert (rows > 0) == (days > 0), f"killed before {statement}"
         serving.tell("B")
         load(warehouse, serving)
         check(warehouse, undisturbed, "B")
+
+
+DAMAGE = {
+    "rows": f"delete from openai_raw.costs where date = '{KEPT}' and line_item like '%7'",
+    "amount": (
+        "update openai_raw.costs set amount = amount + 0.000000000000000001 "
+        f"where date = '{CORRECTED}'"
+    ),
+    "ledger": f"delete from openai_raw.cost_days where date = '{CORRECTED}'",
+    "rows twice": "insert into openai_raw.costs from openai_raw.costs",
+    "table": "drop table openai_raw.costs",
+    "usage": "update openai_raw.usage_days set row_count = row_count + 1",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_day_whose_rows_and_ledger_disagree_is_loaded_again_however_old(
+    damage, small, loaded, undisturbed
+):
+    ledger = "select date, kind, row_count from openai_raw.usage_days order by all"
+    before = loaded.rows(ledger)
+    with duckdb.connect(str(loaded.path)) as connection:
+        (changed,) = connection.execute(DAMAGE[damage]).fetchone() or (1,)
+    assert changed
+    with DemoApi(small, overrides=VERSIONS["A"]) as api:
+        load(loaded, api, refetch_days=0, resources=None)
+    check(loaded, undisturbed, "A")
+    assert loaded.rows(ledger) == before
+
+
+def test_day_whose_rows_and_ledger_disagree_is_named_where_openai_no_longer_returns_it(
+    small, loaded, caplog
+):
+    with duckdb.connect(str(loaded.path)) as connection:
+        connection.execute(DAMAGE["amount"])
+    forgetful = Small(TODAY)
+    forgetful.earliest = EMPTIED
+    with DemoApi(forgetful, overrides=VERSIONS["A"]) as api:
+        load(loaded, api, refetch_days=0, resources=["costs"])
+        caplog.clear()
+        load(loaded, api, refetch_days=0, resources=["costs"])
+    (message,) = [each.message for each in caplog.records if each.levelname == "ERROR"]
+    assert f"The rows of {CORRECTED} to {CORRECTED} in the table costs are not those" in message
+    assert "restore these days" in message
 
 
 def test_restatement_that_only_a_killed_run_saw_is_not_told(
