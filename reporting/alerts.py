@@ -17,6 +17,7 @@ from rich.markup import escape
 
 from reporting.status import (
     DAYS,
+    DISAGREEING,
     ORGANIZATIONS,
     in_utc,
     is_stale,
@@ -339,6 +340,16 @@ def _loads(query: Query, now: datetime) -> Iterator[Alert]:
                 in_utc(loaded_at).date(),
                 f"The last load was on {when_loaded(now, loaded_at)}.",
                 f"stale data {organization_id} {in_utc(loaded_at):%Y-%m-%d}",
+            )
+        if disagreeing := [day for (day,) in query(DISAGREEING, *[organization_id] * 2)]:
+            yield Alert(
+                "incomplete days",
+                "critical",
+                *named,
+                disagreeing[0],
+                f"The rows of {spans(disagreeing)} are not those that the ledger counts: run "
+                "python pipeline.py, which loads these days again or says why it cannot.",
+                f"incomplete days {organization_id} {disagreeing[0]}",
             )
         if not earliest:
             continue

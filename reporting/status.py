@@ -23,6 +23,23 @@ from openai_raw.cost_days
 where organization_id = %s
 order by date
 """
+DISAGREEING = """
+select days.date
+from openai_raw.cost_days as days
+left join (
+    select date, count(*) as row_count, sum(amount) as row_amount
+    from openai_raw.costs
+    where organization_id = %s
+    group by date
+) as stored on days.date = stored.date
+where days.organization_id = %s
+    and (
+        days.row_count <> coalesce(stored.row_count, 0)
+        or coalesce(days.row_amount, 0) <> coalesce(stored.row_amount, 0)
+    )
+order by days.date
+"""
+"""The days whose rows are not those that the ledger counts."""
 ORGANIZATIONS = """
 select days.organization_id, max(days.organization_name), max(known.earliest_day),
     max(known.earliest_seen_on), max(days.loaded_at)
@@ -56,6 +73,9 @@ def print_status(console: Console, query: Query, now: datetime) -> None:
         loaded = {day for day, *_ in days}
         missing = [day for day in _each_day(days[0][0], today) if day not in loaded]
         facts["Missing"] = spans(missing) or "none"
+        with contextlib.suppress(DatabaseUndefinedRelation):
+            disagreeing = [day for (day,) in query(DISAGREEING, *[organization_id] * 2)]
+            facts["Rows differ from ledger"] = spans(disagreeing) or "none"
         if earliest:
             leaving = soon_forgotten(earliest, seen_on, today)
             facts["OpenAI tells"] = f"days from {leaving[0]} on"
@@ -64,10 +84,10 @@ def print_status(console: Console, query: Query, now: datetime) -> None:
         with contextlib.suppress(DatabaseUndefinedRelation):  # Where no model is built yet.
             facts["Verdict"] = verdict(query, organization_id)
         for label, fact in facts.items():
-            console.print(f"  {label:<22}{fact}", soft_wrap=True)
+            console.print(f"  {label:<24}{fact}", soft_wrap=True)
         for day, was, is_now, seen_on in restatements[:LAST_RESTATEMENTS]:
             change = f"{day} from {exact(was)} to {exact(is_now)}, seen on {seen_on}"
-            console.print(" " * 24 + change, soft_wrap=True)
+            console.print(" " * 26 + change, soft_wrap=True)
 
 
 def soon_forgotten(earliest: date, seen_on: date, today: date) -> list[date]:

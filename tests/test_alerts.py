@@ -424,6 +424,14 @@ def test_days_that_openai_soon_forgets_are_to_be_loaded(bill, days, severity):
     assert f"{first + timedelta(days=1)} to {last}" in later[0].text
 
 
+def test_days_whose_rows_and_ledger_disagree_are_critical(bill):
+    day = days_ago(70)
+    bill.change(f"update openai_raw.cost_days set row_count = row_count - 1 where date = '{day}'")
+    alert = bill.only()
+    assert (alert.kind, alert.severity, alert.day) == ("incomplete days", "critical", day)
+    assert f"The rows of {day} are not those that the ledger counts" in alert.text
+
+
 def test_history_that_was_chosen_to_begin_later_is_no_trouble(bill):
     bill.change(f"delete from openai_raw.cost_days where date < '{days_ago(100)}'")
     assert [(each.kind, each.severity) for each in bill.found()] == [("days expiring", "info")]

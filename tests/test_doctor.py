@@ -372,7 +372,7 @@ def status(warehouse, **settings):
         if line and not line.startswith(" "):
             told = facts.setdefault(line, {})
         elif line.startswith("  ") and line[2] != " ":
-            told[line[2:24].strip()] = line[24:]
+            told[line[2:26].strip()] = line[26:]
     return facts, result.stdout
 
 
@@ -407,6 +407,14 @@ def test_status_tells_the_days_that_are_missing_in_between(copy):
     gaps = [f"{days_ago(15)} to {days_ago(11)}", str(days_ago(5)), str(days_ago(1))]
     assert told["Missing"] == ", ".join(gaps)
     assert told["Not over when read"] == "none"
+
+
+def test_status_tells_the_days_whose_rows_and_ledger_disagree(copy):
+    told, _ = only_facts(copy)
+    assert told["Rows differ from ledger"] == "none"
+    change(copy, f"delete from openai_raw.costs where date = '{days_ago(3)}'")
+    told, _ = only_facts(copy)
+    assert told["Rows differ from ledger"] == str(days_ago(3))
 
 
 def test_status_tells_a_day_that_was_left_out_for_it_did_not_add_up(organization, warehouse):
