@@ -94,7 +94,6 @@ from openai_costs_source.windows import (
     ONE_DAY,
     Stretch,
     after_loading,
-    days_to_load,
     stretches,
 )
 
@@ -195,10 +194,7 @@ def openai_costs(
         return {day for each in ids for day in by_id.get(each, ())}
 
     def due_days(memory: Memory, disagreeing: set[date]) -> Stretch:
-        due = days_to_load(today, memory.history, trailing, first_day, since, until)
-        if since is None and until is None:
-            told = (day for day in disagreeing if day >= (memory.earliest_day or FIRST_DAY))
-            due = replace(due, since=min([due.since, *told]))
+        due = memory.days_due(today, trailing, first_day, since, until, disagreeing)
         if first_kept and due.since < first_kept:
             due = replace(due, since=min(first_kept, due.until))
         return due
@@ -267,6 +263,8 @@ def openai_costs(
                 memory.history = None  # As above, in the next run.
             if history := after_loading(due, today, memory.history, first_day):
                 memory.history = history.reopened(organization.odd_days)
+            told = {day for table in told_days for day in table["date"].to_pylist()}
+            memory.note_read(told, today, trailing)
             memories.pop(former, None)
             memories[organization_id] = memory.as_state()
             besides.organizations.append(
@@ -284,7 +282,6 @@ def openai_costs(
                     "stored of it stays, and the next run asks again.",
                     day,
                 )
-            told = {day for table in told_days for day in table["date"].to_pylist()}
             if since is None and until is None:
                 _name_disagreeing("costs", disagree - told - set(organization.odd_days))
             if loaded is not None:
@@ -334,7 +331,8 @@ def openai_costs(
                     memory.history = after_loading(due, today, memory.history, first_day)
                 except OpenAICostsError as error:
                     _usage_left_out(kind, error)
-                memory.learn(endpoint.first_told, None, today)
+                memory.learn(endpoint.first_told, endpoint.earliest_day, today)
+                memory.note_read(told, today, trailing)
                 if first_kept:
                     memory.forget_before(first_kept)
                 remembered[kind.name] = memory.as_state()

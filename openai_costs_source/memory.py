@@ -6,7 +6,7 @@ warehouse, is found out afresh by the next one, and no restatement is lost or to
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from openai_costs_source.rows import COST_RESTATEMENTS, ONE_ROUNDING
-from openai_costs_source.windows import History
+from openai_costs_source.windows import FIRST_DAY, History, Stretch, days_to_load, is_final
 
 TRIED_AGAIN_AFTER = timedelta(days=30)
 """OpenAI may come to tell what it once refused."""
@@ -44,7 +44,8 @@ class Memory:
 
     `first_told` is, by dimension, the first day that tells it, as refusals taught on `learned_on`.
     `earliest_day` is how far back OpenAI's own history reached on `earliest_seen_on`. `loaded_at`
-    is the last load that was completed.
+    is the last load that was completed. `read_young` is when days were last read that OpenAI could
+    still restate then.
     """
 
     history: History | None = None
@@ -54,6 +55,31 @@ class Memory:
     earliest_seen_on: date | None = None
     closed_days: dict[date, Figure] = field(default_factory=dict)
     loaded_at: datetime | None = None
+    read_young: dict[date, date] = field(default_factory=dict)
+
+    def days_due(
+        self,
+        today: date,
+        refetch_days: int,
+        start_date: date | None,
+        since: date | None = None,
+        until: date | None = None,
+        disagreeing: Collection[date] = (),
+    ) -> Stretch:
+        """The days for one run; those whose rows and ledger disagree are due, however old.
+
+        Days that OpenAI no longer returns stay as they are.
+        """
+        young = (d for d, on in self.read_young.items() if not is_final(d, on, refetch_days))
+        told = [d for d in (*young, *disagreeing) if d >= (self.earliest_day or FIRST_DAY)]
+        return days_to_load(today, self.history, refetch_days, start_date, since, until, told)
+
+    def note_read(self, days: Collection[date], today: date, refetch_days: int) -> None:
+        """Note that these days were read today."""
+        for day in days:
+            self.read_young.pop(day, None)
+            if not is_final(day, today, refetch_days):
+                self.read_young[day] = today
 
     @property
     def rows_per_day(self) -> int:
@@ -81,6 +107,7 @@ class Memory:
 
     def forget_before(self, first_kept: date) -> None:
         self.closed_days = {day: f for day, f in self.closed_days.items() if day >= first_kept}
+        self.read_young = {day: on for day, on in self.read_young.items() if day >= first_kept}
         if self.history and self.history.asked_from < first_kept:
             self.history = History(first_kept, max(self.history.first_open_day, first_kept))
 
@@ -99,6 +126,7 @@ class Memory:
                 for day, figure in self.closed_days.items()
             },
             "loaded_at": self.loaded_at.isoformat() if self.loaded_at else None,
+            "read_young": {d.isoformat(): on.isoformat() for d, on in self.read_young.items()},
         }
 
     @classmethod
@@ -115,6 +143,7 @@ class Memory:
                 for day, (amount, rows, by, at) in state["closed_days"].items()
             },
             loaded_at=datetime.fromisoformat(state["loaded_at"]) if state["loaded_at"] else None,
+            read_young={_day(d): _day(on) for d, on in state.get("read_young", {}).items()},
         )
         if memory.learned_on and today - memory.learned_on >= TRIED_AGAIN_AFTER:
             memory.first_told, memory.learned_on = {}, None

@@ -91,13 +91,14 @@ def days_to_load(
     start_date: date | None = None,
     since: date | None = None,
     until: date | None = None,
+    not_final: Iterable[date] = (),
 ) -> Stretch:
-    """The stretch for one run.
+    """The stretch for one run; `not_final` are the days that were last read too young.
 
     Days that a person names win. Otherwise all from `start_date` (without one: all that the API
     offers) until the warehouse holds it, then the trailing `refetch_days`, reaching further back
     where the last run was longer ago, so that a pause leaves no gap, and each day is read until it
-    is `refetch_days` old.
+    is `refetch_days` old, whatever days a person named in between.
     """
     until = min(until or today + ONE_DAY, today + ONE_DAY)
     asked_from = start_date or FIRST_DAY
@@ -109,6 +110,7 @@ def days_to_load(
             # The last load read these while they could still change, and not since.
             young = history.first_open_day - timedelta(days=max(refetch_days - 1, 0))
             since = max(min(trailing, young), asked_from)
+        since = min([since, *not_final])
     return Stretch(since, max(until, since))
 
 
@@ -124,6 +126,11 @@ def after_loading(
     if history and history.asked_from <= stretch.since <= history.first_open_day:
         return replace(history, first_open_day=max(open_day, history.first_open_day))
     return history
+
+
+def is_final(day: date, read_on: date, refetch_days: int) -> bool:
+    """Whether a day that was read then need not be read again: it was over, and old enough."""
+    return (read_on - day).days >= max(refetch_days, 1)
 
 
 def after_refusal(

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from openai_costs_source.memory import Memory
 from openai_costs_source.pages import Bucket
 from openai_costs_source.windows import (
     FIRST_DAY,
@@ -279,6 +280,36 @@ def test_whatever_ran_before_a_daily_run_leaves_each_day_read_after_its_end(refe
             first = start_date or FIRST_DAY
             due = Stretch(first, max(first, today))
             assert [day for day in due if last_read.get(day, day) <= day] == []
+
+
+@given(st.integers(0, 40), st.lists(st.tuples(runs, st.booleans()), min_size=2, max_size=8))
+def test_after_a_daily_run_no_stored_day_was_last_read_while_openai_still_restates_it(
+    refetch_days, walk
+):
+    """Whatever pauses, named days, start dates, months to keep and killed runs there were."""
+    today, memory, last_read = date(2025, 1, 1), Memory(), {}
+    for (pause, start_date, named), is_killed in walk:
+        today += timedelta(days=pause)
+        since, until = (None if n is None else today + timedelta(days=n) for n in named)
+        after = Memory.from_state(memory.as_state(), today)
+        due = after.days_due(today, refetch_days, start_date, since, until)
+        after.history = after_loading(due, today, after.history, start_date)
+        after.note_read(list(due), today, refetch_days)
+        if is_killed:
+            continue
+        memory = after
+        last_read |= dict.fromkeys(due, today)
+        if pause % 7 == 0:
+            first_kept = today - timedelta(days=100)
+            memory.forget_before(first_kept)
+            last_read = {day: read_on for day, read_on in last_read.items() if day >= first_kept}
+        if named == (None, None):
+            stale = {
+                day
+                for day, read_on in last_read.items()
+                if read_on < today and (read_on - day).days < max(refetch_days, 1)
+            }
+            assert stale == set()
 
 
 # Refusals: the horizon
