@@ -20,6 +20,8 @@ from typing import Any, Self, cast
 
 PROJECT = Path(__file__).resolve().parent.parent / "dbt_project"
 FOLDERS = ("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT))
+SETTINGS_OF_DBT = ("DBT_TARGET_PATH", "DBT_LOG_PATH")
+"""The environment variables of dbt that a person may set."""
 _QUIETLY = ("--quiet", "--log-level", "none", "--no-write-json")
 
 
@@ -37,7 +39,7 @@ class Builder:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONPATH": str(PROJECT.parent)},
+            env={**without_settings_of_dbt(os.environ), "PYTHONPATH": str(PROJECT.parent)},
             # An interrupted run says so once.
             start_new_session=True,
         )
@@ -104,6 +106,18 @@ def main() -> None:
     print(json.dumps({"exception": exception, "nodes": nodes}), file=told, flush=True)
     # Taking dbt apart would only take time.
     os._exit(0)
+
+
+def without_settings_of_dbt(environment: Mapping[str, str]) -> dict[str, str]:
+    """These environment variables without those that change what dbt does.
+
+    dbt reads each of its options from DBT_… and DBT_ENGINE_…; CI jobs set them for other projects.
+    """
+    return {
+        name: value
+        for name, value in environment.items()
+        if not name.startswith("DBT_") or name in SETTINGS_OF_DBT
+    } | {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
 
 
 def parse() -> Any:

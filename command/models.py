@@ -11,7 +11,14 @@ from typing import Any
 from dlt.destinations.exceptions import DatabaseException, DatabaseUndefinedRelation
 
 from command import warehouse
-from command.building import FOLDERS, PROJECT, Builder, BuildFailed, close_warehouse
+from command.building import (
+    FOLDERS,
+    PROJECT,
+    Builder,
+    BuildFailed,
+    close_warehouse,
+    without_settings_of_dbt,
+)
 from command.terminal import Stop, first_line, progress
 from command.warehouse import Warehouse
 from openai_costs_source.doctor import Finding
@@ -139,9 +146,11 @@ def examined(where: Warehouse) -> Finding:
     from dbt.cli.main import dbtRunner
 
     try:
-        os.environ.update(where.environment())
+        kept = without_settings_of_dbt(os.environ) | where.environment()
     except Stop as stop:
         return Finding("dbt", "failed", str(stop), "Set what it lacks, and check again.")
+    os.environ.clear()
+    os.environ.update(kept)
     if where.file and not where.file.exists():
         os.environ[warehouse.VARIABLE] = ":memory:"
     elif where.file:

@@ -34,7 +34,7 @@ VARIABLE = "DESTINATION__DUCKDB__CREDENTIALS"
 
 LAKE_TABLES = ("focus_costs", "reconciliation")
 
-_NEEDED = {
+NEEDED = {
     "duckdb": (),
     "motherduck": (),
     "postgres": ("dbt.adapters.postgres", "psycopg2"),
@@ -105,9 +105,9 @@ class Warehouse:
 def chosen(is_demo: bool, destination: str | None) -> Warehouse:
     """The warehouse of the settings. Raises Stop where it is none that can be used."""
     name = "duckdb" if is_demo else destination or setting("destination_type") or "duckdb"
-    if name not in _NEEDED:
-        raise Stop(f"There is no destination {name}. There are: {', '.join(_NEEDED)}.", 2)
-    for module in _NEEDED[name]:
+    if name not in NEEDED:
+        raise Stop(f"There is no destination {name}. There are: {', '.join(NEEDED)}.", 2)
+    for module in NEEDED[name]:
         try:
             is_there = find_spec(module) is not None
         except ModuleNotFoundError:

@@ -123,7 +123,7 @@ class Listings:
 
     def log(self) -> Iterator[Any]:
         """The tables `listed` and `listings`, as dlt takes them, since they were last asked for."""
-        latest: Any = {"disposition": "merge", "strategy": "upsert"}
+        latest: Any = {"disposition": "merge", "strategy": "delete-insert"}
         listed = [names.LISTED.empty_table(), *self._listed.values()]
         listings = [names.LISTINGS.empty_table(), *self._listings]
         self._listed.clear()
@@ -154,7 +154,7 @@ class Listings:
         if found is not None:
             whose = (organization_id, kind, project_id)
             for each in found:
-                # Two projects may list one key: what is upserted must be there once.
+                # Two projects may list one key: what is merged must be there once.
                 row = names.listed_rows(*whose, [each], self._now)
                 self._listed[organization_id, kind, each["id"]] = row
             self._listings.append(names.listing_row(*whose, self._now))

@@ -105,7 +105,8 @@ def _forgetting(user_id: str) -> DltResource:
     """Notes in dlt's state, which later loads heed, and in a table who is to be forgotten."""
 
     @dlt.resource(
-        write_disposition={"disposition": "merge", "strategy": "upsert"}, primary_key="user_id"
+        write_disposition={"disposition": "merge", "strategy": "delete-insert"},
+        primary_key="user_id",
     )
     def forgotten_users() -> Iterator[dict[str, Any]]:
         forgotten = dlt.current.source_state().setdefault("forgotten", [])

@@ -185,7 +185,7 @@ class _Builder:
         pass
 
     def prepare(self, environment):
-        os.environ.update(environment)
+        _set_environment(building.without_settings_of_dbt(os.environ) | environment)
 
     def build(self, arguments, report_start):
         if self._only:

@@ -39,6 +39,16 @@ def test_demo_ends_with_a_summary_of_the_simulated_organization(demo):
     assert (folder / "demo.duckdb").exists()
 
 
+def test_dbt_variables_of_another_project_change_nothing(demo):
+    """The demo runs with those of `OF_ANOTHER_PROJECT`."""
+    folder, result = demo
+    assert int(result.stdout.split("Checked")[1].split()[0]) > 60
+    mart = sums(
+        folder / "demo.duckdb", "openai_marts.daily_costs_by_project", cost="unblended_cost"
+    )
+    assert mart == sums(folder / "demo.duckdb")
+
+
 def test_summary_states_the_exact_total(demo):
     folder, result = demo
     total = sum(amount for _, amount in sums(folder / "demo.duckdb"))

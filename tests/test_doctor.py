@@ -14,6 +14,7 @@ from conftest import TODAY, Warehouse, days_ago
 from running import run_pipeline
 from test_source import charge
 
+from command.building import FOLDERS
 from openai_costs_source import demo_api, demo_traps
 from openai_costs_source.demo import Organization
 from openai_costs_source.demo_api import DEMO_ADMIN_KEY, DemoApi
@@ -343,8 +344,9 @@ def test_warehouse_in_a_folder_that_does_not_exist_has_a_remedy(api, tmp_path, f
     assert not (tmp_path / folder).exists()
 
 
-def test_dbt_without_its_profile_has_a_remedy(api, tmp_path):
-    exit_code, found = check(tmp_path, api, DBT_TARGET="another")
+def test_dbt_without_its_profile_has_a_remedy(api, tmp_path, monkeypatch):
+    monkeypatch.setattr("command.models.FOLDERS", (*FOLDERS[:2], "--profiles-dir", str(tmp_path)))
+    exit_code, found = check(tmp_path, api)
     assert exit_code == 1
     assert found["dbt"]["status"] == "failed"
     assert "dbt debug" in found["dbt"]["remedy"]

@@ -202,8 +202,6 @@ def whole(tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
     with DemoApi(people(), KEY, traps=[USERS_APART]) as api, proxy() as (proxies, elsewhere):
         loud = settings(api, folder, RUNTIME__LOG_LEVEL="DEBUG", **proxies)
-        # The tests of the models take half of the time, and are run below, after later loads.
-        loud["DBT_RESOURCE_TYPES"] = "model seed"
         result = run_pipeline_process(cwd=folder, **loud)
         assert result.returncode == 0, result.stderr
         yield SimpleNamespace(

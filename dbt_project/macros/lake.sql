@@ -148,7 +148,7 @@
         with told as (
             select
                 rows.*, loads.listed_at,
-                lag(rows.version) over (partition by {{ keys }} order by load_id) as version_before
+                {{ value_before('rows.version', 'partition by ' ~ keys ~ ' order by load_id') }} as version_before
             from ({{ rows }}) as rows
             inner join (
                 select load_id, max(listed_at) as listed_at
@@ -158,7 +158,7 @@
         )
         select
             {{ told }}, listed_at as valid_from,
-            lead(listed_at) over (partition by {{ keys }} order by load_id) as valid_to
+            {{ value_after('listed_at', 'partition by ' ~ keys ~ ' order by load_id') }} as valid_to
         from told
         where version_before is null or version_before <> version
     {%- elif keys -%}

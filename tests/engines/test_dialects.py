@@ -170,6 +170,17 @@ def test_money_and_quantities_are_what_the_marts_promise(unsent):
     assert cast_columns > 50
 
 
+def test_row_before_the_first_and_after_the_last_gives_null(unsent):
+    """ClickHouse gives the type's default instead, unless the value can be null."""
+    values = [
+        re.match(r"(lag|lead)\s*\(\s*(toNullable)?", found[0], re.I)
+        for _, sql in unsent.compiled()
+        for found in re.finditer(r"\b(lag|lead)\s*\(\s*\w+", sql, re.I)
+    ]
+    assert len(values) >= len(BUILDS) * 4
+    assert {bool(value[2]) for value in values} == {unsent.dialect == "clickhouse"}
+
+
 def test_contracts_are_compared_in_types_of_the_engine(unsent):
     compared = [
         tree

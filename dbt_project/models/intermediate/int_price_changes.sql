@@ -13,7 +13,7 @@ with prices as (
 with_the_day_before as (
     select
         *,
-        lag(usual_price) over (partition by {{ sequence }} order by date) as price_before
+        {{ value_before('usual_price', 'partition by ' ~ sequence ~ ' order by date') }} as price_before
     from prices
 ),
 

@@ -29,9 +29,10 @@ burning as (
     select
         balances.*,
         recent.daily_cost,
-        lag(balances.granted) over (
-            partition by balances.organization_id, balances.currency order by balances.date
-        ) as granted_before,
+        {{ value_before(
+            'balances.granted',
+            'partition by balances.organization_id, balances.currency order by balances.date'
+        ) }} as granted_before,
         {{ ratio('balances.balance', 'recent.daily_cost') }} as days_left
     from balances
     inner join recent

@@ -1,0 +1,41 @@
+"""The source for every destination that the documentation names, without a server."""
+
+import dlt
+import pytest
+from conftest import days_ago
+
+from command.warehouse import NEEDED, Warehouse
+from openai_costs_source import openai_costs
+from openai_costs_source.demo_api import DEMO_ADMIN_KEY
+
+
+FILE_FORMATS = {name: Warehouse(name).file_format for name in NEEDED} | {"synapse": None}
+
+
+@pytest.mark.parametrize("destination", FILE_FORMATS)
+def test_two_days_are_extracted_and_normalized_for_each_destination(
+    destination, api, tmp_path, monkeypatch
+):
+    # What a destination already holds is asked of it, which none of them can answer here.
+    monkeypatch.setattr("openai_costs_source.ledger.disagreeing_days", lambda tables: {})
+    monkeypatch.setattr("openai_costs_source.replacing.lacking", set)
+    pipeline = dlt.pipeline(
+        "openai_costs",
+        destination=destination,
+        dataset_name="openai_raw",
+        pipelines_dir=str(tmp_path / "pipelines"),
+    )
+    source = openai_costs(
+        admin_key=DEMO_ADMIN_KEY, base_url=api.base_url, since=days_ago(3), until=days_ago(1)
+    )
+    pipeline.extract(source, loader_file_format=FILE_FORMATS[destination])
+    pipeline.normalize()
+    rows = pipeline.last_trace.last_normalize_info.row_counts
+    assert rows["cost_days"] == 2
+    assert rows["costs"] > 50
+    assert rows["listed"] > 10
+    offered = pipeline.destination.capabilities().supported_merge_strategies
+    tables = pipeline.default_schema.data_tables()
+    asked = {table["x-merge-strategy"] for table in tables if "x-merge-strategy" in table}
+    assert asked == {"delete-insert", "scd2"}
+    assert asked <= set(offered) or destination == "filesystem"
