@@ -8,7 +8,6 @@ from command.warehouse import NEEDED, Warehouse
 from openai_costs_source import openai_costs
 from openai_costs_source.demo_api import DEMO_ADMIN_KEY
 
-
 FILE_FORMATS = {name: Warehouse(name).file_format for name in NEEDED} | {"synapse": None}
 
 

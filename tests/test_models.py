@@ -6,7 +6,7 @@ from decimal import Decimal
 import duckdb
 import pytest
 from conftest import Warehouse, days_ago
-from running import PROJECT, build_models, dbt, dbt_process, run_process
+from running import PROJECT, build_models, dbt, dbt_process, run_pipeline, run_process
 from test_awkward_replies import Awkward, users_apart_before
 from test_source import charge
 
@@ -259,6 +259,28 @@ def test_row_missing_from_raw_fails_the_ledger(small):
         connection.execute("delete from openai_raw.costs where amount < 0")
     tested = dbt("test", "-s", "raw_rows_are_in_the_ledger_and_are_charges", warehouse=small)
     assert "ERROR=1" in tested.stdout
+
+
+def test_quantity_that_no_decimal_holds_keeps_its_money_and_is_named(api, warehouse):
+    day = days_ago(5)
+    most, beyond = Decimal("9" * 15), Decimal(f"{'9' * 27}.5")
+    api.overrides[day] = [
+        charge(amount, f"{model}, {meter}", quantity=quantity, quantity_unit=unit)
+        for model, unit in [("o3", "tokens"), ("o4", "1000_tokens"), ("o5", "images"), ("o6", None)]
+        for amount, meter, quantity in (("3", "output", most), ("1.5", "input", beyond))
+    ]
+    warehouse.load(api, since=day, until=days_ago(4))
+    built = run_pipeline("models", cwd=warehouse.folder)
+    assert built.returncode == 0, built.stderr
+    assert (
+        f"the quantity {beyond}00000000 of o3, input of org-demo-heliotrope on {day} is "
+        "too large to be counted"
+    ) in " ".join(built.stdout.split())
+    assert (
+        warehouse.value("select sum(unblended_cost) from openai_marts.daily_costs_by_model") == 18
+    )
+    counted = "select distinct quantity from openai_marts.daily_costs_by_model order by 1"
+    assert warehouse.rows(counted) == [(most,), (None,)]
 
 
 def test_free_charge_that_came_twice_fails_the_build(api, small):

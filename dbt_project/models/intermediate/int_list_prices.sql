@@ -36,7 +36,9 @@ select
     currency,
     valid_from,
     coalesce(
-        {{ value_after('valid_from', 'partition by line_item, quantity_unit, currency order by valid_from') }},
+        {{ value_after(
+            'valid_from', 'partition by line_item, quantity_unit, currency order by valid_from'
+        ) }},
         cast('{{ final_day() }}' as date)
     ) as valid_until,
     price,

@@ -1,0 +1,18 @@
+-- A quantity of a quadrillion or more is left out of all models, as no decimal holds what they compute with
+-- it. Its row keeps its money.
+{{ config(severity='warn', tags=['daily']) }}
+
+select
+    organization_id,
+    date,
+    line_item,
+    quantity,
+    {{ dbt.concat([
+        "'the quantity '", "cast(quantity as " ~ dbt.type_string() ~ ")", "' of '", "coalesce(line_item, 'a row')",
+        "' of '", "organization_id", "' on '", "cast(date as " ~ dbt.type_string() ~ ")",
+        "' is too large to be counted'"
+    ]) }} as reason
+from {{ source('openai_raw', 'costs') }}
+where
+    abs(quantity) >= 1000000000000000
+    and {{ is_not_before_days_to_build('date') }}
