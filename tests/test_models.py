@@ -6,7 +6,7 @@ from decimal import Decimal
 import duckdb
 import pytest
 from conftest import Warehouse, days_ago
-from running import PROJECT, build_models, dbt, dbt_process, run_pipeline, run_process
+from running import PROJECT, build_models, dbt, run_pipeline, run_process
 from test_awkward_replies import Awkward, users_apart_before
 from test_source import charge
 
@@ -18,14 +18,14 @@ MARTS = {
 }
 
 
-def dbt_in_a_copy(*arguments, warehouse):
-    """dbt as a person runs it: inside dbt_project, which a copy keeps clean."""
-    project = warehouse.folder / "project" / "dbt_project"
+def dbt_in_a_copy(*arguments, warehouse, cwd=None):
+    """dbt as a person runs it: inside dbt_project, a copy of which lies beside the warehouse."""
+    project = warehouse.folder / "dbt_project"
     if not project.exists():
         leftovers = shutil.ignore_patterns("target", "logs")
         shutil.copytree(PROJECT / "dbt_project", project, ignore=leftovers)
-    own = {"DBT_TARGET_PATH": "target", "DBT_LOG_PATH": "logs"}
-    return dbt_process(*arguments, warehouse=warehouse, cwd=project, **own)
+    own = {"DBT_TARGET_PATH": str(project / "target"), "DBT_LOG_PATH": str(project / "logs")}
+    return run_process("-m", "dbt.cli.main", *arguments, cwd=cwd or project, **own)
 
 
 @pytest.fixture(scope="module")
@@ -46,12 +46,10 @@ def test_dbt_build_works_by_itself(built):
 
 
 def test_dbt_finds_the_default_warehouse_from_any_folder(built, tmp_path):
-    project = built.folder / "project"
-    shutil.copy(built.path, project / "openai_costs.duckdb")
-    folders = ("--project-dir", project / "dbt_project", "--profiles-dir", project / "dbt_project")
-    # A raw table: views name the warehouse that they were made in, and this copy has another name.
-    raw = "select distinct organization_id from {{ source('openai_raw', 'cost_days') }}"
-    shown = run_process("-m", "dbt.cli.main", "show", "--inline", raw, *folders, cwd=tmp_path)
+    project = built.folder / "dbt_project"
+    folders = ("--project-dir", project, "--profiles-dir", project)
+    mart = "select distinct organization_id from {{ ref('daily_costs_by_project') }}"
+    shown = dbt_in_a_copy("show", "--inline", mart, *folders, warehouse=built, cwd=tmp_path)
     assert "org-demo-heliotrope" in shown.stdout
 
 
@@ -182,7 +180,7 @@ def test_every_model_and_column_is_described(built):
 
     docs = dbt_in_a_copy("docs", "generate", warehouse=built)
     assert docs.returncode == 0, docs.stdout
-    target = built.folder / "project" / "dbt_project" / "target"
+    target = built.folder / "dbt_project" / "target"
     manifest = json.loads((target / "manifest.json").read_text())
     catalog = json.loads((target / "catalog.json").read_text())
     for node_id, table in catalog["nodes"].items():

@@ -21,6 +21,7 @@ MONTH_BEFORE = (MONTH - timedelta(days=1)).replace(day=1)
 HOSTILE = "</script><img src=x onerror=\"document.title='run'\"><!--<script>alert(1)//{{ data }}"
 MARTS = (
     "openai_raw.cost_days",
+    "openai_raw.costs",
     "openai_raw.organizations",
     "openai_marts.api_keys",
     "openai_marts.budget_status",
