@@ -41,6 +41,56 @@ class Mutation:
 
 
 MUTATIONS = [
+    # Days: transactions, ledgers, finality
+    Mutation(
+        "Rows and ledger of a load are merged in transactions of their own.",
+        "openai_costs_source/replacing.py",
+        "if not together or not completed_table_chain_jobs:",
+        "if together or not completed_table_chain_jobs:",
+        "tests/test_faults.py -k between_two_statements",
+    ),
+    Mutation(
+        "A day whose rows and ledger disagree is not loaded again.",
+        "openai_costs_source/memory.py",
+        "for d in (*young, *disagreeing)",
+        "for d in young",
+        "tests/test_faults.py -k disagree",
+    ),
+    Mutation(
+        "A run with --since counts the days before it as final.",
+        "openai_costs_source/memory.py",
+        "for d in (*young, *disagreeing)",
+        "for d in disagreeing",
+        "tests/test_windows.py -k still_restates",
+    ),
+    Mutation(
+        "dbt's environment variables of another project change a run.",
+        "command/building.py",
+        'if not name.startswith("DBT_") or name in SETTINGS_OF_DBT',
+        "if name",
+        "tests/test_command.py -k variables_of_another_project",
+    ),
+    Mutation(
+        "An absurd quantity stops the models.",
+        "dbt_project/models/staging/stg_costs.sql",
+        "case when abs(quantity) < 1000000000000000 then quantity end as quantity",
+        "quantity",
+        "tests/test_models.py -k no_decimal_holds",
+    ),
+    Mutation(
+        "On ClickHouse, the row before the first one gives a type's default.",
+        "dbt_project/macros/neighbours.sql",
+        "toNullable({{ value }})",
+        "{{ value }}",
+        "tests/engines/test_dialects.py -k 'row_before and clickhouse'",
+    ),
+    Mutation(
+        "The digits of an amount of 39 decimals are cut off with its zeros.",
+        "openai_costs_source/pages.py",
+        r"""\d{38})0+("?\s*""",
+        r"""\d{38})\d+("?\s*""",
+        "tests/test_rows.py -k 39",
+    ),
     # Requests: retries, redirects, the key
     Mutation(
         "The Retry-After of a rate limit is ignored.",
