@@ -118,9 +118,6 @@ def signal_before_step(folder, step, number):
     `step` counts these from 1.
     """
     steps = itertools.count(1)
-    if number == signal.SIGINT:
-        # A program in the background ignores it.
-        signal.signal(number, signal.default_int_handler)
 
     def watch(event, values):
         paths = [value for value in values[:2] if isinstance(value, str | os.PathLike)]
@@ -193,6 +190,8 @@ def _run(pipeline, outputs, arguments, cwd, environment, first):
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(environment)
+    # Tests that run in the background inherit that it is ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     importlib.reload(sys.modules["command"])  # It completes the environment when it is imported.
     if first:
         name, *values = first

@@ -29,6 +29,7 @@ def test_two_days_are_extracted_and_normalized_for_each_destination(
     source = openai_costs(
         admin_key=DEMO_ADMIN_KEY, base_url=api.base_url, since=days_ago(3), until=days_ago(1)
     )
+    source = source.with_resources("costs", "users", "usage_completions")
     pipeline.extract(source, loader_file_format=Warehouse(destination).file_format)
     pipeline.normalize()
     rows = pipeline.last_trace.last_normalize_info.row_counts

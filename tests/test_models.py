@@ -6,7 +6,7 @@ from decimal import Decimal
 import duckdb
 import pytest
 from conftest import Warehouse, days_ago
-from running import PROJECT, build_models, dbt, run_pipeline, run_process
+from running import PROJECT, READ_BY_THE_SUMMARY, build_models, dbt, run_pipeline, run_process
 from test_awkward_replies import Awkward, users_apart_before
 from test_source import charge
 
@@ -268,7 +268,8 @@ def test_quantity_that_no_decimal_holds_keeps_its_money_and_is_named(api, wareho
         for amount, meter, quantity in (("3", "output", most), ("1.5", "input", beyond))
     ]
     warehouse.load(api, since=day, until=days_ago(4))
-    built = run_pipeline("models", cwd=warehouse.folder)
+    needed = ("+focus_costs", "quantities_can_be_used", *READ_BY_THE_SUMMARY)
+    built = run_pipeline("models", cwd=warehouse.folder, only=needed)
     assert built.returncode == 0, built.stderr
     assert (
         f"the quantity {beyond}00000000 of o3, input of org-demo-heliotrope on {day} is "
