@@ -1085,6 +1085,8 @@ def load_demo(folder, days, *traps):
         ("credits", 12),
         ("usage-lost", 12),
         ("rate-limit", 2),
+        ("rate-limit-without-seconds", 2),
+        ("outage", 2),
         ("other-organization", 2),
         ("no-management-scope", 2),
         ("no-usage-kind", 2),
