@@ -110,6 +110,11 @@ def test_amounts_of_39_decimals_are_exact():
     assert column(body_of_amounts(f'"{seen}"', seen), "amount") == [Decimal("0.0000045")] * 2
 
 
+def test_39th_decimal_decides_where_the_others_are_halfway():
+    above = f"0.{'0' * 18}5{'0' * 19}1"
+    assert column(body_of_amounts(f'"{above}"', above), "amount") == [Decimal("1E-18")] * 2
+
+
 @pytest.mark.parametrize(
     "name", ["0." + "0" * 39, f'"value": "1.{"0" * 39}", ', f'value": 1.{"0" * 39}}}']
 )
