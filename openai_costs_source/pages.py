@@ -39,7 +39,7 @@ _PERILOUS_NUMBER = (
     r"|\d{39}"
     r"|\\u00(?:2[bBdDeE]|3\d|[46]5)"
 )
-# OpenAI writes many amounts with 39 decimals, one more than PyArrow reads; the last is a zero.
+# OpenAI writes some amounts with 39 decimals, one more than PyArrow reads; the last is a zero.
 _ZEROS_AFTER_38_DECIMALS = r'("value"\s*:\s*"?-?\d+\.\d{38})0+("?\s*[,}])'
 _ENOUGH_DIGITS = decimal.Context(prec=100, rounding=decimal.ROUND_HALF_EVEN)
 
