@@ -19,7 +19,7 @@ Disagreeing = dict[str, dict[str, set[date]]]
 
 
 def disagreeing_days(usage_tables: Iterable[str]) -> Disagreeing:
-    """The days of `costs` and of these tables of usage whose rows are not those of the ledger.
+    """The days of `costs` and of these tables of usage on which rows and ledger disagree.
 
     Nothing where there is no ledger yet, nor of a destination that only appends.
     """
@@ -45,14 +45,14 @@ def disagreeing_days(usage_tables: Iterable[str]) -> Disagreeing:
 
 
 def _differing(client: SqlClientBase[Any], table: str, ledger: str, is_stored: bool) -> str:
-    """SQL for the organizations and days whose row counts differ, and for costs the amounts."""
+    """SQL for the organizations and days on which row counts differ or, for costs, amounts."""
     is_costs = table == "costs"
-    told = f"""
+    counted = f"""
         SELECT organization_id, date, row_count, {"row_amount" if is_costs else 0} AS amount
         FROM {client.make_qualified_table_name(ledger)}
     """
     if not is_costs:
-        told += f" WHERE kind = '{table.removeprefix('usage_')}'"
+        counted += f" WHERE kind = '{table.removeprefix('usage_')}'"
     stored = f"""
         UNION ALL
         SELECT
@@ -63,7 +63,7 @@ def _differing(client: SqlClientBase[Any], table: str, ledger: str, is_stored: b
     """
     return f"""
         SELECT organization_id, date
-        FROM ({told} {stored if is_stored else ""}) AS each_side
+        FROM ({counted} {stored if is_stored else ""}) AS each_side
         GROUP BY organization_id, date
         HAVING SUM(row_count) <> 0 OR SUM(amount) <> 0
     """

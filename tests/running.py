@@ -119,15 +119,13 @@ def build_models(*arguments, warehouse, **settings):
     return built.stdout
 
 
-def dbt_process(*arguments, warehouse, cwd=None, **settings):
+def dbt_process(*arguments, warehouse, **settings):
     """Run dbt with these arguments on a warehouse's file, in a process of its own."""
     _share_parsed_models()
-    path = str(warehouse.path) if cwd else warehouse.path.name
-    folders = () if cwd else building.FOLDERS
     return run_process(
-        *("-m", "dbt.cli.main", *arguments, *folders),
-        cwd=cwd or warehouse.folder,
-        **{"DESTINATION__DUCKDB__CREDENTIALS": path, **settings},
+        *("-m", "dbt.cli.main", *arguments, *building.FOLDERS),
+        cwd=warehouse.folder,
+        **{"DESTINATION__DUCKDB__CREDENTIALS": warehouse.path.name, **settings},
     )
 
 
