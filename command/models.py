@@ -81,7 +81,7 @@ def build(builder: Builder, where: Warehouse, is_full: bool = False) -> tuple[in
         if failures:
             others = f", and {len(failures) - 1} more" if len(failures) > 1 else ""
             raise Stop(f"The raw tables are loaded, but the models failed: {failures[0]}{others}.")
-        if models:
+        if models := _fingerprint(client):
             client.execute_sql(f"create table if not exists {_LAST_BUILD} (models varchar(64))")
             client.execute_sql(f"delete from {_LAST_BUILD}")  # noqa: S608
             client.execute_sql(f"insert into {_LAST_BUILD} values (%s)", models)  # noqa: S608
@@ -89,9 +89,9 @@ def build(builder: Builder, where: Warehouse, is_full: bool = False) -> tuple[in
 
 
 def _fingerprint(client: Any) -> str | None:
-    """A hash of what the SQL of the models follows from: files, and which raw tables there are.
+    """A hash of the models' files, of the views in the warehouse, and of which raw tables exist.
 
-    None where the warehouse cannot tell, and all models are built.
+    None if the warehouse cannot list them; then all models are built.
     """
     seeds = PROJECT / os.environ.get(SEEDS, "own_seeds")
     folders = [seeds, *(PROJECT / name for name in ("macros", "models", "seeds", "tests"))]
@@ -100,14 +100,19 @@ def _fingerprint(client: Any) -> str | None:
     for path in [PROJECT / "dbt_project.yml", PROJECT / "profiles.yml", *files]:
         digest.update(path.name.encode() + path.read_bytes())
     try:
-        tables = client.execute_sql(
+        for sql in (
             # Views name the database too, which a DuckDB file that is renamed changes.
             "select table_catalog, table_name from information_schema.tables "
-            "where table_schema = 'openai_raw' order by table_name"
-        )
+            "where table_schema = 'openai_raw' order by table_name",
+            # Another version, or a person, may have replaced a view since.
+            "select table_schema, table_name, view_definition from information_schema.views "
+            "where table_schema in ('openai_staging', 'openai_intermediate', 'openai_marts') "
+            "order by table_schema, table_name",
+        ):
+            rows = client.execute_sql(sql)
+            digest.update(repr([tuple(row) for row in rows]).encode())
     except DatabaseException:
         return None
-    digest.update(repr([tuple(row) for row in tables]).encode())
     return digest.hexdigest()
 
 

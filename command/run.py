@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dlt.destinations.exceptions import DatabaseException
 from rich.markup import escape
@@ -23,6 +23,9 @@ from command.warehouse import Warehouse
 from openai_costs_source import OpenAICostsError, api_url, openai_costs
 from openai_costs_source.privacy import chosen
 from openai_costs_source.upkeep import cover_stored, forget, is_known, take_ids
+
+if TYPE_CHECKING:
+    from reporting.summary import Query
 
 
 def run(asked: argparse.Namespace, builder: Builder | None) -> int:
@@ -160,6 +163,8 @@ def export_files(
     source = lake or str(where)
     opened = warehouse.lake(lake) if lake else warehouse.client(where)
     with progress("Exporting") as shown, opened as client, _with_models(source):
+        if not lake:
+            _refuse_incomplete(warehouse.asked_through(client))
         try:
             loaded = months(client)
             wanted = [each for each in loaded if month in (None, each.start)]
@@ -195,6 +200,7 @@ def report(where: Warehouse, file: Path | None) -> int:
         raise Stop(f"The folder {file.parent} does not exist: make it, or name another file.", 2)
     warehouse.refuse_empty(where)
     with progress("Writing the report"), warehouse.query(where) as query, _with_models(where):
+        _refuse_incomplete(query)
         try:
             told = write_report(query, file, datetime.now(UTC))
         except OSError as error:
@@ -245,6 +251,13 @@ def _with_models(source: Warehouse | str) -> Iterator[None]:
         raise Stop(
             f"{source} lacks models, or has old ones: run python pipeline.py models."
         ) from None
+
+
+def _refuse_incomplete(query: Query) -> None:
+    from reporting.status import unmodelled
+
+    if incomplete := unmodelled(query):
+        raise Stop(f"{incomplete}: run python pipeline.py models.")
 
 
 def check(where: Warehouse, api: dict[str, str], is_json: bool) -> int:

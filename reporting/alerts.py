@@ -23,6 +23,7 @@ from reporting.status import (
     is_stale,
     soon_forgotten,
     spans,
+    unmodelled,
     when_loaded,
 )
 from reporting.summary import Query
@@ -330,8 +331,18 @@ def _differing_checks(query: Query, today: date) -> Iterator[Alert]:
 
 def _loads(query: Query, now: datetime) -> Iterator[Alert]:
     """Organizations that nothing loads any more, and days that are lost unless they are loaded."""
+    incomplete = unmodelled(query)
     for organization_id, name, earliest, seen_on, loaded_at in query(ORGANIZATIONS):
         named = (organization_id, name or organization_id, name or organization_id)
+        if incomplete:
+            yield Alert(
+                "incomplete models",
+                "critical",
+                *named,
+                now.date(),
+                f"{incomplete}, and all figures may miss them: run python pipeline.py models.",
+                f"incomplete models {organization_id} {in_utc(loaded_at):%Y-%m-%d}",
+            )
         if is_stale(now, loaded_at):
             yield Alert(
                 "stale data",

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from dlt.destinations.exceptions import DatabaseUndefinedRelation
+from dlt.destinations.exceptions import DatabaseException, DatabaseUndefinedRelation
 from rich.console import Console
 from rich.markup import escape
 
@@ -40,6 +40,21 @@ where days.organization_id = %s
 order by days.date
 """
 """The days whose rows are not those that the ledger counts."""
+UNMODELLED_DAYS = """
+select date from openai_intermediate.int_days_to_build where fact <> 'tests'
+union
+select date
+from (
+    select organization_id, date, loaded_at from openai_raw.cost_days
+    union all
+    select organization_id, date, loaded_at from openai_intermediate.int_loaded_days
+    where kind = 'costs'
+) as days
+group by organization_id, date, loaded_at
+having count(*) = 1
+order by date
+"""
+"""The days that at least one fact was not built from as they are loaded now."""
 ORGANIZATIONS = """
 select days.organization_id, max(days.organization_name), max(known.earliest_day),
     max(known.earliest_seen_on), max(days.loaded_at)
@@ -59,6 +74,9 @@ order by seen_at desc, date desc
 def print_status(console: Console, query: Query, now: datetime) -> None:
     """Print each organization's status; amounts are exact."""
     today = now.date()
+    with contextlib.suppress(DatabaseException):  # Before the first build, or another version's.
+        if incomplete := unmodelled(query):
+            console.print(f"\n[yellow]{incomplete}: run python pipeline.py models.[/yellow]")
     for organization_id, name, earliest, seen_on, loaded_at in query(ORGANIZATIONS):
         days = query(DAYS, organization_id)
         restatements = query(_RESTATEMENTS, organization_id)
@@ -88,6 +106,14 @@ def print_status(console: Console, query: Query, now: datetime) -> None:
         for day, was, is_now, seen_on in restatements[:LAST_RESTATEMENTS]:
             change = f"{day} from {exact(was)} to {exact(is_now)}, seen on {seen_on}"
             console.print(" " * 26 + change, soft_wrap=True)
+
+
+def unmodelled(query: Query) -> str:
+    """A sentence that names the days that the models lack; empty if they are complete."""
+    days = [day for (day,) in query(UNMODELLED_DAYS)]
+    if not days:
+        return ""
+    return f"The models are incomplete: {spans(days)} must be built again"
 
 
 def soon_forgotten(earliest: date, seen_on: date, today: date) -> list[date]:

@@ -1,12 +1,20 @@
 """Facts are built by replacing days: what a build leaves equals what building all anew would."""
 
+import contextlib
+import random
 import re
+import tarfile
+from datetime import timedelta
+from pathlib import Path
 
 import duckdb
-from conftest import days_ago, known
+from conftest import Warehouse, days_ago, known
 from running import build_models, dbt, parsed_models, run_pipeline
 from test_source import charge
 
+from command import models, warehouse
+
+DATA = Path(__file__).parent / "data"
 FACTS = (
     "int_focus_charges",
     "int_daily_spend",
@@ -15,12 +23,20 @@ FACTS = (
     "int_project_prices",
     "int_daily_checks",
 )
-SELECTED = ("-s", "int_days_to_build", *FACTS, "int_built_days")
+SELECTED = ("-s", "config.materialized:table", "int_built_days", *FACTS)
 
 
 def build_facts(warehouse, *arguments):
     """Views follow by themselves."""
     build_models(*SELECTED, *arguments, warehouse=warehouse)
+
+
+def days_to_build(warehouse, fact):
+    rows = warehouse.rows(f"""
+        select distinct date from openai_intermediate.int_days_to_build where fact = '{fact}'
+        order by date
+    """)
+    return [day for (day,) in rows]
 
 
 def everything(warehouse):
@@ -53,14 +69,14 @@ def test_days_that_were_not_replaced_are_left_alone(api, own_ten_days):
                 f"delete from openai_intermediate.{fact} where date = '{days_ago(9)}'"
             )
     own_ten_days.load(api, since=days_ago(3), until=days_ago(2))
+    build_models("-s", "int_loaded_days", warehouse=own_ten_days)
+    assert days_to_build(own_ten_days, "int_focus_charges") == [days_ago(3)]
     build_facts(own_ten_days)
+    assert days_to_build(own_ten_days, "int_focus_charges") == []
     left = (
         f"select count(*) from openai_intermediate.int_focus_charges where date = '{days_ago(9)}'"
     )
     assert own_ten_days.value(left) == 0
-    assert own_ten_days.rows("select distinct date from openai_intermediate.int_days_to_build") == [
-        (days_ago(3),)
-    ]
 
 
 def test_day_that_leaves_the_ledger_leaves_the_facts(own_ten_days):
@@ -87,23 +103,49 @@ def test_other_models_build_all_days_anew(own_ten_days):
     assert own_ten_days.value(services) > 1
 
 
-def test_build_whose_tests_failed_is_done_again(api, own_ten_days):
-    before = own_ten_days.rows("from openai_intermediate.int_built_days order by all")
+def test_days_whose_tests_failed_are_tested_again(api, own_ten_days):
     own_ten_days.load(api, since=days_ago(5), until=days_ago(4))
-    with duckdb.connect(str(own_ten_days.path)) as connection:
-        connection.execute(f"""
-            update openai_raw.cost_days set row_count = row_count + 1 where date = '{days_ago(5)}'
-        """)
-    ledger = "raw_rows_are_in_the_ledger_and_are_charges"
-    failed = dbt("build", *SELECTED, ledger, warehouse=own_ten_days)
-    assert f"Failure in test {ledger}" in failed.stdout
-    assert own_ten_days.rows("from openai_intermediate.int_built_days order by all") == before
-    with duckdb.connect(str(own_ten_days.path)) as connection:
-        connection.execute(f"""
-            update openai_raw.cost_days set row_count = row_count - 1 where date = '{days_ago(5)}'
-        """)
+
+    def tested_after(row_count):
+        with duckdb.connect(str(own_ten_days.path)) as connection:
+            connection.execute(f"""
+                update openai_raw.cost_days set row_count = row_count + {row_count}
+                where date = '{days_ago(5)}'
+            """)
+        printed = dbt("build", *SELECTED, "tag:daily", warehouse=own_ten_days).stdout
+        return printed, days_to_build(own_ten_days, "tests")
+
+    printed, untested = tested_after(1)
+    assert "Failure in test raw_rows_are_in_the_ledger_and_are_charges" in printed
+    assert untested == [days_ago(5)]
+    _, untested = tested_after(-1)
+    assert untested == []
+
+
+def test_no_order_of_partial_dbt_commands_makes_a_fact_skip_a_day(api, own_ten_days):
+    choices = random.Random(0)
+    tables = ["int_loaded_days", "int_built_days", "config.materialized:table", *FACTS]
+    for n in range(6):
+        day = days_ago(choices.randrange(2, 10))
+        api.overrides[day] = [charge(f"{n}.25", "gpt-6-new, output")] * choices.randrange(3)
+        own_ten_days.load(api, since=day, until=day + timedelta(days=1))
+        some = choices.sample(tables, choices.randrange(1, 5))
+        excluded = ("--exclude", *some, "config.materialized:view")
+        selection = choices.choice([("--select", *some), excluded])
+        flags = choices.choice([(), (), (), ("--full-refresh",), ("--empty",)])
+        dbt("run", *selection, *flags, warehouse=own_ten_days)
     build_facts(own_ten_days)
-    assert own_ten_days.rows("from openai_intermediate.int_built_days order by all") != before
+    by_days = everything(own_ten_days)
+    build_facts(own_ten_days, "--full-refresh")
+    assert by_days == everything(own_ten_days)
+    assert by_days["openai_marts.reconciliation"]
+
+
+def test_facts_alone_do_not_move_on_before_what_they_are_built_from(api, own_ten_days):
+    """`dbt run` of a mart's checks, after a load, without the facts that the checks compare."""
+    own_ten_days.load(api, since=days_ago(3), until=days_ago(2))
+    build_models("-s", "int_loaded_days", "int_daily_checks", warehouse=own_ten_days)
+    assert days_ago(3) in days_to_build(own_ten_days, "int_daily_checks")
 
 
 def test_every_macro_that_facts_are_made_by_is_in_their_fingerprint():
@@ -126,30 +168,12 @@ def test_every_macro_that_facts_are_made_by_is_in_their_fingerprint():
         return seen
 
     known = used("macro.openai_costs.models_fingerprint", set())
-    # They say which days are built and how, not what of.
+    # They decide which days are built and where, not what the rows hold.
+    files = ("days_to_build", "built_days", "replace_days", "raw", "generate_schema_name")
     about_days = {
-        f"macro.openai_costs.{name}"
-        for name in (
-            "is_to_build",
-            "is_not_before_days_to_build",
-            "is_day_of",
-            "default__is_day_of",
-            "is_literally_to_build",
-            "drop_emptied_days",
-            "default__drop_emptied_days",
-            "relation_of_days_to_build",
-            "first_day",
-            "default__first_day",
-            "remove_days_to_build",
-            "get_incremental_replace_days_sql",
-            "loaded_days",
-            "is_built_by_these_models",
-            "should_full_refresh",
-            "generate_schema_name",
-            "raw",
-            "declared_type",
-            "noop_statement",
-        )
+        name
+        for name, macro in macros.items()
+        if Path(macro["path"]).stem in files or macro["name"] in ("declared_type", "noop_statement")
     }
     made_by = set()
     for fact in FACTS:
@@ -172,3 +196,56 @@ def test_second_run_builds_what_a_load_can_change_and_a_full_one_all(ten_days, o
     with duckdb.connect(str(own_ten_days.path)) as connection:
         connection.execute("create table openai_raw.another as select 1 as one")
     assert tests_passed(run_pipeline("models", cwd=folder)) == first
+
+
+def test_warehouse_of_an_earlier_version_is_upgraded_by_the_next_build(tmp_path):
+    """The archive is `export database` of the demo's last five days, by commit cec39da."""
+    with tarfile.open(DATA / "warehouse_of_cec39da.tar.xz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    with contextlib.chdir(tmp_path), duckdb.connect("openai_costs.duckdb") as connection:
+        connection.execute("import database 'exp'")
+        connection.execute("create view openai_intermediate.int_lost_credits as select 1 as one")
+    upgraded = Warehouse(tmp_path)
+    for command in (("report",), ("export", "--to", "focus")):
+        refused = run_pipeline(*command, cwd=tmp_path)
+        assert refused.returncode == 1
+        assert "run python pipeline.py models" in refused.stderr
+    built = run_pipeline("models", cwd=tmp_path)
+    assert built.returncode == 0, built.stderr
+    by_upgrade = everything(upgraded)
+    build_facts(upgraded, "--full-refresh")
+    assert by_upgrade == everything(upgraded)
+    assert not upgraded.rows("""
+        select table_name from information_schema.tables where table_name = 'int_lost_credits'
+    """)
+
+
+def test_fact_of_another_version_is_built_again(own_ten_days):
+    """An earlier version, run in between, built a table of this name with other columns."""
+    with duckdb.connect(str(own_ten_days.path)) as connection:
+        before = connection.execute("from openai_intermediate.int_project_prices").fetchall()
+        connection.execute("""
+            create or replace table openai_intermediate.int_project_prices as
+            select * exclude (usual_price) from openai_intermediate.int_project_prices
+        """)
+    build_facts(own_ten_days)
+    after = own_ten_days.rows("from openai_intermediate.int_project_prices")
+    assert sorted(map(str, after)) == sorted(map(str, before))
+
+
+def test_command_notices_a_view_that_was_replaced_since_the_last_build(own_ten_days, monkeypatch):
+    monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(own_ten_days.path))
+    where = warehouse.chosen(is_demo=False, destination=None)
+
+    def fingerprints():
+        with warehouse.client(where) as client:
+            return models._fingerprint(client), models._last_build(client)
+
+    now, at_the_last_build = fingerprints()
+    assert now == at_the_last_build
+    with duckdb.connect(str(own_ten_days.path)) as connection:
+        connection.execute("""
+            create or replace view openai_marts.projects as select * from openai_raw.projects
+        """)
+    now, at_the_last_build = fingerprints()
+    assert now != at_the_last_build

@@ -1,12 +1,11 @@
 {#
-    Facts hold one row per day and whatever they are told by, and no names. A build replaces the days
-    that the loads since the last complete build replaced, also those that became empty; `int_days_to_build`
-    lists them, and `int_built_days` what is built.
+    Facts hold ids and no names, one row per day and dimension. A build replaces the days that `int_days_to_build`
+    lists for a fact: those whose load differs from the one that the fact was built from.
 #}
 
-{# True for the rows of days that this build replaces; in a fact that is built anew, for all. #}
+{# True for the rows of days that this build replaces; for all rows if the whole fact is built. #}
 {% macro is_to_build(organization, date) -%}
-    {%- set days = ref('int_days_to_build') -%}
+    {%- set days = "(select * from " ~ ref('int_days_to_build') ~ " where fact = '" ~ model.name ~ "')" -%}
     {%- if is_incremental() -%}
         {{ is_not_before_days_to_build(date) }}
         and {{ is_day_of(days, organization, date) }}
@@ -24,21 +23,29 @@
     exists (
         select 1
         -- Under names of their own: what is not qualified would else be meant by the nearest.
-        from (select organization_id as id_told, date as date_told from {{ days }}) as days_told
+        from (select organization_id as id_told, date as date_told from {{ days }} as days) as days_told
         where days_told.id_told = {{ organization }} and days_told.date_told = {{ date }}
     )
 {%- endmacro %}
 
 {# Older ones take no subquery that names what is outside of it. #}
 {% macro clickhouse__is_day_of(days, organization, date) -%}
-    ({{ organization }}, {{ date }}) in (select organization_id, date from {{ days }})
+    ({{ organization }}, {{ date }}) in (select organization_id, date from {{ days }} as days)
 {%- endmacro %}
 
-{# Without a reference: dbt would run every test that has one with each part of the models. #}
-{% macro relation_of_days_to_build() -%}
+{#
+    A table or view of the intermediate schema, without a reference: dbt would run every test that has one with each
+    part of the models.
+#}
+{% macro unreferenced(model_name) -%}
     {%- do return(api.Relation.create(
-        database=target.get('database'), schema='openai_intermediate', identifier='int_days_to_build'
+        database=target.get('database'), schema='openai_intermediate', identifier=model_name
     )) -%}
+{%- endmacro %}
+
+{# What `int_days_to_build` lists for this node: a fact, or a test, which looks at the days not tested yet. #}
+{% macro days_to_build_of_this() -%}
+    {{ unreferenced('int_days_to_build') }} where fact = '{{ model.name if model.resource_type == 'model' else 'tests' }}'
 {%- endmacro %}
 
 {#
@@ -46,11 +53,11 @@
     that of `date`: not all engines compare a day with a moment.
 #}
 {% macro is_not_before_days_to_build(date, type='date') -%}
-    {%- set days = relation_of_days_to_build() -%}
     {%- set first = namespace(day=first_day()) -%}
-    {%- if execute and load_relation(days) -%}
-        {%- set told = run_query('select min(date) from ' ~ days).columns[0].values() -%}
-        {%- set first.day = told[0] or final_day() -%}
+    {%- set days = load_relation(unreferenced('int_days_to_build')) if execute -%}
+    {%- if days and has_declared_columns(days, graph.nodes['model.openai_costs.int_days_to_build']) -%}
+        {%- set found = run_query('select min(date) from ' ~ days_to_build_of_this()).columns[0].values() -%}
+        {%- set first.day = found[0] or final_day() -%}
     {%- endif -%}
     {%- set literal = "cast('" ~ first.day ~ "' as date)" -%}
     {{ date }} >= {{ literal if type == 'date' else 'cast(' ~ literal ~ ' as ' ~ type ~ ')' }}
@@ -62,7 +69,7 @@
 #}
 {% macro is_literally_to_build(alias='') -%}
     {%- set dates = {} -%}
-    {%- for row in run_query('select distinct organization_id, date from ' ~ relation_of_days_to_build()).rows -%}
+    {%- for row in run_query('select distinct organization_id, date from ' ~ days_to_build_of_this()).rows -%}
         {%- do dates.setdefault(row[0], []).append("cast('" ~ row[1] ~ "' as date)") -%}
     {%- endfor -%}
     {{ is_not_before_days_to_build(alias ~ 'date') }}
@@ -89,26 +96,7 @@
 
 {% macro clickhouse__final_day() %}2149-06-06{% endmacro %}
 
-{# What a fact was built by: with another parser or price list, all days are built anew. #}
-{% macro models_fingerprint() -%}
-    {%- set parts = [
-        exact_price('a', 'b', 'c', 'd'), ratio('a', 'b'), tokens('a', 'b'), token_meters(), is_name('a'), priced_by(),
-        is_usual('a', 'b', 'c'), path(['a', 'b']), json_object({'a': 'b'}), model_family('a'), model_version('a'),
-        attribution('a', 'b'), is_charge_of('a', 'b'), address('a'), as_checks({'a': {}}), usage_kind('a'), utc('a'), sentence('a'), decimal('a', 1, 1),
-        nearest_decimal('a', 1, 1), product('a', 'b'), value_before('a', 'b'), value_after('a', 'b'), double(), moment(), money(), quantity(), final_day(),
-        var('tokens_tolerance') | string,
-    ] -%}
-    {%- for node in graph.get('nodes', {}).values() if node.resource_type in ('model', 'seed') -%}
-        {%- if node.path.startswith('intermediate/') or node.path.startswith('staging/') -%}
-            {%- do parts.append(node.name ~ node.checksum.checksum) -%}
-        {%- elif node.name in ('line_item_tools', 'quantity_units', 'list_prices') -%}
-            {%- do parts.append(node.name ~ node.checksum.checksum) -%}
-        {%- endif -%}
-    {%- endfor -%}
-    {{ local_md5(parts | sort | join) }}
-{%- endmacro %}
-
-{# The ledgers, as far as loads have come: a row for each day and kind of what is told of it. #}
+{# The ledgers: one row per organization, day and kind of what was loaded. #}
 {% macro loaded_days() -%}
     select
         organization_id,
@@ -125,26 +113,4 @@
         days.kind,
         days.loaded_at
     from {{ raw('usage_days') }} as days
-{%- endmacro %}
-
-{# Whether the last complete build was by these very models. Asked in `int_days_to_build` alone. #}
-{% macro is_built_by_these_models(built) -%}
-    {%- if not load_relation(built) -%}{%- do return(false) -%}{%- endif -%}
-    {%- set found = run_query("select count(*) from " ~ built ~ " where built_by = '" ~ models_fingerprint() ~ "'") -%}
-    {%- do return(found.columns[0].values()[0] > 0) -%}
-{%- endmacro %}
-
-{#
-    dbt's own answer, and yes for a fact that was built by other models: its columns may differ, and a
-    parser that changed concerns all days.
-#}
-{% macro should_full_refresh() -%}
-    {%- set asked = config.get('full_refresh') -%}
-    {%- if asked is none -%}{%- set asked = flags.FULL_REFRESH -%}{%- endif -%}
-    {%- if not asked and config.get('materialized') == 'incremental' -%}
-        {%- set days = load_relation(this.incorporate(path={'identifier': 'int_days_to_build'})) -%}
-        {%- set others = 'select count(*) from ' ~ days ~ ' where is_by_other_models' -%}
-        {%- set asked = not days or run_query(others).columns[0].values()[0] > 0 -%}
-    {%- endif -%}
-    {%- do return(asked) -%}
 {%- endmacro %}

@@ -23,6 +23,40 @@
     from {{ source }}
 {%- endmacro %}
 
+{#
+    Month by month, as DuckDB keeps what a transaction replaces in memory. Should a later month fail, all days are
+    replaced again: the fact is not marked as built.
+#}
+{% macro duckdb__replace_days(target, source, columns) -%}
+    {%- set month = "distinct cast(date_trunc('month', date) as date)" -%}
+    {%- for first in run_query('select ' ~ month ~ ' from ' ~ days_to_build_of_this()).columns[0].values() %}
+    {%- set is_of_month = "date >= date '" ~ first ~ "' and date < date '" ~ first ~ "' + interval 1 month" %}
+    {{ 'commit; begin;' if not loop.first }}
+    delete from {{ target }}
+    where {{ is_of_month }} and {{ is_to_build(target ~ '.organization_id', target ~ '.date') }};
+
+    insert into {{ target }} ({{ columns }})
+    select {{ columns }}
+    from {{ source }}
+    where {{ is_of_month }};
+    {%- else %}
+    select 'no day is replaced'
+    {%- endfor -%}
+{%- endmacro %}
+
+{# What dbt would write to a table first, in memory: a view, of which each month is read when it is replaced. #}
+{% macro duckdb__create_table_as(
+    temporary, relation, compiled_code, language='sql', partitioned_by=none, sorted_by=none
+) -%}
+    {%- if temporary and config.get('incremental_strategy') == 'replace_days' -%}
+        create temporary view {{ relation.include(database=false, schema=false) }} as {{ compiled_code }}
+    {%- else -%}
+        {{ dbt.duckdb__create_table_as(
+            temporary, relation, compiled_code, language, partitioned_by, sorted_by
+        ) }}
+    {%- endif -%}
+{%- endmacro %}
+
 {# Snowflake commits each statement, unless told otherwise. #}
 {% macro snowflake__replace_days(target, source, columns) -%}
     {{ snowflake_dml_explicit_transaction(default__replace_days(target, source, columns)) }}
@@ -75,7 +109,7 @@
 {% macro spark__drop_emptied_days() -%}
     {%- set emptied = run_query(
         "select distinct facts.organization_id, facts.date from " ~ this ~ " as facts"
-        ~ " left semi join " ~ ref('int_days_to_build') ~ " as days"
+        ~ " left semi join (select * from " ~ days_to_build_of_this() ~ ") as days"
         ~ " on facts.organization_id = days.organization_id and facts.date = days.date"
         ~ " left anti join " ~ this.identifier ~ "__dbt_tmp as built"
         ~ " on facts.organization_id = built.organization_id and facts.date = built.date"

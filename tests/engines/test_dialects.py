@@ -46,12 +46,16 @@ class Unsent:
         for build in BUILDS:
             yield from self.builds[build]["compiled"].items()
 
-    def replacing(self):
-        """By fact, the statements of the next build that delete or insert its rows."""
+    def replacing(self, is_mark=False):
+        """By fact, the statements of the next build that delete or insert its rows.
+
+        With `is_mark`, those that note the days that the fact was built from.
+        """
         found = {fact: [] for fact in FACTS}
         for node, sql in self.builds["next build"]["sent"]:
             fact = node.split(".")[-1]
-            if fact in found and re.match(r"\s*(begin;\s*)?(delete|insert|merge)\b", sql, re.I):
+            is_change = re.match(r"\s*(begin;\s*)?(delete|insert|merge)\b", sql, re.I)
+            if fact in found and is_change and ("int_built_days" in sql) == is_mark:
                 found[fact].append(sql)
         return found
 
@@ -117,6 +121,16 @@ def test_facts_are_replaced_by_day_in_statements_of_the_dialect(unsent):
         # An organization of the day that is not replaced stays, and so does a day before them all.
         assert "organization_id" in {column.name for column in removed.find_all(exp.Column)}
         assert "2026-10-01" in removed.sql(unsent.dialect)
+
+
+def test_built_days_of_a_fact_are_replaced_in_statements_of_the_dialect(unsent):
+    for fact, statements in unsent.replacing(is_mark=True).items():
+        trees = [tree for sql in statements for tree in unsent.parse(sql)]
+        assert not any(isinstance(tree, exp.Command) for tree in trees), (fact, statements)
+        assert isinstance(trees[-1], exp.Insert)
+        removes = [tree for tree in trees if tree.find(exp.Delete) or tree.args.get("where")]
+        assert len(removes) == 1, (fact, statements)
+        assert f"'{fact}'" in removes[0].sql(unsent.dialect)
 
 
 def test_the_next_build_reads_the_days_to_build_alone(unsent):

@@ -42,7 +42,7 @@ def answer_to(sql):
     if "select min(date) from" in sql:
         return agate.Table([(DAYS[0][1],)], ["day"], [agate.Date()])
     if "select count(*) from" in sql:
-        return agate.Table([(int("where built_by" in sql),)], ["number"], [number])
+        return agate.Table([(int("built_by in" in sql),)], ["number"], [number])
     return agate.Table([], ["text"], [agate.Text()])
 
 
@@ -54,7 +54,7 @@ class Unsent:
         self.all_exists = False
         self.sent = []
         self.named = {
-            (node.schema, getattr(node, "identifier", None) or node.alias): node
+            getattr(node, "identifier", None) or node.alias: node
             for node in [*manifest.nodes.values(), *manifest.sources.values()]
             if node.resource_type in ("model", "seed", "source")
         }
@@ -84,7 +84,7 @@ class Unsent:
         connections.release = connections.rollback_if_open = lambda *_, **__: None
 
         def relation(its, database, schema, identifier, **_):
-            node = self.named.get((schema, identifier)) if self.all_exists else None
+            node = self.named.get(identifier) if self.all_exists else None
             if node is None:
                 return None
             kind = "view" if node.config.get("materialized") == "view" else "table"
@@ -93,7 +93,7 @@ class Unsent:
             )
 
         def columns(its, relation):
-            node = self.named[relation.schema, relation.identifier.split("__dbt")[0]]
+            node = self.named[relation.identifier.split("__dbt")[0]]
             return [
                 its.Column(column.name, its.Column.translate_type(column.data_type or "string"))
                 for column in node.columns.values()

@@ -1,22 +1,16 @@
-{{ config(materialized='table') }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='merge' if target.type == 'bigquery' else 'append',
+    partition_by=['fact'] if target.type == 'spark' else none,
+) }}
 
-{% set facts = [
-    'int_focus_charges', 'int_daily_spend', 'int_daily_sales', 'int_daily_usage', 'int_project_prices',
-    'int_daily_checks',
-] %}
-{% for fact in facts %}
--- depends_on: {{ ref(fact) }}
-{% endfor %}
--- A day whose tests fail is not done.
--- depends_on: {{ ref('focus_costs') }}
--- depends_on: {{ ref('reconciliation') }}
-
+-- No rows: each fact writes its own when it is built.
 select
     organization_id,
     date,
     kind,
     loaded_at,
-    '{{ models_fingerprint() }}' as built_by
-from (
-    {{ loaded_days() }}
-) as days
+    built_by,
+    cast(null as {{ dbt.type_string() }}) as fact
+from {{ ref('int_loaded_days') }}
+where 1 = 0

@@ -1,37 +1,46 @@
-{{ config(materialized='table') }}
+with facts as (
+    {% for fact in facts() + ['tests'] %}
+        select '{{ fact }}' as fact
+        {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
 
--- `int_built_days` is written at the end of a build, when all that reads this is done: no reference leads
--- there.
-{% set built = this.incorporate(path={'identifier': 'int_built_days'}) %}
-{% set is_by_these = execute and not flags.FULL_REFRESH and is_built_by_these_models(built) %}
-
-with days as (
-    {{ loaded_days() }}
-    {% if is_by_these %}
+days as (
+    select
+        facts.fact,
+        loaded.organization_id,
+        loaded.date,
+        loaded.kind,
+        loaded.loaded_at,
+        loaded.built_by
+    from {{ ref('int_loaded_days') }} as loaded
+    cross join facts
 
     union all
 
     select
+        fact,
         organization_id,
         date,
         kind,
-        loaded_at
-    from {{ built }}
-    {% endif %}
+        loaded_at,
+        built_by
+    from {{ ref('int_built_days') }}
 ),
 
--- What is on one side only was loaded since, or is not kept any more.
+-- On one side only: loaded since, or no longer in the ledger.
 changed as (
     select
+        fact,
         organization_id,
         date
     from days
-    group by organization_id, date, kind, loaded_at
+    group by fact, organization_id, date, kind, loaded_at, built_by
     having count(*) = 1
 )
 
 select distinct
+    fact,
     organization_id,
-    date,
-    {{ 'false' if is_by_these else 'true' }} as is_by_other_models
+    date
 from changed

@@ -1,0 +1,169 @@
+{#
+    `int_built_days` holds, per fact, the load that each of its days was built from. A fact writes its own rows, in
+    the transaction that replaces its days where the engine has one, so no selection or order of dbt commands can
+    make a fact skip a day. The rows of `tests` are the days that passed the tests.
+#}
+
+{#
+    A hash of what the facts follow from: macros, models, and the contents of seeds. Under another parser or price
+    list, all days are built again.
+#}
+{% macro models_fingerprint() -%}
+    {%- set parts = [
+        exact_price('a', 'b', 'c', 'd'), ratio('a', 'b'), tokens('a', 'b'), token_meters(), is_name('a'), priced_by(),
+        is_usual('a', 'b', 'c'), path(['a', 'b']), json_object({'a': 'b'}), model_family('a'), model_version('a'),
+        attribution('a', 'b'), is_charge_of('a', 'b'), address('a'), as_checks({'a': {}}), usage_kind('a'), utc('a'), sentence('a'), decimal('a', 1, 1),
+        nearest_decimal('a', 1, 1), product('a', 'b'), value_before('a', 'b'), value_after('a', 'b'), double(), moment(), money(), quantity(), final_day(),
+        var('tokens_tolerance') | string,
+    ] -%}
+    {%- for node in graph.get('nodes', {}).values() if node.resource_type == 'model' -%}
+        {%- if node.path.startswith('intermediate/') or node.path.startswith('staging/') -%}
+            {%- do parts.append(node.name ~ node.checksum.checksum) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {#- `dbt run` reads the seeds that the last `dbt seed` wrote, whatever the files hold now. -#}
+    {%- for seed in [ref('line_item_tools'), ref('quantity_units'), ref('list_prices')] if execute -%}
+        {%- for row in run_query('select * from ' ~ seed).rows -%}
+            {%- do parts.append(seed.identifier ~ row.values() | map('string') | join('|')) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ local_md5(parts | sort | join) }}
+{%- endmacro %}
+
+{# The names of the facts. #}
+{% macro facts() -%}
+    {%- set names = [] -%}
+    {%- for node in graph.get('nodes', {}).values() if node.resource_type == 'model' -%}
+        {%- if node.path.startswith('intermediate/facts/') and node.package_name == 'openai_costs' -%}
+            {%- do names.append(node.name) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- do return(names | sort) -%}
+{%- endmacro %}
+
+{# After a fact is built: its days are those of `int_loaded_days`, if all that it is built from is. #}
+{% macro mark_as_built() -%}
+    {%- set loaded = ref('int_loaded_days') -%}
+    {%- set built = ref('int_built_days') -%}
+    {%- if execute -%}
+        {{ replace_built_days(built, loaded, model.name, is_built_from_loaded_days()) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#
+    At the end of a run: the days passed the tests, if all facts are built from them and all tests that a load
+    concerns passed.
+#}
+{% macro mark_as_tested(results) -%}
+    {%- set passed = [] -%}
+    {%- for result in results if result.status in ('pass', 'warn') -%}
+        {%- do passed.append(result.node.unique_id) -%}
+    {%- endfor -%}
+    {%- set missing = [] -%}
+    {%- for node in graph.get('nodes', {}).values() if node.resource_type == 'test' and 'daily' in node.tags -%}
+        {%- if node.package_name == 'openai_costs' and node.unique_id not in passed -%}
+            {%- do missing.append(node.name) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- if execute and not missing and not flags.EMPTY and is_complete(facts()) -%}
+        {{ replace_built_days(unreferenced('int_built_days'), unreferenced('int_loaded_days'), 'tests', true) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{# True if none of these facts has days to build. #}
+{% macro is_complete(facts) -%}
+    {%- if not facts -%}{%- do return(true) -%}{%- endif -%}
+    {%- set days = "select count(*) from " ~ unreferenced('int_days_to_build')
+        ~ " where fact in ('" ~ facts | join("', '") ~ "')" -%}
+    {%- do return(run_query(days).columns[0].values()[0] == 0) -%}
+{%- endmacro %}
+
+{#
+    True if all that this fact reads is as `int_loaded_days` says: no fact behind it has days to build, this run built
+    the tables behind it, and, unless the fact was built by these models before, the views too.
+#}
+{% macro is_built_from_loaded_days() -%}
+    {%- if flags.EMPTY -%}{%- do return(false) -%}{%- endif -%}
+    {%- set ancestors = {} -%}
+    {%- do add_ancestors(model, ancestors) -%}
+    {%- set are_views_known = not is_by_other_models() -%}
+    {%- set others = facts() + ['int_built_days', 'int_loaded_days'] -%}
+    {%- for node in ancestors.values() if node.resource_type == 'model' and node.name not in others -%}
+        {%- set is_known = node.config.materialized == 'view' and are_views_known -%}
+        {%- if not is_known and node.unique_id not in selected_resources -%}{%- do return(false) -%}{%- endif -%}
+    {%- endfor -%}
+    {%- do return(is_complete(facts() | select('in', ancestors.values() | map(attribute='name') | list) | list)) -%}
+{%- endmacro %}
+
+{# Adds the nodes that this one follows from, by their ids. #}
+{% macro add_ancestors(node, ancestors) -%}
+    {%- for id in node.depends_on.nodes if id in graph.nodes and id not in ancestors -%}
+        {%- do ancestors.update({id: graph.nodes[id]}) -%}
+        {%- do add_ancestors(graph.nodes[id], ancestors) -%}
+    {%- endfor -%}
+{%- endmacro %}
+
+{# Replaces all rows of a fact by those of `int_loaded_days`, or by none. #}
+{% macro replace_built_days(built, loaded, fact, is_built) -%}
+    {{ adapter.dispatch('replace_built_days', 'openai_costs')(built, loaded, fact, is_built) }}
+{%- endmacro %}
+
+{% macro default__replace_built_days(built, loaded, fact, is_built) -%}
+    {%- do run_query("delete from " ~ built ~ " where fact = '" ~ fact ~ "'") -%}
+    insert into {{ built }} (organization_id, date, kind, loaded_at, built_by, fact)
+    {{ built_days(loaded, fact, is_built) }}
+{%- endmacro %}
+
+{#
+    Spark deletes partitions alone, and only where it finds the partitions among the rows do facts that are built at
+    the same time write into folders of their own.
+#}
+{% macro spark__replace_built_days(built, loaded, fact, is_built) -%}
+    {%- do run_query("alter table " ~ built ~ " drop if exists partition (fact = '" ~ fact ~ "')") -%}
+    {%- do run_query('set spark.sql.sources.partitionOverwriteMode = DYNAMIC') -%}
+    insert overwrite table {{ built }} partition (fact)
+    {{ built_days(loaded, fact, is_built) }}
+{%- endmacro %}
+
+{# One statement, as Databricks has no transactions over several. #}
+{% macro databricks__replace_built_days(built, loaded, fact, is_built) -%}
+    insert into {{ built }}
+    replace where fact = '{{ fact }}'
+    {{ built_days(loaded, fact, is_built) }}
+{%- endmacro %}
+
+{% macro built_days(loaded, fact, is_built) -%}
+    select organization_id, date, kind, loaded_at, built_by, '{{ fact }}' as fact
+    from {{ loaded }}
+    {{ 'where 1 = 0' if not is_built }}
+{%- endmacro %}
+
+{# True if a fact was not built by these models, or nobody knows by which. #}
+{% macro is_by_other_models() -%}
+    {%- set built = load_relation(unreferenced('int_built_days')) -%}
+    {%- if not built or not has_declared_columns(built, graph.nodes['model.openai_costs.int_built_days']) -%}
+        {%- do return(true) -%}
+    {%- endif -%}
+    {%- set by_these = "select count(*) from " ~ built ~ " where fact = '" ~ model.name
+        ~ "' and built_by in (select built_by from " ~ unreferenced('int_loaded_days') ~ ")" -%}
+    {%- do return(run_query(by_these).columns[0].values()[0] == 0) -%}
+{%- endmacro %}
+
+{# True if a relation has exactly the columns that its model declares: another version's may not. #}
+{% macro has_declared_columns(relation, node) -%}
+    {%- set existing = adapter.get_columns_in_relation(relation) | map(attribute='name') | map('lower') | sort -%}
+    {%- do return(existing == node.columns.keys() | map('lower') | sort) -%}
+{%- endmacro %}
+
+{#
+    dbt's own answer, and true for a fact that other models built, or another version: its columns may differ, and a
+    changed parser concerns all days.
+#}
+{% macro should_full_refresh() -%}
+    {%- set configured = config.get('full_refresh') -%}
+    {%- set is_full = flags.FULL_REFRESH if configured is none else configured -%}
+    {%- if not is_full and config.get('materialized') == 'incremental' and load_relation(this) -%}
+        {%- set is_full = not has_declared_columns(this, model) or (model.name in facts() and is_by_other_models()) -%}
+    {%- endif -%}
+    {%- do return(is_full) -%}
+{%- endmacro %}
