@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import duckdb
 import pytest
-from conftest import FEW, TODAY, Warehouse, days_ago
+from conftest import FEW, TODAY, Warehouse, complete_models, days_ago
 from markdown_it import MarkdownIt
 from running import PROJECT, dbt, run_pipeline
 
@@ -157,6 +157,7 @@ def quiet(demo, tmp_path_factory):
         connection.execute("create schema openai_marts")
         for table, rows in READ.items():
             connection.execute(f"create table {table} as from demo.{table} {rows}")
+        complete_models(connection)
     return path
 
 

@@ -19,6 +19,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from conftest import complete_models
 from running import run_pipeline
 from test_doctor import open_elsewhere
 
@@ -100,6 +101,7 @@ def no_charges(demo, tmp_path_factory):
         connection.execute("create schema openai_marts; create schema openai_raw")
         for table in (MART, CHECKS, "openai_raw.cost_days"):
             connection.execute(f"create table {table} as from demo.{table} limit 0")
+        complete_models(connection)
     return path
 
 

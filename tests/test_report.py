@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import duckdb
 import pytest
-from conftest import TODAY, days_ago
+from conftest import TODAY, complete_models, days_ago
 from playwright.sync_api import sync_playwright
 from running import run_pipeline
 
@@ -83,6 +83,7 @@ def tables(demo, tmp_path_factory):
         connection.execute("create schema openai_raw; create schema openai_marts")
         for table in MARTS:
             connection.execute(f"create table {table} as from demo.{table}")
+        complete_models(connection)
     return path
 
 

@@ -54,7 +54,7 @@ class Unsent:
         self.all_exists = False
         self.sent = []
         self.named = {
-            getattr(node, "identifier", None) or node.alias: node
+            (node.schema, getattr(node, "identifier", None) or node.alias): node
             for node in [*manifest.nodes.values(), *manifest.sources.values()]
             if node.resource_type in ("model", "seed", "source")
         }
@@ -84,7 +84,7 @@ class Unsent:
         connections.release = connections.rollback_if_open = lambda *_, **__: None
 
         def relation(its, database, schema, identifier, **_):
-            node = self.named.get(identifier) if self.all_exists else None
+            node = self.named.get((schema, identifier)) if self.all_exists else None
             if node is None:
                 return None
             kind = "view" if node.config.get("materialized") == "view" else "table"
@@ -93,7 +93,10 @@ class Unsent:
             )
 
         def columns(its, relation):
-            node = self.named[relation.identifier.split("__dbt")[0]]
+            # A temporary table has the model's name, and may have no schema.
+            name = relation.identifier.split("__dbt")[0]
+            schemas = (relation.schema, "openai_intermediate", "openai_marts")
+            node = next(self.named[each, name] for each in schemas if (each, name) in self.named)
             return [
                 its.Column(column.name, its.Column.translate_type(column.data_type or "string"))
                 for column in node.columns.values()
