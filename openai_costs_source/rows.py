@@ -22,6 +22,9 @@ INSTANT = pa.timestamp("us", tz="UTC")
 ONE_ROUNDING = decimal.Decimal("1e-18")
 """The most that rounding moves a row's amount by."""
 
+TOO_LARGE = 10**15
+"""An amount of a row or a day that is no bill; sums of smaller ones fit every engine's decimals."""
+
 _EXACT_SUM = pa.decimal256(76, 18)
 
 COSTS = pa.schema(
@@ -177,13 +180,20 @@ def organization_row(*values: Any) -> pa.Table:
 
 @functools.lru_cache(maxsize=4)
 def amount_per_day(page: Page) -> Mapping[date, decimal.Decimal]:
-    """What each of the page's days sums to; an empty day is there with zero."""
+    """What each of the page's days sums to; an empty day is there with zero.
+
+    Raises ValueError if the amount of a row or a day is too large.
+    """
     values = pc.struct_field(page.results["amount"].combine_chunks(), "value")
     totals: dict[date, decimal.Decimal] = {}
     offset = 0
     for bucket in page.buckets:
         # PyArrow's sum of 128-bit decimals wraps around in silence.
-        total = pc.sum(values.slice(offset, bucket.size).cast(_EXACT_SUM)).as_py()
+        amounts = values.slice(offset, bucket.size)
+        total = pc.sum(amounts.cast(_EXACT_SUM)).as_py()
+        largest = pc.max(pc.abs(amounts)).as_py() or 0
+        if max(largest, (total or decimal.Decimal(0)).copy_abs()) >= TOO_LARGE:
+            raise ValueError(f"an amount of {bucket.day} is too large: {largest or total}")
         totals[bucket.day] = stored_decimal(
             f"the sum of {bucket.day}", total or decimal.Decimal(0), MONEY
         )

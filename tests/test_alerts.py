@@ -801,7 +801,7 @@ def test_month_without_trouble_raises_nothing(tmp_path):
     models = [f"+{table.partition('.')[2]}" for table in READ if table.startswith("openai_marts")]
     built = dbt(
         *("build", "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"),
-        *("--select", *models),
+        *("--select", *models, "+int_project_prices"),
         warehouse=books,
         OPENAI_COSTS_SEEDS=str(tmp_path / "seeds"),
     )

@@ -1,6 +1,8 @@
 """What the dbt models make of the raw rows, in a real DuckDB."""
 
+import itertools
 import shutil
+from datetime import timedelta
 from decimal import Decimal
 
 import duckdb
@@ -281,6 +283,41 @@ def test_quantity_that_no_decimal_holds_keeps_its_money_and_is_named(api, wareho
     )
     counted = "select distinct quantity from openai_marts.daily_costs_by_model order by 1"
     assert warehouse.rows(counted) == [(most,), (None,)]
+
+
+def test_no_model_fails_on_the_extremes_of_any_column_that_is_loaded(api, warehouse):
+    day = days_ago(5)
+    amounts = [Decimal("2" * 14 + "." + "9" * 18), Decimal("1e-18"), Decimal(0)]
+    quantities = [Decimal("9" * 29 + "." + "9" * 9), Decimal("9" * 15), Decimal("1e-9"), None]
+    units = ["tokens", "1000_tokens", "images", "seconds", "", None]
+    items = [("gpt-5.6-sol, {} input", 1), ("gpt-5.6-luna, {} input", -1), ("{} minutes", 1)]
+    for n, unit in enumerate(units):
+        # One line item per row: the simulated API adds up what it groups.
+        rows = itertools.product(enumerate(amounts), enumerate(quantities), items)
+        api.overrides[day + timedelta(days=n % 3)] = [
+            charge(sign * amount, item.format(f"{i}{j}{n}"), quantity=quantity, quantity_unit=unit)
+            for (i, amount), (j, quantity), (item, sign) in rows
+        ]
+    warehouse.load(api, resources=None, since=day, until=days_ago(2))
+    with duckdb.connect(str(warehouse.path)) as connection:
+        for table, column, kind in connection.execute("""
+            select table_name, column_name, data_type from information_schema.columns
+            where table_schema = 'openai_raw' and table_name like 'usage_%'
+                and table_name <> 'usage_days' and data_type in ('BIGINT', 'DECIMAL(38,9)')
+        """).fetchall():
+            largest = "9" * 29 if kind != "BIGINT" else "9223372036854775807"
+            for days, value in ((5, largest), (4, f"-{largest}")):
+                connection.execute(
+                    f"update openai_raw.{table} set {column} = {value} "
+                    f"where date = '{days_ago(days)}'"
+                )
+    build_models(warehouse=warehouse)
+    relations = warehouse.rows("""
+        select table_schema || '.' || table_name from information_schema.tables
+        where table_schema in ('openai_staging', 'openai_intermediate', 'openai_marts')
+    """)
+    for (relation,) in relations:
+        warehouse.rows(f"from {relation}")
 
 
 def test_free_charge_that_came_twice_fails_the_build(api, small):

@@ -218,9 +218,15 @@ def test_exponent_below_any_decimal_gives_zero_or_is_refused(spelling):
         assert column(body_of_amounts(spelling % f"1E-{'9' * 20}"), "amount") == [Decimal(0)]
 
 
-def test_day_whose_sum_does_not_fit_is_refused():
-    with pytest.raises(ValueError, match=str(DAY)):
-        ledger(body_of_amounts(*["90000000000000000000"] * 4))
+@pytest.mark.parametrize("amounts", [["1e15"], ["-1e15"], ["9e14", "9e14"], ["-9e14"] * 2])
+def test_amount_of_a_row_or_a_day_that_models_could_not_sum_is_refused(amounts):
+    with pytest.raises(ValueError, match=f"{DAY}.*too large"):
+        ledger(body_of_amounts(*amounts))
+
+
+def test_largest_amounts_that_models_can_sum_are_loaded():
+    largest = "9" * 15 + "." + "9" * 18
+    ledger(body_of_amounts(largest, f"-{largest}", largest))
 
 
 @pytest.mark.parametrize("literal", ["1E-99999999", '"-1.5e-99999999"'])

@@ -63,7 +63,7 @@ select
         -- OpenAI's own sum holds the noise of doubles.
         cast(
             {{ product(
-                decimal('abs(coalesce(days.api_amount, 0))', 20, 6), decimal("'0.000000000001'", 12, 12)
+                decimal('abs(coalesce(days.api_amount, 0))', 26, 6), decimal("'0.000000000001'", 12, 12)
             ) }}
             as {{ money() }}
         )

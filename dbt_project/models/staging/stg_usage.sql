@@ -40,7 +40,12 @@ with usage_of_all_kinds as (
             used.date,
             used.project_id,
             {% for name, type in columns.items() %}
-                cast({{ 'used.' ~ told[name] if name in told else 'null' }} as {{ type }}) as {{ name }},
+                {% set value = 'used.' ~ told[name] if name in told else 'null' %}
+                {% if name in told and type in (number, quantity()) %}
+                    -- A sum of larger counts fits no number of 64 bits.
+                    {% set value = 'case when ' ~ value ~ ' between -999999999999999 and 999999999999999 then ' ~ value ~ ' end' %}
+                {% endif %}
+                cast({{ value }} as {{ type }}) as {{ name }},
             {% endfor %}
             '{{ kind }}' as kind
         from {{ raw('usage_' ~ kind) }} as used
