@@ -126,7 +126,8 @@ def _judge_bucket(bucket, told):
     rows = [span | _row(result, day, told) for result in bucket["results"]]
     with localcontext(EXACT):
         told.sums[day] = sum((row["amount"] or Decimal(0) for row in rows), Decimal(0))
-    if told.sums[day].copy_abs() >= 10**20:
+    amounts = [told.sums[day], *(row["amount"] or Decimal(0) for row in rows)]
+    if any(amount.copy_abs() >= 10**15 for amount in amounts):
         told.faults.append(str(day))
     told.days.append(day)
     told.rows += rows
@@ -240,7 +241,7 @@ NEAR_TIES = ["", "4", "49", "51", "6", "4" + "9" * 15, "5" + "0" * 15 + "1"]
 TIES = ["5", "50", "5" + "0" * 30, "4" + "9" * 41, "5" + "0" * 41 + "1"]
 ZEROS = ["0", "-0", "0.0", "-0.0", "0.000", "0e5", "-0E+30", "0E-6176", "0e-18"]
 TINY = ["0E+6111", "1E-400", "-1E-19", "5e-19", "-15E-19", "1E-6176", "123.45e-9999", "1E-99999"]
-LARGEST = ["9" * 20 + "." + "9" * 18, "-" + "9" * 20, "9" * 20 + "." + "9" * 18 + "49"]
+LARGEST = ["9" * 15 + "." + "9" * 18, "-" + "9" * 15, "9" * 15 + "." + "9" * 18 + "49"]
 TOO_LARGE = ["1e20", "-1E+20", "1" + "0" * 20, "1e75", "1E76", "-9e77", "1e400", "9E999999"]
 TOO_LARGE += ["9" * 20 + "." + "9" * 18 + "5", "9" * 60, "9" * 77 + ".5", "-1E999999999"]
 LIMITLESS = ["9" * 4301, "-" + "1" * 5000, "1E99999999999999999999", "-9e1000000000000000000"]
@@ -265,7 +266,7 @@ def decimals(draw, places=18, is_odd=False):
     whole = draw(
         st.integers(0, 99)
         | st.integers(0, 10**12)
-        | st.sampled_from([0, 16_383, 10**17 - 1, 10**20 - 2])
+        | st.sampled_from([0, 16_383, 10**14 - 1, 10**15 - 2])
     )
     tail = draw(st.sampled_from(NEAR_TIES + TIES if is_odd else NEAR_TIES))
     fraction = draw(
