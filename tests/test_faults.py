@@ -21,6 +21,7 @@ import duckdb
 import pytest
 import running
 from conftest import TODAY, Warehouse, days_ago
+from dlt.pipeline.exceptions import PipelineStepFailed
 from running import permissions_hold, run_pipeline, run_pipeline_process
 from test_source import charge
 
@@ -693,6 +694,21 @@ def test_disk_that_is_full_leaves_each_day_whole(
     check(loaded, undisturbed, "A", "B")
 
 
+@pytest.mark.parametrize("share", [0.5, 0.9])
+def test_disk_that_is_full_leaves_days_before_the_trailing_window_whole(
+    started, share, log_size, serving, loaded, undisturbed
+):
+    """The rows that are replaced are those of days that no later run reads unless it must."""
+    serving.tell("B")
+    limited = ("limit_file_size", int(log_size * share))
+    settings = {"SOURCES__OPENAI_COSTS__REFETCH_DAYS": "0"}
+    command = ("load", "--since", str(FIRST_DAY))
+    failed(started(serving, loaded, *command, first=limited, **settings))
+    assert each_day_is_whole(loaded)
+    load(loaded, serving, since=FIRST_DAY, refetch_days=0)
+    check(loaded, undisturbed, "A", "B")
+
+
 @pytest.mark.parametrize("size", [0, 5_000, 14_000])
 def test_first_run_that_finds_the_disk_full_leaves_nothing(
     started, size, serving, warehouse, undisturbed
@@ -941,6 +957,35 @@ def test_pause_of_two_months_leaves_no_gap_and_no_day_open_that_is_over(two_mont
 def test_days_that_were_still_changing_when_a_pause_began_are_read_again(two_months_paused):
     amounts = {day: amount for day, _, amount in ledger(two_months_paused)}
     assert amounts[days_ago(61)] == Decimal("0.3")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_order_of_pauses_and_ranges_misses_what_changes_within_the_trailing_window(
+    warehouse, monkeypatch, seed
+):
+    """OpenAI restates days of up to four days of age; runs have ranges of their own, or fail."""
+    choices = random.Random(seed)
+    today, days = days_ago(40), {day: [] for day in each_day(days_ago(60))}
+    usual = {"start_date": today, "refetch_days": 4, "resources": ["costs"]}
+    for n in range(8):
+        today = min(today + timedelta(days=choices.choice([0, 1, 2, 9])), TODAY)
+        for day in each_day(usual["start_date"], today):
+            if (today - day).days <= 4 and choices.random() < 0.6:
+                days[day] = [charge(f"{n}.{day.day:02}")] * choices.randrange(3)
+        since = choices.choice([None, today - timedelta(days=choices.randrange(9))])
+        until = since and choices.choice([None, since + timedelta(days=2)])
+        set_clock(monkeypatch, noon(today))
+        with Serving(Small(today), overrides=days) as api:
+            if choices.random() < 0.3:
+                ends_at = choices.randrange(1, 5)
+                api.before_answering = lambda number, ends_at=ends_at: 1 / (number < ends_at)
+            with contextlib.suppress(PipelineStepFailed):
+                load(warehouse, api, **usual, since=since, until=until, max_wait_seconds=0)
+    with DemoApi(Small(today), overrides=days) as api:
+        load(warehouse, api, **usual)
+    stored = {day: amount for day, _, amount in ledger(warehouse)}
+    assert stored == {day: sum((c.amount for c in days[day]), Decimal(0)) for day in stored}
+    assert set(each_day(usual["start_date"], today)) <= set(stored)
 
 
 @pytest.mark.parametrize("request_name", REQUESTS[:3])
