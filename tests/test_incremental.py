@@ -141,6 +141,22 @@ def test_no_order_of_partial_dbt_commands_makes_a_fact_skip_a_day(api, own_ten_d
     assert by_days["openai_marts.reconciliation"]
 
 
+def test_report_and_export_are_refused_and_alerts_raised_while_the_models_lack_days(
+    api, own_ten_days
+):
+    day = days_ago(3)
+    own_ten_days.load(api, since=day, until=days_ago(2))
+    sentence = f"The models are incomplete: {day} must be built again"
+    for command in (("report",), ("export", "--to", "focus")):
+        refused = run_pipeline(*command, cwd=own_ten_days.folder)
+        assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
+        assert f"{sentence}: run python pipeline.py models." in refused.stderr
+    assert sentence in run_pipeline("status", cwd=own_ten_days.folder).stdout
+    alerts = run_pipeline("alerts", "--severity", "critical", cwd=own_ten_days.folder)
+    assert alerts.returncode == 3
+    assert sentence in alerts.stdout
+
+
 def test_facts_alone_do_not_move_on_before_what_they_are_built_from(api, own_ten_days):
     """`dbt run` of a mart's checks, after a load, without the facts that the checks compare."""
     own_ten_days.load(api, since=days_ago(3), until=days_ago(2))
