@@ -22,7 +22,8 @@
         {%- endif -%}
     {%- endfor -%}
     {#- `dbt run` reads the seeds that the last `dbt seed` wrote, whatever the files hold now. -#}
-    {%- for seed in [ref('line_item_tools'), ref('quantity_units'), ref('list_prices')] if execute -%}
+    {%- set seeds = [ref('line_item_tools'), ref('quantity_units'), ref('list_prices')] -%}
+    {%- for seed in seeds if execute and load_relation(seed) -%}
         {%- for row in run_query('select * from ' ~ seed).rows -%}
             {%- do parts.append(seed.identifier ~ row.values() | map('string') | join('|')) -%}
         {%- endfor -%}

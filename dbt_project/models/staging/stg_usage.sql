@@ -9,6 +9,8 @@
     'characters': number, 'seconds': quantity(), 'sessions': number, 'searches': number,
     'bytes': number,
 } %}
+{# A sum of larger counts fits no number of 64 bits. #}
+{% set usable = 'case when {0} between -999999999999999 and 999999999999999 then {0} end' %}
 {% set with_key = {'user_id': 'user_id', 'api_key_id': 'api_key_id'} %}
 {% set with_model = dict(with_key, model='model', requests='num_model_requests') %}
 {% set with_tokens = dict(
@@ -41,10 +43,7 @@ with usage_of_all_kinds as (
             used.project_id,
             {% for name, type in columns.items() %}
                 {% set value = 'used.' ~ told[name] if name in told else 'null' %}
-                {% if name in told and type in (number, quantity()) %}
-                    -- A sum of larger counts fits no number of 64 bits.
-                    {% set value = 'case when ' ~ value ~ ' between -999999999999999 and 999999999999999 then ' ~ value ~ ' end' %}
-                {% endif %}
+                {% if type in (number, quantity()) %}{% set value = usable.format(value) %}{% endif %}
                 cast({{ value }} as {{ type }}) as {{ name }},
             {% endfor %}
             '{{ kind }}' as kind
