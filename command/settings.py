@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import dlt
 from dlt.common.configuration.providers.toml import TomlProviderReadException
 
 from command.terminal import Stop
-from openai_costs_source import SETTINGS, admin_keys, given_keys
+from openai_costs_source import admin_keys, given_keys
+from openai_costs_source.settings import SECTION, SETTINGS, unknown_setting
 
 UnreadableSettings = TomlProviderReadException
 
-_SECTIONS = {"sources.openai_costs": SETTINGS, "alerts": ("slack_webhook",)}
+_SECTIONS = {SECTION: SETTINGS, "alerts": ("slack_webhook",)}
 
 
 def setting(name: str) -> Any:
@@ -30,16 +30,5 @@ def keys(given: str | None, are_checked: bool = True) -> list[str]:
 def refuse_unknown() -> None:
     """A misspelt setting would be ignored in silence."""
     for section, known in _SECTIONS.items():
-        prefix = f"{section.replace('.', '__').upper()}__"
-        named = {
-            name.removeprefix(prefix).lower() for name in os.environ if name.startswith(prefix)
-        }
-        for source in (dlt.secrets, dlt.config):
-            # Another program's variable may have the section's name.
-            found: Any = source.get(section)
-            named |= set(found) if isinstance(found, dict) else set()
-        if unknown := sorted(named - set(known)):
-            raise Stop(
-                f"There is no setting {section}.{unknown[0]}. There are: {', '.join(known)}.",
-                exit_code=2,
-            )
+        if message := unknown_setting(section, known):
+            raise Stop(message, exit_code=2)

@@ -78,6 +78,7 @@ from openai_costs_source.organization import Organization
 from openai_costs_source.pages import Page
 from openai_costs_source.privacy import chosen, cover
 from openai_costs_source.replacing import replacing_rows
+from openai_costs_source.settings import SECTION, SETTINGS, unknown_setting
 from openai_costs_source.usage import (
     DAYS_PER_PAGE,
     KINDS,
@@ -100,18 +101,6 @@ from openai_costs_source.windows import (
 __all__ = ["SETTINGS", "OpenAICostsError", "admin_keys", "api_url", "given_keys", "openai_costs"]
 
 log = logging.getLogger(__name__)
-
-SETTINGS = (
-    "admin_key",
-    "base_url",
-    "start_date",
-    "refetch_days",
-    "group_by",
-    "max_wait_seconds",
-    "user_emails",
-    "keep_months",
-)
-"""What a person may set under `sources.openai_costs`."""
 
 REFETCH_DAYS = 35
 BYTES_PER_ROW = 400
@@ -142,6 +131,8 @@ def openai_costs(
 
     Raises OpenAICostsError (wrong use) for settings that cannot be right, before any request.
     """
+    if message := unknown_setting(SECTION, SETTINGS):
+        raise _wrong_use(message)
     now = datetime.now(UTC)
     today = now.date()
     first_day = _day("start_date", start_date)

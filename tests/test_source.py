@@ -335,3 +335,14 @@ def test_settings_come_from_dlts_configuration(api, warehouse, monkeypatch):
     monkeypatch.setenv("OPENAI_BASE_URL", api.base_url)
     warehouse.load(api, admin_key=None, base_url=None, since=days_ago(2))
     assert warehouse.rows("select distinct grouped_by from openai_raw.costs") == [("line_item",)]
+
+
+def test_misspelt_setting_is_refused_by_the_source(monkeypatch):
+    monkeypatch.setenv("SOURCES__OPENAI_COSTS__REFETCH_DAY", "3")
+    with pytest.raises(OpenAICostsError, match=r"no setting sources\.openai_costs\.refetch_day\."):
+        openai_costs(admin_key="sk-admin-unused")
+
+
+def test_settings_of_dlt_within_the_section_are_left_to_dlt(monkeypatch):
+    monkeypatch.setenv("SOURCES__OPENAI_COSTS__DATA_WRITER__BUFFER_MAX_ITEMS", "100")
+    assert openai_costs(admin_key="sk-admin-unused").resources
