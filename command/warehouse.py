@@ -142,7 +142,8 @@ def held(warehouse: Warehouse, is_needed: bool = False) -> Iterator[None]:
     file = warehouse.file
     if not file:
         try:
-            yield
+            with _locked(warehouse):
+                yield
         except BaseException as error:
             raise foreseen(error, warehouse) or error from None
         return
@@ -162,6 +163,20 @@ def held(warehouse: Warehouse, is_needed: bool = False) -> Iterator[None]:
         if not is_of_use:
             for left in (file, file.with_name(f"{file.name}.wal")):
                 left.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _locked(warehouse: Warehouse) -> Iterator[None]:
+    """Keeps other runs out on PostgreSQL, where both would load the same days: dlt's staging
+    tables are shared. The server frees the lock when the connection ends, however the run does."""
+    if warehouse.destination != "postgres":
+        yield
+        return
+    lock = "select pg_try_advisory_lock(hashtext('openai_costs'), hashtext('openai_raw'))"
+    with client(warehouse) as connected:
+        if not connected.execute_sql(lock)[0][0]:
+            raise Stop(f"{warehouse} is in use by another run: wait until it ends, and run again.")
+        yield
 
 
 _TABLES = "select table_schema, table_name from information_schema.tables"

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import closing
 from datetime import datetime
@@ -21,11 +22,13 @@ from pathlib import Path
 import duckdb
 import psycopg2
 import pytest
-from conftest import DemoApi, Warehouse, days_ago, known
+from conftest import TODAY, DemoApi, Warehouse, days_ago, known
 from parsed_project import ParsedProject
-from running import PROJECT, dbt, environment, run_pipeline
+from running import PROJECT, dbt, environment, run_pipeline, run_process
+from test_faults import Serving
 from test_source import charge
 
+from openai_costs_source.demo import Organization
 from openai_costs_source.demo_seeds import write_seeds
 
 # Ten weeks hold every event of the demo that a mart or the report shows, a price change among them.
@@ -424,3 +427,30 @@ def test_wrong_settings_are_one_sentence_without_the_password(server, api, tmp_p
     assert done.returncode == 2
     assert "database" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_second_run_on_a_database_is_refused_and_the_first_one_completes(server, tmp_path):
+    postgres = Postgres(server, "two_runs")
+    has_begun, may_go_on = threading.Event(), threading.Event()
+
+    def hang(number):
+        has_begun.set()
+        assert may_go_on.wait(100)
+
+    with Serving(Organization(TODAY), overrides={}) as api:
+        api.before_answering = hang
+        command = (PROJECT / "pipeline.py", "load", "--since", str(days_ago(2)))
+        variables = environment(**postgres.environment, **known(api))
+        with subprocess.Popen(
+            [sys.executable, *command], cwd=tmp_path, env=variables, stderr=subprocess.PIPE
+        ) as first:
+            assert has_begun.wait(100)
+            second = run_process(*command, cwd=tmp_path, **postgres.environment, **known(api))
+            may_go_on.set()
+            assert first.wait(100) == 0
+    assert second.returncode == 1
+    assert second.stderr == (
+        "The warehouse in postgres is in use by another run: wait until it ends, and run again.\n"
+    )
+    days = "select count(*), count(distinct date) from openai_raw.cost_days"
+    assert postgres.rows(days) == [(3, 3)]
