@@ -177,12 +177,19 @@ def openai_costs(
                 yield organization, organization_id
 
     @functools.cache
-    def disagreeing() -> ledger.Disagreeing:
-        return ledger.disagreeing_days([kind.table for kind in KINDS])
+    def ledgers() -> ledger.Ledgers:
+        return ledger.read_ledgers([kind.table for kind in KINDS])
 
     def disagreeing_days(table: str, ids: set[str]) -> set[date]:
-        by_id = disagreeing().get(table, {})
+        by_id = ledgers().disagreeing.get(table, {})
         return {day for each in ids for day in by_id.get(each, ())}
+
+    def loaded_days(table: str, ids: set[str]) -> dict[date, datetime] | None:
+        """The days of the ledger; None where nobody can read it."""
+        if (by_table := ledgers().loaded) is None:
+            return None
+        by_id = by_table.get(table, {})
+        return {day: at for each in ids for day, at in by_id.get(each, {}).items()}
 
     def due_days(memory: Memory, disagreeing: set[date]) -> Stretch:
         due = memory.days_due(today, trailing, first_day, since, until, disagreeing)
@@ -211,6 +218,8 @@ def openai_costs(
                 memory.history = None
             ids = {first_id, former, organization.id_in_header or former}
             disagree = disagreeing_days("costs", ids)
+            if (loaded_before := loaded_days("costs", ids)) is not None:
+                disagree |= memory.missing_costs(loaded_before)
             due = due_days(memory, disagree)
             if first_kept and since and since < first_kept:
                 log.warning("keep_months keeps no day before %s.", first_kept)
@@ -298,10 +307,14 @@ def openai_costs(
                 memory = Memory.from_state(remembered.get(kind.name), today)
                 ids = {organization_id, organization.id_in_header or UNKNOWN}
                 disagree = disagreeing_days(kind.table, ids)
+                if (loaded_before := loaded_days(kind.table, ids)) is not None:
+                    missing = memory.missing_usage(loaded_before)
+                    disagree |= {day for day in missing if day >= (first_kept or day)}
                 due = due_days(memory, disagree)
                 first = due.since
                 if first == FIRST_DAY and first in organization.totals:
                     first = organization.first_used or today  # Nothing was used before.
+                    memory.loaded_from = first
                 endpoint = Endpoint(organization.client, today, kind.path, kind.read, DAYS_PER_PAGE)
                 endpoint.bytes_per_day = organization.endpoint.bytes_per_day
                 endpoint.final = (404,)  # What an API that does not know the kind answers.

@@ -20,6 +20,9 @@ from openai_costs_source.windows import FIRST_DAY, History, Stretch, days_to_loa
 TRIED_AGAIN_AFTER = timedelta(days=30)
 """OpenAI may come to tell what it once refused."""
 
+ONE_SECOND = timedelta(seconds=1)
+"""Not all destinations keep the microseconds of a load's moment."""
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -45,7 +48,7 @@ class Memory:
     `first_told` is, by dimension, the first day that tells it, as refusals taught on `learned_on`.
     `earliest_day` is how far back OpenAI's own history reached on `earliest_seen_on`. `loaded_at`
     is the last load that was completed. `read_young` is when days were last read that OpenAI could
-    still restate then.
+    still restate then. `loaded_from` is where days of usage begin if all of them were requested.
     """
 
     history: History | None = None
@@ -56,6 +59,24 @@ class Memory:
     closed_days: dict[date, Figure] = field(default_factory=dict)
     loaded_at: datetime | None = None
     read_young: dict[date, date] = field(default_factory=dict)
+    loaded_from: date | None = None
+
+    def missing_costs(self, loaded: Mapping[date, datetime]) -> set[date]:
+        """The closed days that the ledger lacks, or has from another load than is remembered."""
+        return {
+            day
+            for day, figure in self.closed_days.items()
+            if day not in loaded or abs(loaded[day] - figure.loaded_at) > ONE_SECOND
+        }
+
+    def missing_usage(self, loaded: Collection[date]) -> set[date]:
+        """The days of the history that the ledger lacks."""
+        if not self.history:
+            return set()
+        asked_from = self.history.asked_from
+        first = self.loaded_from if asked_from == FIRST_DAY else asked_from
+        days = (self.history.first_open_day - first).days if first else 0
+        return {first + timedelta(days=n) for n in range(days) if first} - set(loaded)
 
     def days_due(
         self,
@@ -137,7 +158,7 @@ class Memory:
         memory = cls(
             history=History.from_state(state["history"]),
             first_told={name: _day(day) for name, day in state["first_told"].items()},
-            **{name: _day(state[name]) if state[name] else None for name in _DAYS},
+            **{name: _day(state[name]) if state.get(name) else None for name in _DAYS},
             closed_days={
                 _day(day): Figure(Decimal(amount), rows, by, datetime.fromisoformat(at))
                 for day, (amount, rows, by, at) in state["closed_days"].items()
@@ -150,7 +171,7 @@ class Memory:
         return memory
 
 
-_DAYS = ("learned_on", "earliest_day", "earliest_seen_on")
+_DAYS = ("learned_on", "earliest_day", "earliest_seen_on", "loaded_from")
 _day = date.fromisoformat
 
 

@@ -6,7 +6,7 @@ from conftest import days_ago
 from dlt.common.destination import Destination
 
 from command.warehouse import NEEDED, Warehouse
-from openai_costs_source import openai_costs
+from openai_costs_source import ledger, openai_costs
 from openai_costs_source.demo_api import DEMO_ADMIN_KEY
 
 ASKED = {"delete-insert", "scd2"}
@@ -18,7 +18,7 @@ def test_two_days_are_extracted_and_normalized_for_each_destination(
     destination, api, tmp_path, monkeypatch
 ):
     # What a destination already holds is asked of it, which none of them can answer here.
-    monkeypatch.setattr("openai_costs_source.ledger.disagreeing_days", lambda tables: {})
+    monkeypatch.setattr(ledger, "read_ledgers", lambda tables: ledger.Ledgers({}, None))
     monkeypatch.setattr("openai_costs_source.replacing.lacking", set)
     pipeline = dlt.pipeline(
         "openai_costs",

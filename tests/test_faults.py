@@ -521,6 +521,17 @@ DAMAGE = {
     "rows twice": "insert into openai_raw.costs from openai_raw.costs",
     "table": "drop table openai_raw.costs",
     "usage": "update openai_raw.usage_days set row_count = row_count + 1",
+    "history": "drop table openai_raw.cost_days; drop table openai_raw.costs",
+    "history of usage": (
+        "drop table openai_raw.usage_completions; "
+        "delete from openai_raw.usage_days where kind = 'completions'"
+    ),
+    # The local state of the pipeline is newer.
+    "older backup": (
+        f"update openai_raw.costs set amount = 2 * amount where date = '{CORRECTED}'; "
+        "update openai_raw.cost_days set row_amount = 2 * row_amount, "
+        f"loaded_at = loaded_at - interval 1 day where date = '{CORRECTED}'"
+    ),
 }
 
 
@@ -537,6 +548,25 @@ def test_day_whose_rows_and_ledger_disagree_is_loaded_again_however_old(
         load(loaded, api, refetch_days=0, resources=None)
     check(loaded, undisturbed, "A")
     assert loaded.rows(ledger) == before
+
+
+@pytest.mark.parametrize("refresh", ["drop_sources", "drop_resources", "drop_data"])
+def test_history_that_a_refresh_of_dlt_drops_is_loaded_again(
+    refresh, small, loaded, undisturbed, tmp_path
+):
+    with DemoApi(small, overrides=VERSIONS["A"]) as api:
+        pipeline = dlt.pipeline(
+            "openai_costs",
+            destination=dlt.destinations.duckdb(str(loaded.path)),
+            dataset_name="openai_raw",
+            pipelines_dir=str(tmp_path / "refreshed"),
+        )
+        source = openai_costs(
+            DEMO_ADMIN_KEY, api.base_url, start_date=FIRST_DAY, refetch_days=0
+        ).with_resources(*RESOURCES)
+        pipeline.run(source, refresh=refresh, loader_file_format="parquet")
+        load(loaded, api, refetch_days=0, resources=None)
+    check(loaded, undisturbed, "A")
 
 
 def test_day_whose_rows_and_ledger_disagree_is_named_where_openai_no_longer_returns_it(
