@@ -6,7 +6,9 @@ import os
 from collections.abc import Collection
 from typing import Any
 
-import dlt
+from dlt.common.configuration.container import Container
+from dlt.common.configuration.providers.doc import BaseDocProvider
+from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
 SECTION = "sources.openai_costs"
 SETTINGS = (
@@ -31,11 +33,13 @@ def unknown_setting(section: str, known: Collection[str]) -> str:
     prefix = f"{section.replace('.', '__').upper()}__"
     names = {name.removeprefix(prefix).lower() for name in os.environ if name.startswith(prefix)}
     names = {name for name in names if "__" not in name}
-    for provider in (dlt.secrets, dlt.config):
-        # Another program's variable may have the section's name.
-        found: Any = provider.get(section)
-        if isinstance(found, dict):
-            names |= {name for name, value in found.items() if not isinstance(value, dict)}
+    *parents, last = section.split(".")
+    for provider in Container()[PluggableRunContext].providers.providers:
+        # `dlt.secrets.get` would put the section, and the key in it, into the pipeline's trace.
+        if isinstance(provider, BaseDocProvider):
+            found, _ = provider.get_value(last, Any, "", *parents)
+            if isinstance(found, dict):
+                names |= {name for name, value in found.items() if not isinstance(value, dict)}
     if unknown := sorted(names - set(known)):
         return f"There is no setting {section}.{unknown[0]}. There are: {', '.join(known)}."
     return ""
