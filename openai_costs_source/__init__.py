@@ -26,7 +26,8 @@ Resources and the tables they load:
 
 The first run takes all the history that OpenAI offers (a rolling year); later runs read the
 trailing `refetch_days` again, because OpenAI restates days, and replace those days whole. What was
-loaded is remembered in dlt's state at the destination, so that a CI runner may lose its disk.
+loaded is remembered in dlt's state at the destination, so that a CI runner may lose its disk; where
+state and ledger differ, the ledger wins.
 
 Settings, under `sources.openai_costs` in dlt's configuration or as arguments:
 
