@@ -274,8 +274,8 @@ MUTATIONS = [
     Mutation(
         "A fact of another version, with other columns, is not built again.",
         "dbt_project/macros/built_days.sql",
-        "not has_declared_columns(this, model) or ",
-        "",
+        "set is_of_another = not has_declared_columns(this, model)",
+        "set is_of_another = false",
         "tests/test_incremental.py -k fact_of_another_version",
     ),
     Mutation(

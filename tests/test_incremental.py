@@ -125,7 +125,7 @@ def test_days_whose_tests_failed_are_tested_again(api, own_ten_days):
 def test_no_order_of_partial_dbt_commands_makes_a_fact_skip_a_day(api, own_ten_days):
     choices = random.Random(0)
     tables = ["int_loaded_days", "int_built_days", "config.materialized:table", *FACTS]
-    for n in range(6):
+    for n in range(4):
         day = days_ago(choices.randrange(2, 10))
         api.overrides[day] = [charge(f"{n}.25", "gpt-6-new, output")] * choices.randrange(3)
         own_ten_days.load(api, since=day, until=day + timedelta(days=1))

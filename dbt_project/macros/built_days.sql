@@ -139,21 +139,27 @@
     {{ 'where 1 = 0' if not is_built }}
 {%- endmacro %}
 
-{# True if a fact was not built by these models, or nobody knows by which. #}
+{# True if a fact was not built by these models, or nobody knows by which, when this run began. #}
 {% macro is_by_other_models() -%}
-    {%- set built = load_relation(unreferenced('int_built_days')) -%}
-    {%- if not built or not has_declared_columns(built, graph.nodes['model.openai_costs.int_built_days']) -%}
-        {%- do return(true) -%}
+    {%- if not known_in_this_run('is_by_other_models') -%}
+        {%- set by_these = "select count(*) from " ~ unreferenced('int_built_days') ~ " where fact = '" ~ model.name
+            ~ "' and built_by in (select built_by from " ~ unreferenced('int_loaded_days') ~ ")" -%}
+        {%- set number = run_query(by_these).columns[0].values()[0] if load_relation(unreferenced('int_built_days')) -%}
+        {%- do graph.nodes[model.unique_id].update({'is_by_other_models': [invocation_id, not number]}) -%}
     {%- endif -%}
-    {%- set by_these = "select count(*) from " ~ built ~ " where fact = '" ~ model.name
-        ~ "' and built_by in (select built_by from " ~ unreferenced('int_loaded_days') ~ ")" -%}
-    {%- do return(run_query(by_these).columns[0].values()[0] == 0) -%}
+    {%- do return(graph.nodes[model.unique_id].is_by_other_models[1]) -%}
+{%- endmacro %}
+
+{# Whether this run noted an answer about this node: dbt asks for the same ones many times. #}
+{% macro known_in_this_run(name) -%}
+    {%- do return((graph.nodes[model.unique_id].get(name) or [none])[0] == invocation_id) -%}
 {%- endmacro %}
 
 {# True if a relation has exactly the columns that its model declares: another version's may not. #}
 {% macro has_declared_columns(relation, node) -%}
-    {%- set existing = adapter.get_columns_in_relation(relation) | map(attribute='name') | map('lower') | sort -%}
-    {%- do return(existing == node.columns.keys() | map('lower') | sort) -%}
+    {#- A catalog of columns would make DuckDB plan all views. -#}
+    {%- set existing = run_query('select * from ' ~ relation ~ ' where 1 = 0').column_names -%}
+    {%- do return(existing | map('lower') | sort == node.columns.keys() | map('lower') | sort) -%}
 {%- endmacro %}
 
 {#
@@ -164,7 +170,12 @@
     {%- set configured = config.get('full_refresh') -%}
     {%- set is_full = flags.FULL_REFRESH if configured is none else configured -%}
     {%- if not is_full and config.get('materialized') == 'incremental' and load_relation(this) -%}
-        {%- set is_full = not has_declared_columns(this, model) or (model.name in facts() and is_by_other_models()) -%}
+        {%- if not known_in_this_run('is_of_another_version') -%}
+            {%- set is_of_another = not has_declared_columns(this, model) -%}
+            {%- do graph.nodes[model.unique_id].update({'is_of_another_version': [invocation_id, is_of_another]}) -%}
+        {%- endif -%}
+        {%- set is_full = graph.nodes[model.unique_id].is_of_another_version[1]
+            or (model.name in facts() and is_by_other_models()) -%}
     {%- endif -%}
     {%- do return(is_full) -%}
 {%- endmacro %}
