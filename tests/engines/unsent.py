@@ -84,8 +84,7 @@ class Unsent:
         connections.release = connections.rollback_if_open = lambda *_, **__: None
 
         def relation(its, database, schema, identifier, **_):
-            exists = self.all_exists or identifier == "cost_days"
-            node = self.named.get((schema, identifier)) if exists else None
+            node = self.named.get((schema, identifier)) if self.all_exists else None
             if node is None:
                 return None
             kind = "view" if node.config.get("materialized") == "view" else "table"
