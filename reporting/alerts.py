@@ -331,10 +331,9 @@ def _differing_checks(query: Query, today: date) -> Iterator[Alert]:
 
 def _loads(query: Query, now: datetime) -> Iterator[Alert]:
     """Organizations that nothing loads any more, and days that are lost unless they are loaded."""
-    incomplete = unmodelled(query)
     for organization_id, name, earliest, seen_on, loaded_at in query(ORGANIZATIONS):
         named = (organization_id, name or organization_id, name or organization_id)
-        if incomplete:
+        if incomplete := unmodelled(query, organization_id):
             yield Alert(
                 "incomplete models",
                 "critical",

@@ -41,9 +41,9 @@ order by days.date
 """
 """The days whose rows are not those that the ledger counts."""
 UNMODELLED_DAYS = """
-select date from openai_intermediate.int_days_to_build where fact <> 'tests'
+select organization_id, date from openai_intermediate.int_days_to_build where fact <> 'tests'
 union
-select date
+select organization_id, date
 from (
     select organization_id, date, loaded_at from openai_raw.cost_days
     union all
@@ -108,12 +108,13 @@ def print_status(console: Console, query: Query, now: datetime) -> None:
             console.print(" " * 26 + change, soft_wrap=True)
 
 
-def unmodelled(query: Query) -> str:
-    """A sentence that names the days that the models lack; empty if they are complete."""
-    days = [day for (day,) in query(UNMODELLED_DAYS)]
-    if not days:
-        return ""
-    return f"The models are incomplete: {spans(days)} must be built again"
+def unmodelled(query: Query, organization_id: str | None = None) -> str:
+    """A sentence that names the days that the models lack; empty if they are complete.
+
+    Without an id, of all organizations. Raises DatabaseException if the models are not there.
+    """
+    days = {day for of, day in query(UNMODELLED_DAYS) if organization_id in (None, of)}
+    return f"The models are incomplete: {spans(sorted(days))} must be built again" if days else ""
 
 
 def soon_forgotten(earliest: date, seen_on: date, today: date) -> list[date]:
