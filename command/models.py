@@ -52,10 +52,10 @@ def build(builder: Builder, where: Warehouse, is_full: bool = False) -> tuple[in
     """
     arguments = ["--exclude-resource-type", "unit_test"]
     with warehouse.client(where) as client:
-        models = _fingerprint(client)
+        inputs = _inputs(client)
         if is_full:
             arguments.append("--full-refresh")
-        elif models and models == _last_build(client):
+        elif inputs and _fingerprint(client, inputs) == _last_build(client):
             arguments += ["--indirect-selection", "empty", "--select", *DAILY]
             if where.destination in ("postgres", "redshift"):
                 # Views go with the tables that they read, when those are replaced.
@@ -81,17 +81,18 @@ def build(builder: Builder, where: Warehouse, is_full: bool = False) -> tuple[in
         if failures:
             others = f", and {len(failures) - 1} more" if len(failures) > 1 else ""
             raise Stop(f"The raw tables are loaded, but the models failed: {failures[0]}{others}.")
-        if models := _fingerprint(client):
+        if inputs:
+            built = _fingerprint(client, inputs)
             client.execute_sql(f"create table if not exists {_LAST_BUILD} (models varchar(64))")
             client.execute_sql(f"delete from {_LAST_BUILD}")  # noqa: S608
-            client.execute_sql(f"insert into {_LAST_BUILD} values (%s)", models)  # noqa: S608
+            client.execute_sql(f"insert into {_LAST_BUILD} values (%s)", built)  # noqa: S608
     return passed, warnings
 
 
-def _fingerprint(client: Any) -> str | None:
-    """A hash of the models' files, of the views in the warehouse, and of which raw tables exist.
+def _inputs(client: Any) -> str | None:
+    """A hash of what a build reads: the models' files, and which raw tables exist.
 
-    None if the warehouse cannot list them; then all models are built.
+    None if the warehouse cannot list its tables; then all models are built.
     """
     seeds = PROJECT / os.environ.get(SEEDS, "own_seeds")
     folders = [seeds, *(PROJECT / name for name in ("macros", "models", "seeds", "tests"))]
@@ -100,20 +101,25 @@ def _fingerprint(client: Any) -> str | None:
     for path in [PROJECT / "dbt_project.yml", PROJECT / "profiles.yml", *files]:
         digest.update(path.name.encode() + path.read_bytes())
     try:
-        for sql in (
+        tables = client.execute_sql(
             # Views name the database too, which a DuckDB file that is renamed changes.
             "select table_catalog, table_name from information_schema.tables "
-            "where table_schema = 'openai_raw' order by table_name",
-            # Another version, or a person, may have replaced a view since.
-            "select table_schema, table_name, view_definition from information_schema.views "
-            "where table_schema in ('openai_staging', 'openai_intermediate', 'openai_marts') "
-            "order by table_schema, table_name",
-        ):
-            rows = client.execute_sql(sql)
-            digest.update(repr([tuple(row) for row in rows]).encode())
+            "where table_schema = 'openai_raw' order by table_name"
+        )
     except DatabaseException:
         return None
+    digest.update(repr([tuple(row) for row in tables]).encode())
     return digest.hexdigest()
+
+
+def _fingerprint(client: Any, inputs: str) -> str:
+    """A hash of the inputs and of the views: another version, or a person, may replace a view."""
+    views = client.execute_sql(
+        "select table_schema, table_name, view_definition from information_schema.views "
+        "where table_schema in ('openai_staging', 'openai_intermediate', 'openai_marts') "
+        "order by table_schema, table_name"
+    )
+    return hashlib.sha256(repr([inputs, *map(tuple, views)]).encode()).hexdigest()
 
 
 def _last_build(client: Any) -> str | None:

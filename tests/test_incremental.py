@@ -260,7 +260,8 @@ def test_all_models_are_built_after_a_change_since_the_last_build(
 
     def is_same_as_at_the_last_build():
         with warehouse.client(where) as client:
-            return models._fingerprint(client) == models._last_build(client)
+            inputs = models._inputs(client)
+            return models._fingerprint(client, inputs) == models._last_build(client)
 
     assert is_same_as_at_the_last_build()
     with duckdb.connect(str(own_ten_days.path)) as connection:
