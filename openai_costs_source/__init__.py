@@ -179,17 +179,17 @@ def openai_costs(
 
     @functools.cache
     def ledgers() -> ledger.Ledgers:
-        return ledger.read_ledgers([kind.table for kind in KINDS])
+        return ledger.read_ledgers([kind.name for kind in KINDS])
 
-    def disagreeing_days(table: str, ids: set[str]) -> set[date]:
-        by_id = ledgers().disagreeing.get(table, {})
+    def disagreeing_days(kind: str, ids: set[str]) -> set[date]:
+        by_id = ledgers().disagreeing.get(kind, {})
         return {day for each in ids for day in by_id.get(each, ())}
 
-    def loaded_days(table: str, ids: set[str]) -> dict[date, datetime] | None:
+    def loaded_days(kind: str, ids: set[str]) -> dict[date, datetime] | None:
         """The days of the ledger; None where nobody can read it."""
-        if (by_table := ledgers().loaded) is None:
+        if (by_kind := ledgers().loaded) is None:
             return None
-        by_id = by_table.get(table, {})
+        by_id = by_kind.get(kind, {})
         return {day: at for each in ids for day, at in by_id.get(each, {}).items()}
 
     def due_days(memory: Memory, disagreeing: set[date]) -> Stretch:
@@ -307,8 +307,8 @@ def openai_costs(
                 remembered = memories.setdefault(organization_id, {})
                 memory = Memory.from_state(remembered.get(kind.name), today)
                 ids = {organization_id, organization.id_in_header or UNKNOWN}
-                disagree = disagreeing_days(kind.table, ids)
-                if (loaded_before := loaded_days(kind.table, ids)) is not None:
+                disagree = disagreeing_days(kind.name, ids)
+                if (loaded_before := loaded_days(kind.name, ids)) is not None:
                     missing = memory.missing_usage(loaded_before)
                     disagree |= {day for day in missing if day >= (first_kept or day)}
                 due = due_days(memory, disagree)

@@ -165,7 +165,14 @@ def test_tokens_that_were_billed_and_not_used_are_found_and_may_fail_the_build(a
             update openai_raw.usage_completions set output_tokens = output_tokens - 100
             where date = '{DAY}' and model = 'gpt-image-2'
         """)
-    build("--full-refresh", "-s", "stg_usage+", "stg_usage_days+", warehouse=agreeing)
+    used = (
+        "stg_usage",
+        "stg_usage_days",
+        "int_daily_usage",
+        "int_check_tokens",
+        "int_daily_checks",
+    )
+    build("--full-refresh", "-s", *used, warehouse=agreeing)
     found = agreeing.rows("""
         select period_start, model_family, meter, expected, actual, reason
         from openai_marts.reconciliation
