@@ -57,6 +57,20 @@ MUTATIONS = [
         "tests/test_faults.py -k disagree",
     ),
     Mutation(
+        "Days that were dropped at the destination are not loaded again.",
+        "openai_costs_source/__init__.py",
+        "disagree |= memory.missing_costs(loaded_before)",
+        "pass",
+        "tests/test_faults.py -k 'refresh or however_old'",
+    ),
+    Mutation(
+        "Days of usage that were dropped at the destination are not loaded again.",
+        "openai_costs_source/__init__.py",
+        "missing = memory.missing_usage(loaded_before)",
+        "missing = set()",
+        "tests/test_faults.py -k however_old",
+    ),
+    Mutation(
         "A run with --since counts the days before it as final.",
         "openai_costs_source/memory.py",
         "for d in (*young, *disagreeing)",
