@@ -19,7 +19,9 @@ from functools import cache, partial
 from pathlib import Path
 from unittest import mock
 
+from dlt.common.configuration import resolve
 from dlt.common.configuration.container import Container
+from dlt.common.configuration.providers import environ
 from dlt.common.configuration.providers.toml import TomlProviderReadException
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
@@ -40,6 +42,12 @@ READ_BY_THE_SUMMARY = (
 ONE_THREAD = ("--threads", "1")
 """Threads of dbt wait for each other in one process, and take a fifth more CPU time."""
 WITHOUT_TESTS = ("--exclude-resource-type", "unit_test", "--exclude-resource-type", "test")
+
+# dlt works out what a type hint means each time that it looks a setting up, thousands of times in
+# a load.
+for _module in (resolve, environ):
+    _module.is_secret_hint = cache(_module.is_secret_hint)
+resolve.extract_inner_hint = cache(resolve.extract_inner_hint)
 
 
 def environment(**settings):
@@ -218,10 +226,20 @@ def _manifest_of(database):
 @cache
 def parsed_models():
     """The models as dbt parses them; the first process that needs them parses for all."""
+    from dbt_common.events.base_types import EventLevel
+    from dbt_common.events.event_manager import EventManager
     from mashumaro.config import BaseConfig
 
     # A class makes its code for JSON when it is first used: most of dbt's never are.
     BaseConfig.lazy_compilation = True
+    fire_event = EventManager.fire_event
+
+    def fire_what_is_shown(self, event, level=None, *values, **named):
+        # Debugging messages are most of dbt's, and nothing shows them.
+        if (level or event.level_tag()) is not EventLevel.DEBUG:
+            fire_event(self, event, level, *values, **named)
+
+    EventManager.fire_event = fire_what_is_shown
     with (
         once("parsed") as folder,
         mock.patch.dict(

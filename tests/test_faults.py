@@ -20,7 +20,7 @@ import dlt
 import duckdb
 import pytest
 import running
-from conftest import TODAY, Warehouse, days_ago
+from conftest import TODAY, RememberingApi, Warehouse, days_ago
 from dlt.pipeline.exceptions import PipelineStepFailed
 from running import permissions_hold, run_pipeline, run_pipeline_process
 from test_source import charge
@@ -141,7 +141,7 @@ def undisturbed(small, version_a, tmp_path_factory):
 
 def loaded_once(organization, version, tmp_path_factory):
     warehouse = Warehouse(tmp_path_factory.mktemp(version))
-    with DemoApi(organization, overrides=VERSIONS[version]) as api:
+    with RememberingApi(organization, overrides=VERSIONS[version]) as api:
         load(warehouse, api, resources=None)
     return warehouse
 
@@ -267,7 +267,7 @@ def struck(small, monkeypatch):
     # A window holds three days, also where those of version A are known to be large.
     monkeypatch.setattr("openai_costs_source.endpoint.FIRST_DAYS", 3)
     monkeypatch.setattr("openai_costs_source.endpoint.PAGE_BYTES", 3 * len(MANY) * BYTES_PER_ROW)
-    with DemoApi(small, traps=["fault"]) as api:
+    with RememberingApi(small, traps=["fault"]) as api:
         struck = Struck(api)
         monkeypatch.setitem(TRAPS, "fault", struck.strike)
         yield struck
@@ -544,7 +544,7 @@ def test_day_whose_rows_and_ledger_disagree_is_loaded_again_however_old(
     with duckdb.connect(str(loaded.path)) as connection:
         (changed,) = connection.execute(DAMAGE[damage]).fetchone() or (1,)
     assert changed
-    with DemoApi(small, overrides=VERSIONS["A"]) as api:
+    with RememberingApi(small, overrides=VERSIONS["A"]) as api:
         load(loaded, api, refetch_days=0, resources=None)
     check(loaded, undisturbed, "A")
     assert loaded.rows(ledger) == before
@@ -554,7 +554,7 @@ def test_day_whose_rows_and_ledger_disagree_is_loaded_again_however_old(
 def test_history_that_a_refresh_of_dlt_drops_is_loaded_again(
     refresh, small, loaded, undisturbed, tmp_path
 ):
-    with DemoApi(small, overrides=VERSIONS["A"]) as api:
+    with RememberingApi(small, overrides=VERSIONS["A"]) as api:
         pipeline = dlt.pipeline(
             "openai_costs",
             destination=dlt.destinations.duckdb(str(loaded.path)),
@@ -576,7 +576,7 @@ def test_day_whose_rows_and_ledger_disagree_is_named_where_openai_no_longer_retu
         connection.execute(DAMAGE["amount"])
     forgetful = Small(TODAY)
     forgetful.earliest = EMPTIED
-    with DemoApi(forgetful, overrides=VERSIONS["A"]) as api:
+    with RememberingApi(forgetful, overrides=VERSIONS["A"]) as api:
         load(loaded, api, refetch_days=0, resources=["costs"])
         caplog.clear()
         load(loaded, api, refetch_days=0, resources=["costs"])
@@ -697,7 +697,7 @@ def log_size(forking, small, version_a, tmp_path_factory):
     warehouse = Warehouse(tmp_path_factory.mktemp("log"))
     shutil.copy(version_a.path, warehouse.path)
     sizes = [0]
-    with DemoApi(small, overrides=VERSIONS["B"]) as api:
+    with RememberingApi(small, overrides=VERSIONS["B"]) as api:
         process = forking.start(
             "load", cwd=warehouse.folder, environment=settings_of(api, warehouse)
         )
@@ -966,7 +966,7 @@ def two_months_paused(warehouse, monkeypatch):
         days = each_day(days_ago(70), today)
         told = {day: SEVERAL[: min(1 + (today - day).days, 3)] for day in days}
         set_clock(monkeypatch, noon(today))
-        with DemoApi(Small(today), overrides=told) as api:
+        with RememberingApi(Small(today), overrides=told) as api:
             load(warehouse, api, start_date=days_ago(70), refetch_days=10)
     return warehouse
 
@@ -1010,7 +1010,7 @@ def test_no_order_of_pauses_and_ranges_misses_what_changes_within_the_trailing_w
                 api.before_answering = lambda number, ends_at=ends_at: 1 / (number < ends_at)
             with contextlib.suppress(PipelineStepFailed):
                 load(warehouse, api, **usual, since=since, until=until, max_wait_seconds=0)
-    with DemoApi(Small(today), overrides=days) as api:
+    with RememberingApi(Small(today), overrides=days) as api:
         load(warehouse, api, **usual)
     stored = {day: amount for day, _, amount in ledger(warehouse)}
     assert stored == {day: sum((c.amount for c in days[day]), Decimal(0)) for day in stored}

@@ -6,13 +6,13 @@ from decimal import Decimal
 
 import pyarrow as pa
 import pytest
-from conftest import TODAY, days_ago
+from conftest import TODAY, RememberingApi, days_ago
 from running import run_pipeline
 from test_awkward_replies import Awkward, every_day, loaded_days, users_apart_before
 from test_source import DAY, OtherOrganization, charge, requests_for_costs
 
 from openai_costs_source.demo import Organization
-from openai_costs_source.demo_api import DEMO_ADMIN_KEY, DemoApi
+from openai_costs_source.demo_api import DEMO_ADMIN_KEY
 from openai_costs_source.memory import TRIED_AGAIN_AFTER, Memory
 from openai_costs_source.rows import COST_DAYS
 from openai_costs_source.windows import NEVER, History
@@ -145,13 +145,13 @@ def test_every_past_figure_of_a_restated_day_is_kept(api, warehouse):
 
 def test_day_that_does_not_add_up_is_not_logged_as_restated(api, organization, warehouse):
     warehouse.load(api, since=days_ago(6))
-    with DemoApi(organization, traps=["row-is-missing"]) as odd:
+    with RememberingApi(organization, traps=["row-is-missing"]) as odd:
         warehouse.load(odd, since=days_ago(6))
     assert logged(warehouse) == []
 
 
 def test_restatements_of_one_organization_leave_those_of_another(api, warehouse):
-    with DemoApi(OtherOrganization(TODAY), overrides={}) as other:
+    with RememberingApi(OtherOrganization(TODAY), overrides={}) as other:
         for amount in ("1", "2"):
             for each in (api, other):
                 each.overrides[DAY] = [charge(amount)]
@@ -222,7 +222,7 @@ def test_days_under_the_name_in_a_header_take_the_id_even_where_openai_forgot_th
         "OPENAI_ADMIN_KEY": DEMO_ADMIN_KEY,
     }
     nothing = {day: [] for day in every_day(organization.earliest)}
-    with DemoApi(organization, overrides=nothing) as api:
+    with RememberingApi(organization, overrides=nothing) as api:
         run_pipeline("load", OPENAI_BASE_URL=api.base_url, **settings)
         names = "select distinct organization_id from openai_raw.cost_days"
         assert warehouse.rows(names) == [(organization.slug,)]

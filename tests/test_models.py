@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import duckdb
 import pytest
-from conftest import Warehouse, days_ago
+from conftest import RememberingApi, Warehouse, days_ago
 from running import PROJECT, READ_BY_THE_SUMMARY, build_models, dbt, run_pipeline, run_process
 from test_awkward_replies import Awkward, users_apart_before
 from test_source import charge
@@ -33,10 +33,9 @@ def dbt_in_a_copy(*arguments, warehouse, cwd=None):
 @pytest.fixture(scope="module")
 def built(organization, tmp_path_factory):
     """The demo organization's whole history, modelled by a bare `dbt build`."""
-    from openai_costs_source.demo_api import DemoApi
 
     warehouse = Warehouse(tmp_path_factory.mktemp("built"))
-    with DemoApi(organization) as api:
+    with RememberingApi(organization) as api:
         warehouse.load(api, resources=None)
     warehouse.build = dbt_in_a_copy("build", warehouse=warehouse)
     return warehouse

@@ -20,7 +20,7 @@ from types import SimpleNamespace
 import dlt
 import duckdb
 import pytest
-from conftest import FEW, TODAY, Warehouse, days_ago
+from conftest import FEW, TODAY, RememberingApi, Warehouse, days_ago
 from dlt.common.configuration.container import Container
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 from running import run_pipeline, run_pipeline_process
@@ -29,7 +29,6 @@ from command.models import DAILY
 from openai_costs_source import OpenAICostsError, demo_traps, openai_costs, upkeep
 from openai_costs_source.client import PATHS, Client
 from openai_costs_source.demo import Organization
-from openai_costs_source.demo_api import DemoApi
 from openai_costs_source.demo_traps import Reply
 from openai_costs_source.doctor import examine
 from openai_costs_source.names import read_listing
@@ -200,7 +199,7 @@ def whole(tmp_path_factory):
     Its folder, what it printed, the requests to the API, and those that went elsewhere.
     """
     folder = tmp_path_factory.mktemp("whole")
-    with DemoApi(people(), KEY, traps=[USERS_APART]) as api, proxy() as (proxies, elsewhere):
+    with RememberingApi(people(), KEY, traps=[USERS_APART]) as api, proxy() as (proxies, elsewhere):
         loud = settings(api, folder, RUNTIME__LOG_LEVEL="DEBUG", **proxies)
         result = run_pipeline_process(cwd=folder, **loud)
         assert result.returncode == 0, result.stderr
@@ -268,7 +267,7 @@ def test_key_is_in_nothing_that_other_commands_print_or_leave_behind(
 
 
 def test_revoked_key_is_in_nothing_that_is_printed_or_left_behind(organization, copy, logged):
-    with DemoApi(organization, **REVOKED) as api:
+    with RememberingApi(organization, **REVOKED) as api:
         result = run_pipeline(cwd=copy.folder, **settings(api, copy.folder))
     assert result.returncode == 1
     assert "Incorrect API key" in result.stderr
@@ -329,7 +328,7 @@ def quoting(monkeypatch, organization):
 
     def serve(how):
         monkeypatch.setitem(demo_traps.TRAPS, how, QUOTING[how])
-        return DemoApi(organization, KEY, traps=[how])
+        return RememberingApi(organization, KEY, traps=[how])
 
     return serve
 
@@ -410,7 +409,7 @@ def test_key_is_in_nothing_that_ones_own_pipeline_tells_or_keeps(
     def source():
         return openai_costs(since=days_ago(2)).with_resources("costs", "users", "usage_completions")
 
-    with DemoApi(organization, KEY) as api:
+    with RememberingApi(organization, KEY) as api:
         monkeypatch.setenv("OPENAI_BASE_URL", api.base_url)
         own_pipeline.run(source())
         after_success = told_by_trace(own_pipeline)
@@ -750,7 +749,7 @@ def test_days_of_another_organization_are_loaded_again_once_the_setting_is_taken
     days = (
         "select min(date), count(*) from openai_raw.cost_days where organization_id like '%other'"
     )
-    with DemoApi(OtherOrganization(TODAY)) as other:
+    with RememberingApi(OtherOrganization(TODAY)) as other:
         warehouse.load(other, **loading)
         before = warehouse.rows(days)
         warehouse.load(whole.api, **loading, admin_key=KEY, keep_months=1)

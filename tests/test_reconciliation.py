@@ -7,7 +7,7 @@ import duckdb
 import pytest
 import running
 import yaml
-from conftest import TODAY, Warehouse, days_ago
+from conftest import TODAY, RememberingApi, Warehouse, days_ago
 from running import PROJECT, dbt_process
 from test_source import charge
 
@@ -99,12 +99,11 @@ def statuses(warehouse, check):
 @pytest.fixture(scope="module")
 def without_usage(organization, tmp_path_factory):
     """Costs since the first of last month, and neither usage nor invoices."""
-    from openai_costs_source.demo_api import DemoApi
 
     warehouse = Warehouse(tmp_path_factory.mktemp("reconciled"))
     days = (TODAY - MONTH).days + 1
     bills = {MONTH + timedelta(days=n): bill() for n in range(days)}
-    with DemoApi(organization, overrides=bills) as api:
+    with RememberingApi(organization, overrides=bills) as api:
         warehouse.load(api, resources=["costs"], since=MONTH)
     warehouse.build = dbt("build", *COMPARED, warehouse=warehouse)
     return warehouse

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from conftest import FEW, TODAY, ShortHistory, days_ago
+from conftest import FEW, TODAY, RememberingApi, ShortHistory, days_ago
 
 from openai_costs_source import OpenAICostsError, openai_costs
 from openai_costs_source.demo import Charge, Organization
@@ -85,7 +85,7 @@ def test_later_run_reads_one_page_of_the_trailing_days(api, warehouse):
 
 def test_later_run_reads_one_page_also_where_nothing_was_used_of_late(organization, warehouse):
     idle = {days_ago(n): [] for n in range(12)}
-    with DemoApi(organization, overrides=idle) as api:
+    with RememberingApi(organization, overrides=idle) as api:
         warehouse.load(api, start_date=days_ago(60))
         api.requests.clear()
         warehouse.load(api, start_date=days_ago(60))
@@ -183,7 +183,7 @@ def test_start_date_limits_the_first_load_and_moving_it_back_loads_the_rest(api,
 
 def test_days_before_keys_were_recorded_keep_project_user_and_line_item(organization, warehouse):
     floor = int(datetime.combine(days_ago(10), datetime.min.time(), UTC).timestamp())
-    with DemoApi(organization, key_floor=floor) as api:
+    with RememberingApi(organization, key_floor=floor) as api:
         warehouse.load(api, since=days_ago(13))
     by_grouping = warehouse.rows("""
         select grouped_by, min(date), max(date), count(project_id) > 0, count(user_id) > 0,
@@ -262,7 +262,7 @@ class OtherOrganization(Organization):
 
 def test_organizations_share_a_warehouse_without_touching_each_other(api, warehouse):
     warehouse.load(api, since=days_ago(3))
-    with DemoApi(OtherOrganization(TODAY), overrides={days_ago(2): []}) as other:
+    with RememberingApi(OtherOrganization(TODAY), overrides={days_ago(2): []}) as other:
         warehouse.load(other, since=days_ago(3))
     days = warehouse.rows("select organization_id, count(*) from openai_raw.cost_days group by 1")
     assert len(days) == 2

@@ -10,14 +10,13 @@ from decimal import Context, Decimal
 from pathlib import Path
 
 import pytest
-from conftest import FEW, TODAY, Warehouse, days_ago
+from conftest import FEW, TODAY, RememberingApi, Warehouse, days_ago
 from dlt.pipeline.exceptions import PipelineStepFailed
 from running import dbt, run_pipeline
 from test_source import COSTS, charge, requests_for_costs
 
 from openai_costs_source import OpenAICostsError
 from openai_costs_source.demo import AGENT_RUNTIME, EXACT, Organization, midnight
-from openai_costs_source.demo_api import DemoApi
 from openai_costs_source.demo_traps import TRAPS, Reply, credited_days, restated_days
 from openai_costs_source.doctor import examine
 from openai_costs_source.memory import TRIED_AGAIN_AFTER
@@ -49,7 +48,7 @@ def serve(organization, monkeypatch):
             for name, trap in named.items():
                 if callable(trap):
                     monkeypatch.setitem(TRAPS, name, trap)
-            return servers.enter_context(DemoApi(of, traps=named, **settings))
+            return servers.enter_context(RememberingApi(of, traps=named, **settings))
 
         yield started
 
@@ -1018,7 +1017,7 @@ def modelled(organization, tmp_path_factory):
     items = [*PARSED, LONG_CONTEXT, *UNPARSED]
     bill = [charge(f"{n}.000000000000000001", item) for n, item in enumerate(items, start=1)]
     warehouse = Warehouse(tmp_path_factory.mktemp("line_items"))
-    with DemoApi(organization, overrides={days_ago(1): bill}) as api:
+    with RememberingApi(organization, overrides={days_ago(1): bill}) as api:
         warehouse.load(api, resources=["costs"], since=days_ago(1), until=TODAY)
     selected = ("-s", "+focus_costs", "line_items_are_understood")
     warehouse.built = dbt("build", *selected, warehouse=warehouse)

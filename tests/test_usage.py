@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pyarrow as pa
 import pytest
-from conftest import TODAY, days_ago
+from conftest import TODAY, RememberingApi, days_ago
 
 from openai_costs_source.demo import midnight
 from openai_costs_source.demo_api import DemoApi
@@ -130,7 +130,7 @@ def test_later_run_asks_for_the_trailing_days_and_changes_no_row(api, warehouse)
 def test_day_that_was_emptied_is_emptied_and_stays_in_the_ledger(organization, api, warehouse):
     first = usage("completions")
     warehouse.load(api, resources=first, since=SMALL[0])
-    with DemoApi(organization, overrides={SMALL[0]: []}) as emptied:
+    with RememberingApi(organization, overrides={SMALL[0]: []}) as emptied:
         warehouse.load(emptied, resources=first, since=SMALL[0])
     assert [count > 0 for _, _, count in ledger(warehouse, "completions")] == [False, True, True]
     stored = "select distinct date from openai_raw.usage_completions order by 1"
@@ -200,7 +200,7 @@ def test_kind_that_becomes_readable_is_loaded_with_its_whole_history(organizatio
     no_scope = refused(403, "You have insufficient permissions for this operation.")
     with BentUsage(organization, images=no_scope) as api:
         warehouse.load(api, resources=None)
-    with DemoApi(organization) as api:
+    with RememberingApi(organization) as api:
         warehouse.load(api, resources=None)
     assert len(ledger(warehouse, "images")) == (TODAY - organization.earliest).days + 1
 
@@ -249,7 +249,7 @@ def test_kind_that_failed_is_loaded_by_the_next_run_without_a_gap(organization, 
     with BentUsage(organization, images=fails_later) as api:
         warehouse.load(api, **few, max_wait_seconds=0)
     assert [day for day, _, _ in ledger(warehouse, "images")] == each_day(days_ago(50), 31)
-    with DemoApi(organization) as api:
+    with RememberingApi(organization) as api:
         warehouse.load(api, **few)
     assert [day for day, _, _ in ledger(warehouse, "images")] == each_day(days_ago(50), 51)
 
@@ -275,7 +275,7 @@ def test_users_that_do_not_combine_with_projects_are_left_out_of_usage(organizat
 
 
 def test_horizon_cuts_usage_as_it_cuts_costs(organization, warehouse):
-    with DemoApi(organization) as api:
+    with RememberingApi(organization) as api:
         warehouse.load(api, resources=usage("completions"), since=days_ago(400))
     assert ledger(warehouse, "completions")[0][0] == organization.earliest
 
