@@ -135,18 +135,29 @@ class ShortHistory(Organization):
 
 
 class RememberingApi(DemoApi):
-    """Makes the rows of a day once for all tests, of an organization that none of them changes."""
+    """Makes days of costs and pages of usage once for all tests, of an organization that none of
+    them changes."""
 
-    _rows: ClassVar = WeakKeyDictionary()
+    _made: ClassVar = WeakKeyDictionary()
 
     def _cost_rows(self, dimensions, query, day):
         rows = super()._cost_rows(dimensions, query, day)
         if day in self.overrides:
             return rows
-        made = self._rows.setdefault(self.organization, {})
         asked = (day, *((k, *v) for k, v in query.values.items() if k not in Window.PARAMETERS))
+        return self._once(asked, lambda: list(rows))
+
+    def _usage(self, name, sent):
+        page = super()._usage
+        if self.overrides:
+            return page(name, sent)
+        asked = (name, repr(sent), self.traps, self.days_per_page)
+        return self._once(asked, lambda: page(name, sent))
+
+    def _once(self, asked, make):
+        made = self._made.setdefault(self.organization, {})
         if asked not in made:
-            made[asked] = list(rows)
+            made[asked] = make()
         return made[asked]
 
 

@@ -28,6 +28,7 @@ from test_source import charge
 from openai_costs_source import BYTES_PER_ROW, OpenAICostsError, openai_costs
 from openai_costs_source.demo import Organization, midnight
 from openai_costs_source.demo_api import DEMO_ADMIN_KEY, TRAPS, DemoApi
+from openai_costs_source.demo_buckets import Query, Window
 from openai_costs_source.demo_traps import Reply
 from openai_costs_source.usage import KINDS
 
@@ -320,8 +321,14 @@ def test_fault_at_any_request_is_got_over_or_leaves_the_warehouse_as_it_was(
         check(loaded, undisturbed, *versions)
 
 
-class Serving(DemoApi):
-    """The small organization's API; a test may do something before a request is answered."""
+USED = ("completions", "embeddings")
+
+
+class Serving(RememberingApi):
+    """The small organization's API; a test may do something before a request is answered.
+
+    Of usage, two kinds have rows.
+    """
 
     @staticmethod
     def before_answering(number):
@@ -330,6 +337,12 @@ class Serving(DemoApi):
     def answer(self, method, target, authorization):
         self.before_answering(len(self.requests) + 1)
         return super().answer(method, target, authorization)
+
+    def _usage(self, kind, sent):
+        if kind in USED:
+            return super()._usage(kind, sent)
+        query = Query(sent, one=Window.PARAMETERS, many=("group_by",))
+        return Window(query, self.organization, 31, self.days_per_page).page(kind, lambda day: ())
 
     def tell(self, version):
         self.overrides = VERSIONS[version]
