@@ -72,6 +72,7 @@ from openai_costs_source.client import (
     checked_key,
 )
 from openai_costs_source.endpoint import Endpoint
+from openai_costs_source.interrupted import take_back_interrupted_load
 from openai_costs_source.listings import KEY, Listings, versions
 from openai_costs_source.memory import Memory, microseconds
 from openai_costs_source.names import versioned
@@ -80,6 +81,7 @@ from openai_costs_source.pages import Page
 from openai_costs_source.privacy import chosen, cover
 from openai_costs_source.replacing import replacing_rows
 from openai_costs_source.settings import SECTION, SETTINGS, unknown_setting
+from openai_costs_source.unchanged import refuse_changes
 from openai_costs_source.usage import (
     DAYS_PER_PAGE,
     KINDS,
@@ -134,6 +136,7 @@ def openai_costs(
     """
     if message := unknown_setting(SECTION, SETTINGS):
         raise _wrong_use(message)
+    take_back_interrupted_load(dlt.current.source_schema().name)
     now = datetime.now(UTC)
     today = now.date()
     first_day = _day("start_date", start_date)
@@ -201,11 +204,15 @@ def openai_costs(
     def covered(table_name: str, table: pa.Table) -> pa.Table:
         return cover(table_name, table, emails, dlt.current.source_state().get("forgotten", ()))
 
+    def begin(write_disposition: Any) -> None:
+        refuse_changes(write_disposition)
+        replacing.in_transactions()
+
     @dlt.resource(write_disposition=replacing.replacing([]))
     def costs() -> Iterator[Any]:
         """Also loads `costs_by_user`, `cost_days`, `cost_restatements` and `organizations`: what
         belongs to a day is replaced together."""
-        replacing.in_transactions()
+        begin(replacing.replacing([]))
         state = dlt.current.source_state()
         memories = state.setdefault("organizations", {})
         besides = _Besides(first_kept)
@@ -299,7 +306,7 @@ def openai_costs(
 
         def days() -> Iterator[Any]:
             """Also loads the ledger `usage_days`."""
-            replacing.in_transactions()
+            begin(replacing.replacing([]))
             memories = dlt.current.source_state().setdefault("usage", {})
             scopes = replacing.before(first_kept)
             told_days, is_used = [USAGE_DAYS.empty_table()], False
@@ -359,30 +366,35 @@ def openai_costs(
     @dlt.resource(**named)
     def projects() -> Iterator[Any]:
         """Also loads `listed` and `listings`, as the other listings do: what was listed when."""
+        begin(versions(now))
         for whose in identified():
             yield versioned(listings.projects(*whose))
         yield from listings.log()
 
     @dlt.resource(**named)
     def users() -> Iterator[Any]:
+        begin(versions(now))
         for whose in identified():
             yield versioned(covered("users", listings.users(*whose)))
         yield from listings.log()
 
     @dlt.resource(**named)
     def service_accounts() -> Iterator[Any]:
+        begin(versions(now))
         for whose in identified():
             yield versioned(covered("service_accounts", listings.service_accounts(*whose)))
         yield from listings.log()
 
     @dlt.resource(**named)
     def api_keys() -> Iterator[Any]:
+        begin(versions(now))
         for whose in identified():
             yield versioned(covered("api_keys", listings.api_keys(*whose)))
         yield from listings.log()
 
     @dlt.resource(**named)
     def spend_limits() -> Iterator[Any]:
+        begin(versions(now))
         for whose in identified():
             yield versioned(listings.spend_limits(*whose))
         yield from listings.log()

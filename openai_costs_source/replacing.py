@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import dlt
 import pyarrow as pa
@@ -15,23 +16,37 @@ from dlt.common.destination.client import FollowupJobRequest
 from dlt.common.storages.load_package import LoadJobInfo, ParsedLoadJobFileName
 from dlt.destinations.job_client_impl import SqlJobClientBase
 from dlt.destinations.job_impl import FollowupJobRequestImpl
+from dlt.destinations.sql_client import SqlClientBase
 
+from openai_costs_source.client import OpenAICostsError
 from openai_costs_source.windows import ONE_DAY, stretches
 
 _TOGETHER: Any = "x-replaced-together"
 """The tables of a load whose hint has the same value are replaced in one transaction."""
 
+log = logging.getLogger(__name__)
+
 
 def in_transactions() -> None:
-    """Make dlt replace the days of all tables that belong together in one transaction.
+    """Make dlt replace the days of all tables that belong together in one transaction, and wait for
+    other loads of the dataset.
 
     dlt 1.31 merges each table by itself, and commits after each statement where a destination does
     not say that it has transactions: a process that is killed between two of them would leave days
-    whose rows and ledger disagree. It is the same destination that loads what is extracted here.
+    whose rows and ledger disagree. Two loads at once would share its staging tables. It is the same
+    destination that loads what is extracted here.
+
+    Raises OpenAICostsError (wrong use) for a destination that cannot replace days.
     """
     destination = dlt.current.pipeline().destination
     if not destination or not issubclass(destination.client_class, SqlJobClientBase):
         return
+    if destination.destination_type == "dlt.destinations.sqlalchemy":
+        raise OpenAICostsError(
+            "dlt's destination sqlalchemy, which SQLite and MySQL need, cannot replace days.",
+            "Load into DuckDB or PostgreSQL, or another warehouse that the README lists.",
+            is_wrong_use=True,
+        )
     if destination.capabilities().supports_ddl_transactions:
         destination.caps_params.setdefault("supports_transactions", True)
     destination.__class__ = _replacing_together(type(destination))
@@ -58,7 +73,37 @@ def _replacing_together(destination: type) -> type:
 
 
 class _MergesTogether(SqlJobClientBase):
-    """Of tables that belong together, the last one whose rows are staged merges all."""
+    """Of tables that belong together, the last one whose rows are staged merges all.
+
+    On PostgreSQL, one load at a time uses the staging tables of a dataset, from truncating them to
+    its completion; the server frees its lock if its process ends.
+    """
+
+    _locks: ClassVar[dict[str, SqlClientBase[Any]]] = {}
+
+    def initialize_storage(self, truncate_tables: Any = None) -> None:
+        self._wait_for_other_loads()
+        super().initialize_storage(truncate_tables)
+
+    def complete_load(self, load_id: str) -> None:
+        super().complete_load(load_id)
+        if lock := self._locks.pop(dlt.current.pipeline().working_dir, None):
+            lock.close_connection()
+
+    def _wait_for_other_loads(self) -> None:
+        # A load of this pipeline that failed keeps its lock for the next one.
+        folder = dlt.current.pipeline().working_dir
+        if self.config.destination_type != "postgres" or folder in self._locks:
+            return
+        client: Any = self.sql_client
+        name = client.dataset_name
+        lock = type(client)(name, name, client.credentials, client.capabilities)
+        lock.open_connection()
+        named = f"(hashtext('openai_costs load'), hashtext('{name}'))"
+        if not lock.execute_sql(f"SELECT pg_try_advisory_lock{named}")[0][0]:
+            log.warning("Another load into %s is running: waiting until it ends.", name)
+            lock.execute_sql(f"SELECT pg_advisory_lock{named}")
+        self._locks[folder] = lock
 
     def create_table_chain_completed_followup_jobs(
         self,

@@ -27,7 +27,7 @@ from test_source import charge
 
 from openai_costs_source import BYTES_PER_ROW, OpenAICostsError, openai_costs
 from openai_costs_source.demo import Organization, midnight
-from openai_costs_source.demo_api import DEMO_ADMIN_KEY, TRAPS, DemoApi
+from openai_costs_source.demo_api import DEMO_ADMIN_KEY, TRAPS
 from openai_costs_source.demo_buckets import Query, Window
 from openai_costs_source.demo_traps import Reply
 from openai_costs_source.usage import KINDS

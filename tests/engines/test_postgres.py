@@ -454,3 +454,91 @@ def test_second_run_on_a_database_is_refused_and_the_first_one_completes(server,
     )
     days = "select count(*), count(distinct date) from openai_raw.cost_days"
     assert postgres.rows(days) == [(3, 3)]
+
+
+@pytest.fixture
+def own_pipeline(forking, server, tmp_path):
+    """Starts a pipeline of a person's own on a database; the process, which runs."""
+
+    def start(postgres, api, name, folder, killed_at=0):
+        variables = environment(
+            **postgres.environment,
+            **known(api),
+            SOURCES__OPENAI_COSTS__START_DATE=str(days_ago(3)),
+            SOURCES__OPENAI_COSTS__REFETCH_DAYS="3",
+        )
+        first = ("load_by_library", str(tmp_path / folder), killed_at, RESOURCES, name)
+        return forking.start(cwd=tmp_path, environment=variables, first=first)
+
+    return start
+
+
+RESOURCES = ("costs", "projects", "users", "usage_completions")
+
+
+def loaded_by(postgres):
+    """The days, rows and costs of each organization, and how often the ledger or a listing has a
+    row twice."""
+    found = postgres.rows("""
+        select organization_id, count(distinct date), count(*), sum(amount)
+        from openai_raw.costs group by organization_id order by organization_id
+    """)
+    for table, key in (
+        ("cost_days", "date"),
+        ("usage_days", "(date, kind)"),
+        ("projects", "id"),
+        ("users", "id"),
+    ):
+        sql = f"select count(*) - count(distinct ({key}, organization_id)) from openai_raw.{table}"
+        found += postgres.rows(sql)
+    return found
+
+
+def succeeded(process):
+    _, said = process.communicate()
+    assert process.poll() == 0, said
+    return True
+
+
+class OtherOrganization(Organization):
+    id = "org-demo-other"
+    slug = "other"
+
+
+@pytest.mark.parametrize("names", [("one", "one"), ("one", "two")])
+def test_pipelines_that_load_at_once_load_what_they_load_one_after_the_other(
+    names, server, own_pipeline
+):
+    """The same organization twice, by a pipeline of one name; or two organizations."""
+    organizations = [Organization(TODAY), Organization(TODAY)]
+    if len(set(names)) == 2:
+        organizations[1] = OtherOrganization(TODAY)
+    at_once, in_turn = (Postgres(server, f"{each}_{names[1]}") for each in ("at_once", "in_turn"))
+    with DemoApi(organizations[0]) as first, DemoApi(organizations[1]) as second:
+        for postgres in (at_once, in_turn):
+            running = []
+            for n, api in enumerate((first, second)):
+                running.append(own_pipeline(postgres, api, names[n], f"{postgres.database}_{n}"))
+                if postgres is in_turn:
+                    assert succeeded(running.pop())
+            for process in running:
+                assert succeeded(process)
+    assert loaded_by(at_once) == loaded_by(in_turn)
+    assert loaded_by(at_once)[-4:] == [(0,)] * 4
+
+
+def test_load_that_is_killed_after_any_of_its_jobs_is_taken_back_by_the_next(server, own_pipeline):
+    postgres = Postgres(server, "taken_back")
+    with DemoApi(Organization(TODAY)) as api:
+        for killed_at in range(1, 60, 2):
+            api.overrides[days_ago(1)] = [
+                charge(f"{killed_at}.5", api_key_id=f"key_{n}") for n in range(killed_at)
+            ]
+            process = own_pipeline(postgres, api, "openai_costs", "kept", killed_at)
+            process.communicate()
+            if process.poll() == 0:
+                break
+            assert succeeded(own_pipeline(postgres, api, "openai_costs", "kept"))
+            assert loaded_by(postgres)[-4:] == [(0,)] * 4
+            assert days_of(postgres)[days_ago(1)] == expected(api, days_ago(1))
+    assert killed_at > 15

@@ -1,0 +1,61 @@
+"""Refuses what dlt lets a person change of a resource, where rows would be loaded wrong by it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any, cast
+
+import dlt
+from dlt.extract import DltResource
+from dlt.extract.items_transform import FilterItem, LimitItem, MapItem, YieldMapItem
+
+from openai_costs_source.client import OpenAICostsError
+
+_METHODS: dict[type, str] = {
+    LimitItem: "add_limit",
+    FilterItem: "add_filter",
+    YieldMapItem: "add_yield_map",
+}
+
+
+def refuse_changes(write_disposition: Any) -> None:
+    """Refuse the current resource if its rows would be loaded without what they replace.
+
+    A day is loaded whole, in place of what was stored of it, and the ledger counts its rows: a
+    limit, a filter or another write disposition would double rows or contradict the ledger.
+    Functions of `add_map` receive whole Arrow tables and may change them. Raises OpenAICostsError
+    (wrong use), which names the change.
+    """
+    resource = dlt.current.resource()
+    for change in _changes(resource, write_disposition):
+        raise OpenAICostsError(
+            f"The resource {resource.name} cannot be loaded with {change}: each load must hold all "
+            "of what it replaces.",
+            "Choose days by since and until, resources by with_resources, and rows in models.",
+            is_wrong_use=True,
+        )
+
+
+def _changes(resource: DltResource, write_disposition: Any) -> Iterator[str]:
+    for step in resource._pipe.steps[1:]:
+        if not isinstance(step, MapItem):
+            yield _METHODS.get(type(step), type(step).__name__)
+    if "extract-threads" in threading.current_thread().name:
+        yield "parallelize"  # dlt 1.31 loses its contexts where a generator changes threads.
+    if resource.write_disposition != write_disposition:
+        yield f"the write disposition {_name(resource.write_disposition)}"
+    if resource.table_name != resource.name:
+        yield f"the table name {resource.table_name}"
+    hints = cast(dict[str, Any], resource._hints)
+    for hint in ("primary_key", "table_format"):
+        if value := hints.get(hint):
+            yield f"the {hint.replace('_', ' ')} {value}"
+    if hints.get("file_format") == "jsonl":
+        yield "the file format jsonl"  # dlt 1.31 makes an unreadable file of an empty table.
+
+
+def _name(write_disposition: Any) -> str:
+    if isinstance(write_disposition, dict):
+        return str(write_disposition.get("strategy", write_disposition["disposition"]))
+    return str(write_disposition)
