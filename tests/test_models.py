@@ -41,6 +41,15 @@ def built(organization, tmp_path_factory):
     return warehouse
 
 
+@pytest.mark.parametrize("variables", ["{}", "{raw_schema: elsewhere}"])
+def test_build_without_loaded_costs_is_one_sentence(warehouse, variables):
+    result = dbt("build", "--vars", variables, warehouse=warehouse)
+    assert result.returncode == 1
+    assert "There are no loaded costs in the schema " in result.stdout
+    assert "python pipeline.py load, or set the variable raw_schema" in result.stdout
+    assert "ERROR creating" not in result.stdout
+
+
 def test_dbt_build_works_by_itself(built):
     assert built.build.returncode == 0, built.build.stdout
     assert "WARN=0 ERROR=0" in built.build.stdout
