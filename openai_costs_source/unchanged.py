@@ -12,6 +12,9 @@ from dlt.extract.items_transform import FilterItem, LimitItem, MapItem, YieldMap
 
 from openai_costs_source.client import OpenAICostsError
 
+_HARMLESS = ("name", "description")
+"""What a hint may say of a column without a change of what is stored in it."""
+
 _METHODS: dict[type, str] = {
     LimitItem: "add_limit",
     FilterItem: "add_filter",
@@ -51,6 +54,12 @@ def _changes(resource: DltResource, write_disposition: Any) -> Iterator[str]:
     for hint in ("primary_key", "table_format"):
         if value := hints.get(hint):
             yield f"the {hint.replace('_', ' ')} {value}"
+    for column, given in (hints.get("columns") or {}).items():
+        if changed := [name for name in given if name not in _HARMLESS and name[:2] != "x-"]:
+            yield f"the {changed[0]} of the column {column}"
+    for contract in (hints.get("schema_contract"), dlt.current.source().schema_contract):
+        if "discard" in str(contract):
+            yield f"the schema contract {contract}"
     if hints.get("file_format") == "jsonl":
         yield "the file format jsonl"  # dlt 1.31 makes an unreadable file of an empty table.
 

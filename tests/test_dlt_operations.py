@@ -25,6 +25,11 @@ REFUSED = {
     ),
     "the table name all": (None, {"table_name": "all"}),
     "the primary key date": (lambda source: source.costs.apply_hints(primary_key="date"), {}),
+    "the data_type of the column amount": (
+        None,
+        {"columns": {"amount": {"data_type": "double"}}},
+    ),
+    "the schema contract discard_row": (None, {"schema_contract": "discard_row"}),
     "the table format delta": (None, {"table_format": "delta"}),
     "the file format jsonl": (None, {"loader_file_format": "jsonl"}),
 }

@@ -563,7 +563,7 @@ def test_day_whose_rows_and_ledger_disagree_is_loaded_again_however_old(
     assert loaded.rows(ledger) == before
 
 
-@pytest.mark.parametrize("refresh", ["drop_resources", "drop_data"])
+@pytest.mark.parametrize("refresh", ["drop_resources", "drop_data", "drop_sources"])
 def test_history_that_a_refresh_of_dlt_drops_is_loaded_again(
     refresh, small, loaded, undisturbed, tmp_path
 ):

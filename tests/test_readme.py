@@ -14,7 +14,9 @@ from openai_costs_source.demo_api import DEMO_ADMIN_KEY
 
 README = (PROJECT / "README.md").read_text()
 QUERIES = (PROJECT / "QUERIES.md").read_text()
+OPERATIONS = (PROJECT / "docs" / "OPERATIONS.md").read_text()
 MAKEFILE = (PROJECT / "Makefile").read_text()
+TESTS = PROJECT / "tests"
 
 
 def blocks(language, text=README):
@@ -51,6 +53,19 @@ def test_answer_in_the_readme_has_the_columns_of_the_real_one(demo_warehouse):
 )
 def test_table_named_in_the_readme_exists(demo_warehouse, table):
     assert demo_warehouse.execute(f"select count(*) from {table}").fetchone()[0] > 0
+
+
+def test_only_pandas_reads_amounts_as_floats(demo_warehouse):
+    amounts = demo_warehouse.sql("select unblended_cost from openai_marts.daily_costs_by_project")
+    assert str(amounts.df()["unblended_cost"].dtype) == "float64"
+    assert str(amounts.to_arrow_table().schema.field(0).type) == "decimal128(38, 18)"
+    assert type(amounts.fetchall()[0][0]).__name__ == "Decimal"
+
+
+@pytest.mark.parametrize("test", re.findall(r"`(test_\w+)` \|$", OPERATIONS, re.MULTILINE))
+def test_operation_in_the_docs_has_its_test(test):
+    files = [*TESTS.glob("*.py"), *TESTS.glob("engines/*.py")]
+    assert any(f"\ndef {test}(" in file.read_text() for file in files)
 
 
 COMMANDS = re.findall(r"^\| `python pipeline\.py ?(.*?)` \|", README, re.MULTILINE)
