@@ -243,20 +243,11 @@ def _manifest_of(database):
 @cache
 def parsed_models():
     """The models as dbt parses them; the first process that needs them parses for all."""
-    from dbt_common.events.base_types import EventLevel
-    from dbt_common.events.event_manager import EventManager
     from mashumaro.config import BaseConfig
 
     # A class makes its code for JSON when it is first used: most of dbt's never are.
     BaseConfig.lazy_compilation = True
-    fire_event = EventManager.fire_event
-
-    def fire_what_is_shown(self, event, level=None, *values, **named):
-        # Debugging messages are most of dbt's, and nothing shows them.
-        if (level or event.level_tag()) is not EventLevel.DEBUG:
-            fire_event(self, event, level, *values, **named)
-
-    EventManager.fire_event = fire_what_is_shown
+    _spare_dbt()
     with (
         once("parsed") as folder,
         mock.patch.dict(
@@ -272,6 +263,37 @@ def parsed_models():
         manifest = building.parse()
     gc.freeze()
     return manifest
+
+
+def _spare_dbt():
+    """Let dbt make once what it makes anew for each node, and no message that nothing shows."""
+    from dbt.adapters.base import BaseAdapter
+    from dbt_common.clients import agate_helper
+    from dbt_common.events.base_types import EventLevel
+    from dbt_common.events.event_manager import EventManager
+
+    agate_helper.empty_table = cache(agate_helper.empty_table)
+    fire_event = EventManager.fire_event
+    set_context_generator = BaseAdapter.set_macro_context_generator
+
+    def fire_what_is_shown(self, event, level=None, *values, **named):
+        if (level or event.level_tag()) is not EventLevel.DEBUG:
+            fire_event(self, event, level, *values, **named)
+
+    def set_generator_of_one_context_each(self, generate):
+        """What a macro finds that an adapter runs, such as the one that drops a relation."""
+        made = {}
+
+        def generate_once(macro, config, resolver, project):
+            key = (macro.unique_id, project)
+            if key not in made:
+                made[key] = generate(macro, config, resolver, project)
+            return dict(made[key])
+
+        set_context_generator(self, generate_once)
+
+    EventManager.fire_event = fire_what_is_shown
+    BaseAdapter.set_macro_context_generator = set_generator_of_one_context_each
 
 
 @cache
