@@ -204,8 +204,8 @@ def openai_costs(
     def covered(table_name: str, table: pa.Table) -> pa.Table:
         return cover(table_name, table, emails, dlt.current.source_state().get("forgotten", ()))
 
-    def begin(write_disposition: Any) -> None:
-        refuse_changes(write_disposition)
+    def begin(write_disposition: Any, merge_key: Any = None) -> None:
+        refuse_changes(write_disposition, merge_key)
         replacing.in_transactions()
 
     @dlt.resource(write_disposition=replacing.replacing([]))
@@ -366,35 +366,35 @@ def openai_costs(
     @dlt.resource(**named)
     def projects() -> Iterator[Any]:
         """Also loads `listed` and `listings`, as the other listings do: what was listed when."""
-        begin(versions(now))
+        begin(versions(now), KEY)
         for whose in identified():
             yield versioned(listings.projects(*whose))
         yield from listings.log()
 
     @dlt.resource(**named)
     def users() -> Iterator[Any]:
-        begin(versions(now))
+        begin(versions(now), KEY)
         for whose in identified():
             yield versioned(covered("users", listings.users(*whose)))
         yield from listings.log()
 
     @dlt.resource(**named)
     def service_accounts() -> Iterator[Any]:
-        begin(versions(now))
+        begin(versions(now), KEY)
         for whose in identified():
             yield versioned(covered("service_accounts", listings.service_accounts(*whose)))
         yield from listings.log()
 
     @dlt.resource(**named)
     def api_keys() -> Iterator[Any]:
-        begin(versions(now))
+        begin(versions(now), KEY)
         for whose in identified():
             yield versioned(covered("api_keys", listings.api_keys(*whose)))
         yield from listings.log()
 
     @dlt.resource(**named)
     def spend_limits() -> Iterator[Any]:
-        begin(versions(now))
+        begin(versions(now), KEY)
         for whose in identified():
             yield versioned(listings.spend_limits(*whose))
         yield from listings.log()

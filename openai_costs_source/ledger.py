@@ -65,7 +65,8 @@ def _days(client: SqlClientBase[Any], ledger: str) -> str:
 
 
 def _differing(client: SqlClientBase[Any], ledger: str, tables: dict[str, str]) -> str:
-    """SQL for the kinds, organizations and days on which row counts differ or, for costs, amounts.
+    """SQL for the kinds, organizations and days on which row counts differ or, for costs, amounts,
+    or that the ledger holds twice: so does a load whose files dlt loaded again.
 
     `tables` are those of the rows that are stored, by kind; a kind without a table has no rows.
     """
@@ -74,7 +75,7 @@ def _differing(client: SqlClientBase[Any], ledger: str, tables: dict[str, str]) 
         f"""
         SELECT
             {_kind(ledger)} AS kind, organization_id, date, row_count,
-            {"row_amount" if is_costs else 0} AS amount
+            {"row_amount" if is_costs else 0} AS amount, 1 AS in_ledger
         FROM {client.make_qualified_table_name(ledger)}
         """
     ]
@@ -83,7 +84,7 @@ def _differing(client: SqlClientBase[Any], ledger: str, tables: dict[str, str]) 
             f"""
             SELECT
                 '{kind}' AS kind, organization_id, date, -COUNT(*) AS row_count,
-                {"-COALESCE(SUM(amount), 0)" if is_costs else 0} AS amount
+                {"-COALESCE(SUM(amount), 0)" if is_costs else 0} AS amount, 0 AS in_ledger
             FROM {client.make_qualified_table_name(table)}
             GROUP BY organization_id, date
             """
@@ -92,7 +93,7 @@ def _differing(client: SqlClientBase[Any], ledger: str, tables: dict[str, str]) 
         SELECT kind, organization_id, date
         FROM ({" UNION ALL ".join(sides)}) AS each_side
         GROUP BY kind, organization_id, date
-        HAVING SUM(row_count) <> 0 OR SUM(amount) <> 0
+        HAVING SUM(row_count) <> 0 OR SUM(amount) <> 0 OR SUM(in_ledger) > 1
     """
 
 

@@ -22,16 +22,16 @@ _METHODS: dict[type, str] = {
 }
 
 
-def refuse_changes(write_disposition: Any) -> None:
+def refuse_changes(write_disposition: Any, merge_key: Any = None) -> None:
     """Refuse the current resource if its rows would be loaded without what they replace.
 
     A day is loaded whole, in place of what was stored of it, and the ledger counts its rows: a
     limit, a filter or another write disposition would double rows or contradict the ledger.
-    Functions of `add_map` receive whole Arrow tables and may change them. Raises OpenAICostsError
-    (wrong use), which names the change.
+    Functions of `add_map` receive whole Arrow tables and may change them. Both arguments are what
+    the resource declares. Raises OpenAICostsError (wrong use), which names the change.
     """
     resource = dlt.current.resource()
-    for change in _changes(resource, write_disposition):
+    for change in _changes(resource, write_disposition, merge_key):
         raise OpenAICostsError(
             f"The resource {resource.name} cannot be loaded with {change}: each load must hold all "
             "of what it replaces.",
@@ -40,7 +40,7 @@ def refuse_changes(write_disposition: Any) -> None:
         )
 
 
-def _changes(resource: DltResource, write_disposition: Any) -> Iterator[str]:
+def _changes(resource: DltResource, write_disposition: Any, merge_key: Any) -> Iterator[str]:
     for step in resource._pipe.steps[1:]:
         if not isinstance(step, MapItem):
             yield _METHODS.get(type(step), type(step).__name__)
@@ -51,6 +51,8 @@ def _changes(resource: DltResource, write_disposition: Any) -> Iterator[str]:
     if resource.table_name != resource.name:
         yield f"the table name {resource.table_name}"
     hints = cast(dict[str, Any], resource._hints)
+    if (hints.get("merge_key") or None) != merge_key:
+        yield f"the merge key {hints['merge_key']}"
     for hint in ("primary_key", "table_format"):
         if value := hints.get(hint):
             yield f"the {hint.replace('_', ' ')} {value}"

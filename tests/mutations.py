@@ -50,6 +50,34 @@ MUTATIONS = [
         "tests/test_faults.py -k between_two_statements",
     ),
     Mutation(
+        "A limit or filter on a resource is loaded.",
+        "openai_costs_source/unchanged.py",
+        "if not isinstance(step, MapItem):",
+        "if not step:",
+        "tests/test_dlt_operations.py -k could_double_or_lose",
+    ),
+    Mutation(
+        "A load that was killed is resumed, and its files are loaded twice.",
+        "openai_costs_source/interrupted.py",
+        "pipeline.abort_packages(load_id)",
+        "pipeline.get_load_package_state(load_id)",
+        "tests/test_dlt_operations.py -k killed_load_is_taken_back",
+    ),
+    Mutation(
+        "Two loads at once share the staging tables on PostgreSQL.",
+        "openai_costs_source/replacing.py",
+        'self.config.destination_type != "postgres" or folder in self._locks',
+        "folder",
+        "tests/engines/test_postgres.py -k load_at_once",
+    ),
+    Mutation(
+        "A day that the ledger and the rows hold twice is not loaded again.",
+        "openai_costs_source/ledger.py",
+        " OR SUM(in_ledger) > 1",
+        "",
+        "tests/test_faults.py -k however_old",
+    ),
+    Mutation(
         "A day whose rows and ledger disagree is not loaded again.",
         "openai_costs_source/memory.py",
         "for d in (*young, *disagreeing)",
@@ -284,6 +312,13 @@ MUTATIONS = [
         "replace_built_days(built, loaded, model.name, is_built_from_loaded_days())",
         "replace_built_days(built, loaded, model.name, true)",
         "tests/test_incremental.py -k facts_alone_do_not_move_on",
+    ),
+    Mutation(
+        "A build without loaded costs prints an error for each model.",
+        "dbt_project/macros/refuse_without_costs.sql",
+        "and not load_relation(ledger)",
+        "and false",
+        "tests/test_models.py -k one_sentence",
     ),
     Mutation(
         "A fact of another version, with other columns, is not built again.",

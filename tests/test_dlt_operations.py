@@ -25,6 +25,7 @@ REFUSED = {
     ),
     "the table name all": (None, {"table_name": "all"}),
     "the primary key date": (lambda source: source.costs.apply_hints(primary_key="date"), {}),
+    "the merge key id": (lambda source: source.projects.apply_hints(merge_key="id"), {}),
     "the data_type of the column amount": (
         None,
         {"columns": {"amount": {"data_type": "double"}}},
@@ -169,3 +170,13 @@ def test_each_load_into_a_lake_is_kept_and_the_ledger_names_the_last(small_api, 
         """)
     assert counted[0][1] == 2
     assert last[0][0] * 2 == counted[0][0]
+
+
+def test_sqlite_is_refused_before_anything_is_loaded(small_api, warehouse):
+    sqlite = dlt.destinations.sqlalchemy(f"sqlite:///{warehouse.folder / 'costs.sqlite'}")
+    for resource in RESOURCES[:2]:
+        with pytest.raises(PipelineStepFailed) as failure:
+            pipeline_of(warehouse, sqlite).run(source_of(small_api).with_resources(resource))
+        assert "sqlalchemy, which SQLite and MySQL need, cannot replace days" in sentence_in(
+            failure.value
+        )

@@ -532,6 +532,10 @@ DAMAGE = {
     ),
     "ledger": f"delete from openai_raw.cost_days where date = '{CORRECTED}'",
     "rows twice": "insert into openai_raw.costs from openai_raw.costs",
+    "load twice": (
+        "insert into openai_raw.cost_days from openai_raw.cost_days; "
+        "insert into openai_raw.costs from openai_raw.costs"
+    ),
     "table": "drop table openai_raw.costs",
     "usage": "update openai_raw.usage_days set row_count = row_count + 1",
     "history": "drop table openai_raw.cost_days; drop table openai_raw.costs",

@@ -530,7 +530,7 @@ def test_pipelines_that_load_at_once_load_what_they_load_one_after_the_other(
 def test_load_that_is_killed_after_any_of_its_jobs_is_taken_back_by_the_next(server, own_pipeline):
     postgres = Postgres(server, "taken_back")
     with DemoApi(Organization(TODAY)) as api:
-        for killed_at in range(1, 60, 2):
+        for killed_at in range(1, 60):
             api.overrides[days_ago(1)] = [
                 charge(f"{killed_at}.5", api_key_id=f"key_{n}") for n in range(killed_at)
             ]
