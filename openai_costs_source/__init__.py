@@ -72,7 +72,7 @@ from openai_costs_source.client import (
     checked_key,
 )
 from openai_costs_source.endpoint import Endpoint
-from openai_costs_source.interrupted import take_back_interrupted_load
+from openai_costs_source.interrupted import abort_interrupted_load
 from openai_costs_source.listings import KEY, Listings, versions
 from openai_costs_source.memory import Memory, microseconds
 from openai_costs_source.names import versioned
@@ -136,7 +136,7 @@ def openai_costs(
     """
     if message := unknown_setting(SECTION, SETTINGS):
         raise _wrong_use(message)
-    take_back_interrupted_load(dlt.current.source_schema().name)
+    abort_interrupted_load()
     now = datetime.now(UTC)
     today = now.date()
     first_day = _day("start_date", start_date)
@@ -204,15 +204,15 @@ def openai_costs(
     def covered(table_name: str, table: pa.Table) -> pa.Table:
         return cover(table_name, table, emails, dlt.current.source_state().get("forgotten", ()))
 
-    def begin(write_disposition: Any, merge_key: Any = None) -> None:
-        refuse_changes(write_disposition, merge_key)
+    def begin(name: str, write_disposition: Any, merge_key: Any = None) -> None:
+        refuse_changes(name, write_disposition, merge_key)
         replacing.in_transactions()
 
     @dlt.resource(write_disposition=replacing.replacing([]))
     def costs() -> Iterator[Any]:
         """Also loads `costs_by_user`, `cost_days`, `cost_restatements` and `organizations`: what
         belongs to a day is replaced together."""
-        begin(replacing.replacing([]))
+        begin("costs", replacing.replacing([]))
         state = dlt.current.source_state()
         memories = state.setdefault("organizations", {})
         besides = _Besides(first_kept)
@@ -306,7 +306,7 @@ def openai_costs(
 
         def days() -> Iterator[Any]:
             """Also loads the ledger `usage_days`."""
-            begin(replacing.replacing([]))
+            begin(kind.table, replacing.replacing([]))
             memories = dlt.current.source_state().setdefault("usage", {})
             scopes = replacing.before(first_kept)
             told_days, is_used = [USAGE_DAYS.empty_table()], False
@@ -366,35 +366,35 @@ def openai_costs(
     @dlt.resource(**named)
     def projects() -> Iterator[Any]:
         """Also loads `listed` and `listings`, as the other listings do: what was listed when."""
-        begin(versions(now), KEY)
+        begin("projects", versions(now), KEY)
         for whose in identified():
             yield versioned(listings.projects(*whose))
         yield from listings.log()
 
     @dlt.resource(**named)
     def users() -> Iterator[Any]:
-        begin(versions(now), KEY)
+        begin("users", versions(now), KEY)
         for whose in identified():
             yield versioned(covered("users", listings.users(*whose)))
         yield from listings.log()
 
     @dlt.resource(**named)
     def service_accounts() -> Iterator[Any]:
-        begin(versions(now), KEY)
+        begin("service_accounts", versions(now), KEY)
         for whose in identified():
             yield versioned(covered("service_accounts", listings.service_accounts(*whose)))
         yield from listings.log()
 
     @dlt.resource(**named)
     def api_keys() -> Iterator[Any]:
-        begin(versions(now), KEY)
+        begin("api_keys", versions(now), KEY)
         for whose in identified():
             yield versioned(covered("api_keys", listings.api_keys(*whose)))
         yield from listings.log()
 
     @dlt.resource(**named)
     def spend_limits() -> Iterator[Any]:
-        begin(versions(now), KEY)
+        begin("spend_limits", versions(now), KEY)
         for whose in identified():
             yield versioned(listings.spend_limits(*whose))
         yield from listings.log()

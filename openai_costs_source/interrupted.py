@@ -1,4 +1,4 @@
-"""Takes back a load that was killed while it was loading, before dlt goes on with it."""
+"""Aborts a load that was interrupted while it was loading, before dlt resumes it."""
 
 from __future__ import annotations
 
@@ -9,25 +9,30 @@ from dlt.common.configuration.container import Container
 from dlt.common.pipeline import PipelineContext
 from dlt.pipeline.pipeline import Pipeline
 
+_LEDGERS = {"cost_days", "usage_days", "listings"}
+"""Each load of this source has rows of at least one of them."""
+
 log = logging.getLogger(__name__)
 
 
-def take_back_interrupted_load(schema: str) -> None:
-    """Abort a load of this schema that the active pipeline began and did not complete.
+def abort_interrupted_load() -> None:
+    """Abort a load of this source that the active pipeline began and did not complete.
 
-    A working folder that outlives a killed process holds the rest of its load. dlt 1.31 would go
-    on with it, and load again the files that were loaded when their process was killed: their rows
-    would be there twice. Taken back, the load leaves no trace in dlt's state, and the days that it
-    was to load are due again.
+    A pipeline's working directory that outlives a killed process holds the rest of its load. dlt
+    1.31 would resume it, and load again the files that were loaded when their process was killed:
+    their rows would be there twice. An aborted load leaves no trace in dlt's state, and the days
+    that it was to load are due again.
     """
     context = Container()[PipelineContext]
     if not context.is_active():
         return
     pipeline = cast(Pipeline, context.pipeline())
     for load_id in pipeline.list_normalized_load_packages():
-        package = pipeline.get_load_package_info(load_id)
-        begun = [*package.jobs["started_jobs"], *package.jobs["completed_jobs"]]
-        if package.schema_name == schema and begun:
-            log.warning("The load %s was interrupted: it is taken back, and loaded again.", load_id)
+        jobs = pipeline.get_load_package_info(load_id).jobs
+        tables = {job.job_file_info.table_name for each in jobs.values() for job in each}
+        if tables & _LEDGERS and (jobs["started_jobs"] or jobs["completed_jobs"]):
+            log.warning(
+                "The load %s was interrupted: aborting it. Its days are due again.", load_id
+            )
             pipeline.abort_packages(load_id)
             return

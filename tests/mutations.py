@@ -52,7 +52,7 @@ MUTATIONS = [
     Mutation(
         "A limit or filter on a resource is loaded.",
         "openai_costs_source/unchanged.py",
-        "if not isinstance(step, MapItem):",
+        "if not isinstance(step, MapItem | MetricsItem):",
         "if not step:",
         "tests/test_dlt_operations.py -k could_double_or_lose",
     ),
@@ -61,13 +61,13 @@ MUTATIONS = [
         "openai_costs_source/interrupted.py",
         "pipeline.abort_packages(load_id)",
         "pipeline.get_load_package_state(load_id)",
-        "tests/test_dlt_operations.py -k killed_load_is_taken_back",
+        "tests/test_dlt_operations.py -k killed_load_is_aborted",
     ),
     Mutation(
         "Two loads at once share the staging tables on PostgreSQL.",
         "openai_costs_source/replacing.py",
-        'self.config.destination_type != "postgres" or folder in self._locks',
-        "folder",
+        'if self.config.destination_type == "postgres":',
+        "if not self.config:",
         "tests/engines/test_postgres.py -k load_at_once",
     ),
     Mutation(

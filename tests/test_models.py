@@ -45,7 +45,7 @@ def built(organization, tmp_path_factory):
 def test_build_without_loaded_costs_is_one_sentence(warehouse, variables):
     result = dbt("build", "--vars", variables, warehouse=warehouse)
     assert result.returncode == 1
-    assert "There are no loaded costs in the schema " in result.stdout
+    assert "No costs are loaded in the schema " in result.stdout
     assert "python pipeline.py load, or set the variable raw_schema" in result.stdout
     assert "ERROR creating" not in result.stdout
 

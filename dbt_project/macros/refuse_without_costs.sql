@@ -10,7 +10,7 @@
     {%- endfor -%}
     {%- if execute and flags.WHICH in ('run', 'build') and models and not load_relation(ledger) -%}
         {%- do exceptions.raise_compiler_error(
-            'There are no loaded costs in the schema ' ~ ledger.schema
+            'No costs are loaded in the schema ' ~ var('raw_schema')
             ~ ': load them with python pipeline.py load, or set the variable raw_schema.'
         ) -%}
     {%- endif -%}

@@ -29,6 +29,7 @@ from test_faults import Serving
 from test_source import charge
 
 from openai_costs_source.demo import Organization
+from openai_costs_source.demo_api import DEMO_ADMIN_KEY
 from openai_costs_source.demo_seeds import write_seeds
 
 # Ten weeks hold every event of the demo that a mart or the report shows, a price change among them.
@@ -456,6 +457,19 @@ def test_second_run_on_a_database_is_refused_and_the_first_one_completes(server,
     assert postgres.rows(days) == [(3, 3)]
 
 
+def test_runs_of_one_process_and_keys_of_one_run_do_not_wait_for_each_other(server, api, tmp_path):
+    postgres = Postgres(server, "keys")
+    keys = {"OPENAI_ADMIN_KEY": f"{DEMO_ADMIN_KEY},{DEMO_ADMIN_KEY}-2"}
+    variables = {**known(api), **postgres.environment, **keys}
+    refused = run_pipeline("load", "--since", days_ago(1), cwd=tmp_path, **variables)
+    assert refused.returncode == 1  # The second key is unknown to the API.
+    for _ in range(2):
+        done = postgres.run(api, "load", "--since", days_ago(1), cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    locks = "select count(*) from pg_locks where locktype = 'advisory'"
+    assert postgres.value(locks) == 0
+
+
 @pytest.fixture
 def own_pipeline(forking, server, tmp_path):
     """Starts a pipeline of a person's own on a database; the process, which runs."""
@@ -527,8 +541,8 @@ def test_pipelines_that_load_at_once_load_what_they_load_one_after_the_other(
     assert loaded_by(at_once)[-4:] == [(0,)] * 4
 
 
-def test_load_that_is_killed_after_any_of_its_jobs_is_taken_back_by_the_next(server, own_pipeline):
-    postgres = Postgres(server, "taken_back")
+def test_load_that_is_killed_after_any_of_its_jobs_is_aborted_by_the_next(server, own_pipeline):
+    postgres = Postgres(server, "aborted")
     with DemoApi(Organization(TODAY)) as api:
         for killed_at in range(1, 60):
             api.overrides[days_ago(1)] = [
