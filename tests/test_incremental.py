@@ -58,9 +58,9 @@ def test_days_that_were_replaced_are_built_as_if_all_were(api, own_ten_days):
     api.overrides[days_ago(4)] = [charge("1.25", "gpt-6-new, output"), charge("-2", "refund")]
     own_ten_days.load(api, resources=None, since=days_ago(7), until=days_ago(3))
     build_facts(own_ten_days)
-    by_days = everything(own_ten_days)
+    by_days = facts(own_ten_days)
     build_facts(own_ten_days, "--full-refresh")
-    assert by_days == everything(own_ten_days)
+    assert by_days == facts(own_ten_days)
     days = "select count(*) from openai_marts.focus_costs where cast(ChargePeriodStart as date) = "
     assert own_ten_days.value(f"{days} '{days_ago(6)}'") == 0
     assert own_ten_days.value(f"{days} '{days_ago(4)}'") == 2
@@ -139,10 +139,10 @@ def test_no_order_of_partial_dbt_commands_makes_a_fact_skip_a_day(api, own_ten_d
         flags = choices.choice([(), (), (), ("--full-refresh",), ("--empty",)])
         dbt("run", *selection, *flags, warehouse=own_ten_days)
     build_facts(own_ten_days)
-    by_days = facts(own_ten_days)
+    by_days = everything(own_ten_days)
     build_models("--full-refresh", "-s", *FACTS, warehouse=own_ten_days)
-    assert by_days == facts(own_ten_days)
-    assert all(by_days.values())
+    assert by_days == everything(own_ten_days)
+    assert all(facts(own_ten_days).values())
 
 
 def test_report_and_export_are_refused_and_alerts_raised_while_the_models_lack_days(
