@@ -62,7 +62,7 @@ import dlt
 import pyarrow as pa
 from dlt.extract import DltResource
 
-from openai_costs_source import ledger, replacing, rows
+from openai_costs_source import ledger, load_lock, replacing, rows
 from openai_costs_source.client import (
     MAX_WAIT_SECONDS,
     OPENAI_URL,
@@ -80,8 +80,8 @@ from openai_costs_source.organization import Organization
 from openai_costs_source.pages import Page
 from openai_costs_source.privacy import chosen, cover
 from openai_costs_source.replacing import replacing_rows
+from openai_costs_source.resource_changes import refuse_changes
 from openai_costs_source.settings import SECTION, SETTINGS, unknown_setting
-from openai_costs_source.unchanged import refuse_changes
 from openai_costs_source.usage import (
     DAYS_PER_PAGE,
     KINDS,
@@ -206,6 +206,7 @@ def openai_costs(
 
     def begin(name: str, write_disposition: Any, merge_key: Any = None) -> None:
         refuse_changes(name, write_disposition, merge_key)
+        load_lock.holds(dlt.current.pipeline().working_dir)
         replacing.in_transactions()
 
     @dlt.resource(write_disposition=replacing.replacing([]))

@@ -9,6 +9,9 @@ from dlt.common.configuration.container import Container
 from dlt.common.pipeline import PipelineContext
 from dlt.pipeline.pipeline import Pipeline
 
+from openai_costs_source.client import OpenAICostsError
+from openai_costs_source.load_lock import holds
+
 _LEDGERS = {"cost_days", "usage_days", "listings"}
 """Each load of this source has rows of at least one of them."""
 
@@ -22,6 +25,8 @@ def abort_interrupted_load() -> None:
     1.31 would resume it, and load again the files that were loaded when their process was killed:
     their rows would be there twice. An aborted load leaves no trace in dlt's state, and the days
     that it was to load are due again.
+
+    Raises OpenAICostsError if the process that began the load still runs.
     """
     context = Container()[PipelineContext]
     if not context.is_active():
@@ -31,6 +36,11 @@ def abort_interrupted_load() -> None:
         jobs = pipeline.get_load_package_info(load_id).jobs
         tables = {job.job_file_info.table_name for each in jobs.values() for job in each}
         if tables & _LEDGERS and (jobs["started_jobs"] or jobs["completed_jobs"]):
+            if not holds(pipeline.working_dir):
+                raise OpenAICostsError(
+                    f"The load {load_id} was begun by another process, which still runs.",
+                    "Wait until it ends, or end it, and run again.",
+                )
             log.warning(
                 "The load %s was interrupted: aborting it. Its days are due again.", load_id
             )

@@ -3,38 +3,25 @@
 from __future__ import annotations
 
 import functools
-import logging
-import threading
-import time
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import dlt
 import pyarrow as pa
 from dlt.common.destination import PreparedTableSchema
 from dlt.common.destination.client import FollowupJobRequest
-from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
-from dlt.common.storages.load_package import (
-    LoadJobInfo,
-    ParsedLoadJobFileName,
-    load_package_state,
-)
+from dlt.common.storages.load_package import LoadJobInfo, ParsedLoadJobFileName
 from dlt.destinations.job_client_impl import SqlJobClientBase
 from dlt.destinations.job_impl import FollowupJobRequestImpl
-from dlt.destinations.sql_client import SqlClientBase
 
 from openai_costs_source.client import OpenAICostsError
+from openai_costs_source.load_lock import let_others_load, wait_for_other_loads
 from openai_costs_source.windows import ONE_DAY, stretches
 
 _TOGETHER: Any = "x-replaced-together"
 """The tables of a load whose hint has the same value are replaced in one transaction."""
-
-_LONGEST_WAIT = 3600
-"""Seconds for which a load waits for another one."""
-
-log = logging.getLogger(__name__)
 
 
 def in_transactions() -> None:
@@ -85,18 +72,15 @@ def _replacing_together(destination: type) -> type:
 class _MergesTogether(SqlJobClientBase):
     """Of tables that belong together, the last one whose rows are staged merges all.
 
-    On PostgreSQL, one load at a time uses the staging tables of a dataset, until they are truncated
-    after it; the server frees the lock of a process that ends.
+    On PostgreSQL, one load at a time uses the staging tables of a dataset, until dlt has truncated
+    them after it.
     """
-
-    _locks: ClassVar[dict[int, tuple[str, SqlClientBase[Any]]]] = {}
-    """By thread: the load that holds a lock, and the connection that does."""
 
     _is_complete = False
 
     def initialize_storage(self, truncate_tables: Any = None) -> None:
         if self.config.destination_type == "postgres":
-            self._wait_for_other_loads()
+            wait_for_other_loads(self.sql_client)
         super().initialize_storage(truncate_tables)
 
     def complete_load(self, load_id: str) -> None:
@@ -106,37 +90,7 @@ class _MergesTogether(SqlJobClientBase):
     def __exit__(self, *error: Any) -> None:
         super().__exit__(*error)
         if self._is_complete:
-            self._let_others_load()
-
-    def _let_others_load(self) -> None:
-        if held := self._locks.pop(threading.get_ident(), None):
-            held[1].close_connection()
-
-    def _wait_for_other_loads(self) -> None:
-        try:
-            load_id = load_package_state()["load_id"]
-        except CurrentLoadPackageStateNotAvailable:
-            return  # dlt changes the schema, outside a load.
-        if self._locks.get(threading.get_ident(), ("",))[0] == load_id:
-            return
-        self._let_others_load()  # An earlier load of this thread failed.
-        client: Any = self.sql_client
-        name = client.dataset_name
-        lock = type(client)(name, name, client.credentials, client.capabilities)
-        lock.open_connection()
-        sql = f"SELECT pg_try_advisory_lock(hashtext('openai_costs load'), hashtext('{name}'))"
-        for seconds in range(_LONGEST_WAIT):
-            if lock.execute_sql(sql)[0][0]:
-                self._locks[threading.get_ident()] = (load_id, lock)
-                return
-            if not seconds:
-                log.warning("Another load into %s is running: waiting until it ends.", name)
-            time.sleep(1)
-        lock.close_connection()
-        raise OpenAICostsError(
-            f"Another load into {name} has not ended for {_LONGEST_WAIT} seconds.",
-            "End it, or wait, and run again.",
-        )
+            let_others_load()
 
     def create_table_chain_completed_followup_jobs(
         self,

@@ -51,7 +51,7 @@ MUTATIONS = [
     ),
     Mutation(
         "A limit or filter on a resource is loaded.",
-        "openai_costs_source/unchanged.py",
+        "openai_costs_source/resource_changes.py",
         "if not isinstance(step, MapItem | MetricsItem):",
         "if not step:",
         "tests/test_dlt_operations.py -k could_double_or_lose",

@@ -1,5 +1,8 @@
 """What dlt lets a person do with the source: it ends right, or is refused in one sentence."""
 
+import fcntl
+from pathlib import Path
+
 import dlt
 import pyarrow as pa
 import pytest
@@ -9,7 +12,7 @@ from running import environment
 from test_faults import MOMENTS, Small, Warehouse, everything, sentence_in, tables, was_killed
 from test_source import charge
 
-from openai_costs_source import openai_costs
+from openai_costs_source import OpenAICostsError, openai_costs
 from openai_costs_source.demo_api import DEMO_ADMIN_KEY
 
 RESOURCES = ("costs", "projects", "usage_completions")
@@ -137,6 +140,25 @@ def test_killed_load_is_aborted_if_the_working_directory_outlives_it(
         caplog.clear()
         assert stored(warehouse) == (3, 3, 2, 2, sum(each.amount for each in bill))
     assert killed_at > 10
+
+
+def test_load_that_another_process_began_and_still_runs_is_not_aborted(
+    forking, small_api, warehouse
+):
+    settings = {"OPENAI_ADMIN_KEY": DEMO_ADMIN_KEY, "OPENAI_BASE_URL": small_api.base_url}
+    settings["DESTINATION__DUCKDB__CREDENTIALS"] = str(warehouse.path)
+    settings["SOURCES__OPENAI_COSTS__START_DATE"] = str(days_ago(1))
+    first = ("load_by_library", str(warehouse.folder / "pipelines"), 2, RESOURCES)
+    load = forking.start(cwd=warehouse.folder, environment=environment(**settings), first=first)
+    assert was_killed(load)
+    pipeline = pipeline_of(warehouse)
+    with Path(pipeline.working_dir, "openai_costs.lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(OpenAICostsError, match="another process, which still runs"):
+            source_of(small_api)
+    assert pipeline.list_normalized_load_packages()
+    pipeline.run(source_of(small_api))
+    assert warehouse.value("select count(*) from openai_raw.cost_days") == 3
 
 
 def stored(warehouse):
