@@ -64,6 +64,20 @@ MUTATIONS = [
         "tests/test_dlt_operations.py -k killed_load_is_aborted",
     ),
     Mutation(
+        "A load that another process still runs is aborted.",
+        "openai_costs_source/interrupted.py",
+        "if not holds(pipeline.working_dir):",
+        "if not pipeline.working_dir:",
+        "tests/test_dlt_operations.py -k still_runs",
+    ),
+    Mutation(
+        "The lock of a load that is complete is kept.",
+        "openai_costs_source/replacing.py",
+        "        if self._is_complete:",
+        "        if not self.config:",
+        "tests/engines/test_postgres.py -k do_not_wait",
+    ),
+    Mutation(
         "Two loads at once share the staging tables on PostgreSQL.",
         "openai_costs_source/replacing.py",
         'if self.config.destination_type == "postgres":',
