@@ -66,7 +66,7 @@ def _days(client: SqlClientBase[Any], ledger: str) -> str:
 
 def _differing(client: SqlClientBase[Any], ledger: str, tables: dict[str, str]) -> str:
     """SQL for the kinds, organizations and days on which row counts differ or, for costs, amounts,
-    or that the ledger holds twice: so does a load whose files dlt loaded again.
+    or that the ledger holds twice, because dlt loaded files of an interrupted load again.
 
     `tables` are those of the rows that are stored, by kind; a kind without a table has no rows.
     """

@@ -23,7 +23,7 @@ _OF_CONTENTS = {
     *("data_type", "precision", "scale", "timezone", "nullable"),
     *("primary_key", "merge_key", "unique", "dedup_sort", "hard_delete"),
 }
-"""What hints say of a column that decides which rows and values are stored."""
+"""The hints of a column that decide which rows and values are stored."""
 
 _METHODS: dict[type, str] = {
     LimitItem: "add_limit",
@@ -74,7 +74,7 @@ def _changes(
             yield f"the {hint.replace('_', ' ')} {value}"
     columns = hints.get("columns") or {}
     if callable(columns):
-        yield "columns that a function tells"
+        yield "columns given by a function"
     else:
         for column, given in columns.items():
             for hint in sorted(_OF_CONTENTS & given.keys()):

@@ -153,7 +153,7 @@ def kill_before(start):
 
 
 def load_by_library(folder, killed_at=0, resources=("costs", "projects"), name="openai_costs"):
-    """Run a pipeline of a person's own, whose working folder outlives it, and end this process.
+    """Run a user's own pipeline, with a working directory that is kept, and end this process.
 
     The process is killed when that many jobs are done and the last is not yet noted as such.
     """

@@ -266,7 +266,7 @@ def parsed_models():
 
 
 def _spare_dbt():
-    """Let dbt make once what it makes anew for each node, and no message that nothing shows."""
+    """Let dbt make once what it makes again for each node, and skip messages that nothing shows."""
     from dbt.adapters.base import BaseAdapter
     from dbt_common.clients import agate_helper
     from dbt_common.events.base_types import EventLevel

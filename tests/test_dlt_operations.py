@@ -102,8 +102,8 @@ def test_function_of_add_map_changes_whole_arrow_tables(small_api, warehouse):
         source.costs.add_map(without_keys)
         pipeline_of(warehouse).run(source)
     counted = "select count(*), count(api_key_id) from openai_raw.costs"
-    told = "select sum(row_count), 0 from openai_raw.cost_days"
-    assert warehouse.rows(counted) == warehouse.rows(told)
+    ledger = "select sum(row_count), 0 from openai_raw.cost_days"
+    assert warehouse.rows(counted) == warehouse.rows(ledger)
 
 
 def test_steps_and_file_formats_of_ones_own_load_the_same(small_api, warehouse, filled):
