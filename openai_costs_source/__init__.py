@@ -161,10 +161,6 @@ def openai_costs(
     first_kept = _months_ago(today, months) if months else None
     first_day = max(filter(None, [first_day, first_kept]), default=None)
 
-    @functools.cache
-    def new_tables() -> set[str]:
-        return replacing.lacking([kind.table for kind in KINDS])
-
     def identified() -> Iterator[tuple[Organization, str]]:
         """Each organization once, also where two keys open the same one, and its id."""
         state = dlt.current.source_state()
@@ -204,10 +200,15 @@ def openai_costs(
     def covered(table_name: str, table: pa.Table) -> pa.Table:
         return cover(table_name, table, emails, dlt.current.source_state().get("forgotten", ()))
 
+    @functools.cache
+    def prepare_destination() -> None:
+        pipeline = dlt.current.pipeline()
+        load_lock.holds(pipeline.working_dir)
+        replacing.in_transactions(pipeline.destination)
+
     def begin(name: str, write_disposition: Any, merge_key: Any = None) -> None:
         refuse_changes(name, write_disposition, merge_key)
-        load_lock.holds(dlt.current.pipeline().working_dir)
-        replacing.in_transactions()
+        prepare_destination()
 
     @dlt.resource(write_disposition=replacing.replacing([]))
     def costs() -> Iterator[Any]:
@@ -354,7 +355,7 @@ def openai_costs(
                     _name_disagreeing(kind.table, disagree - set(told))
             usage_scopes.extend(f"kind = '{kind.name}' AND ({scope})" for scope in scopes)
             # A kind that was never read or used has no table.
-            if is_used or (scopes and kind.table not in new_tables()):
+            if is_used or (scopes and kind.name not in ledgers().without_table):
                 yield replacing_rows([kind.schema.empty_table()], scopes, "usage")
             yield replacing_rows(told_days, usage_scopes, "usage", "usage_days")
 

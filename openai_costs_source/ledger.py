@@ -21,10 +21,12 @@ class Ledgers(NamedTuple):
 
     `disagreeing` are the days whose rows are not those that the ledger counts. `loaded` are all
     days of the ledger, each with the moment of its load; None if the destination only appends.
+    `without_table` are the kinds that the destination has no table of.
     """
 
     disagreeing: dict[str, dict[str, set[date]]]
     loaded: dict[str, dict[str, dict[date, datetime]]] | None
+    without_table: set[str]
 
 
 def read_ledgers(usage_kinds: Collection[str]) -> Ledgers:
@@ -35,10 +37,11 @@ def read_ledgers(usage_kinds: Collection[str]) -> Ledgers:
         "cost_days": {"costs": "costs"},
         "usage_days": {kind: f"usage_{kind}" for kind in usage_kinds},
     }
+    kinds = {kind: table for of in tables.values() for kind, table in of.items()}
     with dlt.current.pipeline().destination_client() as client:
         if not isinstance(client, SqlJobClientBase):
-            return Ledgers({}, None)
-        names = [*tables, *(table for of in tables.values() for table in of.values())]
+            return Ledgers({}, None, set())
+        names = [*tables, *kinds.values()]
         stored = {name for name, columns in client.get_storage_tables(names) if columns}
         sql = client.sql_client
         for ledger in tables.keys() & stored:
@@ -50,7 +53,8 @@ def read_ledgers(usage_kinds: Collection[str]) -> Ledgers:
             for kind, organization_id, day, loaded_at in sql.execute_sql(_days(sql, ledger)) or ():
                 moment = loaded_at if loaded_at.tzinfo else loaded_at.replace(tzinfo=UTC)
                 loaded.setdefault(kind, {}).setdefault(organization_id, {})[_date(day)] = moment
-    return Ledgers(disagreeing, loaded)
+    without_table = {kind for kind, table in kinds.items() if table not in stored}
+    return Ledgers(disagreeing, loaded, without_table)
 
 
 def _date(value: Any) -> date:

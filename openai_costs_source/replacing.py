@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import dlt
 import pyarrow as pa
 from dlt.common.destination import PreparedTableSchema
 from dlt.common.destination.client import FollowupJobRequest
+from dlt.common.destination.reference import Destination
 from dlt.common.storages.load_package import LoadJobInfo, ParsedLoadJobFileName
 from dlt.destinations.job_client_impl import SqlJobClientBase
 from dlt.destinations.job_impl import FollowupJobRequestImpl
@@ -24,7 +25,7 @@ _TOGETHER: Any = "x-replaced-together"
 """The tables of a load whose hint has the same value are replaced in one transaction."""
 
 
-def in_transactions() -> None:
+def in_transactions(destination: Destination[Any, Any] | None) -> None:
     """Make dlt replace the days of all tables that belong together in one transaction, and wait for
     other loads of the dataset.
 
@@ -35,7 +36,6 @@ def in_transactions() -> None:
 
     Raises OpenAICostsError (wrong use) for a destination that cannot replace days.
     """
-    destination = dlt.current.pipeline().destination
     if not destination or not issubclass(destination.client_class, SqlJobClientBase):
         return
     if destination.destination_type == "dlt.destinations.sqlalchemy":
@@ -124,14 +124,6 @@ class _MergesTogether(SqlJobClientBase):
         merge = FollowupJobRequestImpl(file.file_name())
         merge._save_text_file("\n".join(merges))
         return [merge]
-
-
-def lacking(tables: Collection[str]) -> set[str]:
-    """Which of these tables the destination lacks, so that nothing in them needs to be replaced."""
-    with dlt.current.pipeline().destination_client() as client:
-        if not isinstance(client, SqlJobClientBase):
-            return set()
-        return {name for name, columns in client.get_storage_tables(tables) if not columns}
 
 
 def replacing(scopes: Iterable[str]) -> Any:

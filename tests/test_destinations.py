@@ -18,8 +18,7 @@ def test_two_days_are_extracted_and_normalized_for_each_destination(
     destination, api, tmp_path, monkeypatch
 ):
     # What a destination already holds is asked of it, which none of them can answer here.
-    monkeypatch.setattr(ledger, "read_ledgers", lambda kinds: ledger.Ledgers({}, None))
-    monkeypatch.setattr("openai_costs_source.replacing.lacking", set)
+    monkeypatch.setattr(ledger, "read_ledgers", lambda kinds: ledger.Ledgers({}, None, set()))
     pipeline = dlt.pipeline(
         "openai_costs",
         destination=destination,
