@@ -118,22 +118,33 @@ def test_steps_and_file_formats_of_ones_own_load_the_same(small_api, warehouse, 
     assert tables(warehouse, loaded, MOMENTS) == tables(filled, loaded, MOMENTS)
 
 
-def test_killed_load_is_aborted_if_the_working_directory_outlives_it(
-    forking, small_api, warehouse, caplog
-):
-    settings = {"OPENAI_ADMIN_KEY": DEMO_ADMIN_KEY, "OPENAI_BASE_URL": small_api.base_url}
-    settings |= {
-        "SOURCES__OPENAI_COSTS__START_DATE": str(days_ago(2)),
+@pytest.fixture
+def is_killed(forking, small_api, warehouse):
+    """Starts a load in a working directory that is kept; whether it was killed at that job."""
+    settings = {
+        "OPENAI_ADMIN_KEY": DEMO_ADMIN_KEY,
+        "OPENAI_BASE_URL": small_api.base_url,
         "DESTINATION__DUCKDB__CREDENTIALS": str(warehouse.path),
+        "SOURCES__OPENAI_COSTS__START_DATE": str(days_ago(2)),
+        "SOURCES__OPENAI_COSTS__REFETCH_DAYS": "1",
     }
-    settings["SOURCES__OPENAI_COSTS__REFETCH_DAYS"] = "1"
-    folder = str(warehouse.folder / "pipelines")
+
+    def load(killed_at):
+        first = ("load_by_library", str(warehouse.folder / "pipelines"), killed_at, RESOURCES)
+        variables = environment(**settings)
+        load = forking.start(cwd=warehouse.folder, environment=variables, first=first)
+        return was_killed(load)
+
+    return load
+
+
+def test_killed_load_is_aborted_if_the_working_directory_outlives_it(
+    is_killed, small_api, warehouse, caplog
+):
     for killed_at in range(2, 40, 4):
         bill = [charge(f"{killed_at}.5", api_key_id=f"key_{n}") for n in range(killed_at)]
         small_api.overrides[days_ago(1)] = bill
-        first = ("load_by_library", folder, killed_at, RESOURCES)
-        load = forking.start(cwd=warehouse.folder, environment=environment(**settings), first=first)
-        if not was_killed(load):
+        if not is_killed(killed_at):
             break
         pipeline_of(warehouse).run(source_of(small_api))
         assert "was interrupted: aborting it" in caplog.text
@@ -143,14 +154,9 @@ def test_killed_load_is_aborted_if_the_working_directory_outlives_it(
 
 
 def test_load_that_another_process_began_and_still_runs_is_not_aborted(
-    forking, small_api, warehouse
+    is_killed, small_api, warehouse
 ):
-    settings = {"OPENAI_ADMIN_KEY": DEMO_ADMIN_KEY, "OPENAI_BASE_URL": small_api.base_url}
-    settings["DESTINATION__DUCKDB__CREDENTIALS"] = str(warehouse.path)
-    settings["SOURCES__OPENAI_COSTS__START_DATE"] = str(days_ago(1))
-    first = ("load_by_library", str(warehouse.folder / "pipelines"), 2, RESOURCES)
-    load = forking.start(cwd=warehouse.folder, environment=environment(**settings), first=first)
-    assert was_killed(load)
+    assert is_killed(2)
     pipeline = pipeline_of(warehouse)
     with Path(pipeline.working_dir, "openai_costs.lock").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
