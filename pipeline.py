@@ -27,9 +27,9 @@ from __future__ import annotations
 import contextlib
 import sys
 
-from command.arguments import parsed
-from command.building import Builder
-from command.terminal import INTERRUPTED, Stop, say
+from openai_costs.cli import parsed
+from openai_costs.dbt_runner import Builder
+from openai_costs.terminal import INTERRUPTED, Stop, say
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
             # dbt takes longest to start, and starts first: in a process of its own.
             builds = asked.command in (None, "models", "forget")
             builder = stack.enter_context(Builder()) if builds else None
-            from command.run import run
+            from openai_costs.commands.run import run
 
             return run(asked, builder)
     except Stop as stop:

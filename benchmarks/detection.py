@@ -25,7 +25,12 @@ os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
 os.environ.setdefault("RUNTIME__LOG_LEVEL", "CRITICAL")
 os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
 
-from openai_costs_source.demo import RUNAWAY_AGE, RUNAWAY_KEY, Charge, Organization  # noqa: E402
+from openai_costs_source.simulator.organization import (  # noqa: E402
+    RUNAWAY_AGE,
+    RUNAWAY_KEY,
+    Charge,
+    Organization,
+)
 
 RESULTS = HERE / "RESULTS.md"
 HEADING = "## What is found\n"
@@ -105,7 +110,7 @@ def loaded(histories: list[History], folder: Path) -> Path:
     import dlt
 
     from openai_costs_source import openai_costs
-    from openai_costs_source.demo_api import DEMO_ADMIN_KEY, DemoApi
+    from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, DemoApi
 
     file = folder / "detection.duckdb"
     pipeline = dlt.pipeline(
@@ -119,7 +124,12 @@ def loaded(histories: list[History], folder: Path) -> Path:
             source = openai_costs(DEMO_ADMIN_KEY, api.base_url, loaded=set())
             pipeline.run(source.with_resources("costs", "api_keys"), loader_file_format="parquet")
     project = HERE.parent / "dbt_project"
-    selected = ["-s", "+cost_anomalies", "+cost_forecast", "+daily_costs_by_project"]
+    selected = [
+        "-s",
+        "+openai__cost_anomalies",
+        "+openai__cost_forecast",
+        "+openai__daily_costs_by_project",
+    ]
     selected += ["--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"]
     folders = ["--project-dir", str(project), "--profiles-dir", str(project)]
     subprocess.run(
@@ -156,7 +166,7 @@ def detection() -> str:
             """)
             forecasts = asked("""
                 select expected_month_end, cost_of_month, unblended_cost, month, as_of
-                from openai_intermediate.int_forecasts
+                from openai_intermediate.int_openai__forecasts
                 where scope = 'organization' and not is_current and organization_id like '%quiet%'
             """)
     whole_days = {(organization, day): cost for organization, day, cost in by_day}

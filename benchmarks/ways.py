@@ -23,7 +23,7 @@ os.environ.setdefault("RUNTIME__LOG_LEVEL", "CRITICAL")
 def load(url: str, database: str, *_: str) -> float:
     """Our source in the command's pipeline: the costs alone, as the others load them."""
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-    from command import warehouse
+    from openai_costs.warehouse import connection as warehouse
     from openai_costs_source import openai_costs
 
     began = time.perf_counter()

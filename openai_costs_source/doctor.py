@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from openai_costs_source.client import Client, OpenAICostsError, checked_key
-from openai_costs_source.endpoint import Endpoint
-from openai_costs_source.names import read_listing
-from openai_costs_source.organization import Organization
-from openai_costs_source.usage import KINDS
-from openai_costs_source.windows import FIRST_DAY, ONE_DAY, Stretch, first_day_with_keys
+from openai_costs_source.api.client import Client, OpenAICostsError, checked_key
+from openai_costs_source.api.date_ranges import FIRST_DAY, ONE_DAY, Stretch, first_day_with_keys
+from openai_costs_source.api.endpoint import Endpoint
+from openai_costs_source.extract.listing_rows import read_listing
+from openai_costs_source.extract.organization import Organization
+from openai_costs_source.extract.usage import KINDS
 
 RECENT_DAYS = 30
 MAX_WAIT_SECONDS = 20

@@ -21,9 +21,9 @@ from hypothesis import settings
 from running import OURS, SETTINGS, once, run_pipeline, run_pipeline_process
 
 from openai_costs_source import openai_costs
-from openai_costs_source.demo import Organization
-from openai_costs_source.demo_api import DEMO_ADMIN_KEY, DemoApi
-from openai_costs_source.demo_buckets import Window
+from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, DemoApi
+from openai_costs_source.simulator.buckets import Window
+from openai_costs_source.simulator.organization import Organization
 
 TODAY = datetime.now(UTC).date()
 
@@ -175,11 +175,11 @@ def complete_models(connection):
     """Create what the commands read to see whether the models are complete: they always are."""
     connection.execute("create schema if not exists openai_intermediate")
     connection.execute("""
-        create view openai_intermediate.int_loaded_days as
+        create view openai_intermediate.int_openai__loaded_days as
         select organization_id, date, 'costs' as kind, loaded_at from openai_raw.cost_days
     """)
     connection.execute("""
-        create table openai_intermediate.int_days_to_build
+        create table openai_intermediate.int_openai__days_to_build
         (fact text, organization_id text, date date)
     """)
 

@@ -191,9 +191,9 @@ def main():
     import dlt.destinations.impl.duckdb.duck  # noqa: F401
     import pyarrow.json  # noqa: F401
 
-    import command.run  # noqa: F401
+    import openai_costs.commands.run
+    import openai_costs.reports.focus_export  # noqa: F401
     import pipeline
-    import reporting.export  # noqa: F401
 
     with contextlib.suppress(ImportError):
         import pandas  # noqa: F401  # DuckDB imports it, where it is installed.

@@ -27,18 +27,22 @@ from dlt.common.configuration.providers.toml import TomlProviderReadException
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 from dlt.common.destination.reference import Destination
 
-import command
+import openai_costs
 import pipeline
-from command import building
-from command.models import SEEDS
+from openai_costs import dbt_runner as building
+from openai_costs.commands.models import SEEDS
 
 PROJECT = Path(__file__).resolve().parent.parent
 DBT_PROJECT = PROJECT / "dbt_project"
 SETTINGS = ("OPENAI_", "SOURCES__", "DESTINATION_", "DBT_", "RUNTIME__", "SPARK_", "ALERTS__")
 OURS = ("DBT_TARGET_PATH", "DBT_LOG_PATH")
 READ_BY_THE_SUMMARY = (
-    *("+daily_costs_by_project", "+daily_costs_by_user", "+daily_costs_by_model"),
-    "+reconciliation",
+    *(
+        "+openai__daily_costs_by_project",
+        "+openai__daily_costs_by_user",
+        "+openai__daily_costs_by_model",
+    ),
+    "+openai__reconciliation",
 )
 """What a run with `only` must build at least, if it ends with the summary."""
 ONE_THREAD = ("--threads", "1")
@@ -170,7 +174,7 @@ def _like_a_process(cwd, settings):
     stdout, stderr = io.StringIO(), io.StringIO()
     try:
         _set_environment(environment(**settings))
-        importlib.reload(command)  # It completes the environment when it is imported.
+        importlib.reload(openai_costs)  # It completes the environment when it is imported.
         os.chdir(cwd)
         _read_settings_files()
         with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):

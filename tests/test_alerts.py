@@ -15,11 +15,11 @@ from conftest import FEW, TODAY, Warehouse, complete_models, days_ago
 from markdown_it import MarkdownIt
 from running import PROJECT, dbt, run_pipeline
 
-from openai_costs_source.demo import RUNAWAY_AGE, RUNAWAY_KEY, Organization
-from openai_costs_source.demo_api import DemoApi
-from openai_costs_source.demo_seeds import write_seeds
-from reporting.alerts import SEVERITIES, find_alerts
-from reporting.slack import checked_webhook
+from openai_costs.reports.alerts import SEVERITIES, find_alerts
+from openai_costs.reports.slack import checked_webhook
+from openai_costs_source.simulator.api import DemoApi
+from openai_costs_source.simulator.organization import RUNAWAY_AGE, RUNAWAY_KEY, Organization
+from openai_costs_source.simulator.seeds import write_seeds
 
 ORG = "org-demo-heliotrope"
 NAMED = {"organization_id": ORG, "organization_name": "Heliotrope Labs"}
@@ -754,7 +754,7 @@ def test_tokens_that_were_billed_and_not_used_are_a_warning(demo, tmp_path):
     shutil.copy(demo[0] / "demo.duckdb", tmp_path)
     bill = Bill(tmp_path)
     bill.change(f"""
-        update openai_intermediate.int_daily_checks set expected = expected * 0.9
+        update openai_intermediate.int_openai__daily_checks set expected = expected * 0.9
         where check_name = 'tokens billed equal tokens used' and date = '{days_ago(10)}'
             and model_family = 'gpt-5.6-sol' and meter = 'input'
     """)
@@ -801,7 +801,7 @@ def test_month_without_trouble_raises_nothing(tmp_path):
     models = [f"+{table.partition('.')[2]}" for table in READ if table.startswith("openai_marts")]
     built = dbt(
         *("build", "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"),
-        *("--select", *models, "+int_project_prices"),
+        *("--select", *models, "+int_openai__project_prices"),
         warehouse=books,
         OPENAI_COSTS_SEEDS=str(tmp_path / "seeds"),
     )

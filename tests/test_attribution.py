@@ -123,7 +123,14 @@ def test_each_bad_row_is_named_with_what_is_wrong_and_holds_no_table_up(spent, t
         f"{ORGANIZATION},service_account,user-5,Chat,\n"
         f'{ORGANIZATION},project,proj_storefront,"Ops\\ ""A""",CC\\\n'
     )
-    build = built(spent, teams, "-s", "+stg_team_faults", "+daily_costs_by_team", "+focus_costs")
+    build = built(
+        spent,
+        teams,
+        "-s",
+        "+stg_openai__team_errors",
+        "+openai__daily_costs_by_team",
+        "+openai__focus_costs",
+    )
     assert build.returncode == 1
     assert "FAIL 8 teams_are_well_formed" in build.stdout
     assert "ERROR=1 SKIP=0" in build.stdout
@@ -236,7 +243,7 @@ def test_cost_of_nobody_says_why_in_both_tables_and_seed_as_shipped_assigns_noth
 def test_days_without_keys_say_so(api, warehouse):
     dimensions = ["project_id", "line_item"]
     warehouse.load(api, resources=["costs"], since=DAY, until=days_ago(4), group_by=dimensions)
-    build_models("-s", "+daily_costs_by_user", warehouse=warehouse)
+    build_models("-s", "+openai__daily_costs_by_user", warehouse=warehouse)
     assert warehouse.rows(
         "select distinct unattributed_because from openai_marts.daily_costs_by_user"
     ) == [("keys were not told on that day",)]
@@ -248,7 +255,7 @@ def test_money_moved_between_users_fails_where_the_api_tells_each_users_total(
     with Awkward(organization) as api:
         api.bend = users_apart_before(days_ago(2))
         warehouse.load(api, resources=["costs"], since=DAY)
-    build_models("-s", "+int_check_users", warehouse=warehouse)
+    build_models("-s", "+int_openai__check_users", warehouse=warehouse)
     assert warehouse.rows(f"""
         select distinct unattributed_because from openai_marts.daily_costs_by_user
         where date < '{days_ago(2)}' and attribution = 'unattributed'
@@ -269,6 +276,6 @@ def test_money_moved_between_users_fails_where_the_api_tells_each_users_total(
             ) as moved
             where costs.user_id = moved.user_id and costs.date = '{DAY}'
         """)
-    tested = dbt("build", "-s", "int_check_users", warehouse=warehouse)
+    tested = dbt("build", "-s", "int_openai__check_users", warehouse=warehouse)
     assert "FAIL 2 users_equal_the_apis_own_totals" in tested.stdout
     assert "ERROR=1" in tested.stdout

@@ -10,8 +10,8 @@ from conftest import FEW, TODAY, days_ago
 from test_source import charge
 
 from openai_costs_source import OpenAICostsError
-from openai_costs_source.demo import Organization
-from openai_costs_source.demo_api import DEMO_ADMIN_KEY, DemoApi
+from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, DemoApi
+from openai_costs_source.simulator.organization import Organization
 
 
 class Awkward(DemoApi):

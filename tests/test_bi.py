@@ -76,7 +76,7 @@ NAMES = ["aws_focus.cost_and_usage", "demo.anthropic_focus.costs", "other_focus.
 def build(warehouse, *tables):
     """The mart, with other providers' tables, as `other_focus_tables` names them."""
     named = json.dumps({"other_focus_tables": tables})
-    mart = ("-s", "unblended_costs_all_providers", "--indirect-selection", "cautious")
+    mart = ("-s", "openai__unblended_costs_all_providers", "--indirect-selection", "cautious")
     return dbt("build", *mart, "--vars", named, warehouse=warehouse)
 
 

@@ -19,8 +19,8 @@ import openai
 import pytest
 import requests
 
-from openai_costs_source.demo import Charge, Organization, midnight
-from openai_costs_source.demo_api import DEMO_ADMIN_KEY, DemoApi
+from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, DemoApi
+from openai_costs_source.simulator.organization import Charge, Organization, midnight
 
 TODAY = date(2026, 11, 20)
 ONE_DAY = timedelta(days=1)
@@ -251,8 +251,8 @@ def test_two_instances_of_a_day_give_equal_bytes() -> None:
 def test_other_processes_give_equal_bytes() -> None:
     ask = (
         "import hashlib; from datetime import date;"
-        "from openai_costs_source.demo import Organization;"
-        "from openai_costs_source.demo_api import *;"
+        "from openai_costs_source.simulator.organization import Organization;"
+        "from openai_costs_source.simulator.api import *;"
         "api = DemoApi(Organization(date(2026, 11, 20)));"
         f"said = api.answer('GET', '{COSTS}?start_time={midnight(aged(5))}"
         "&group_by=user_id&group_by=line_item', 'Bearer ' + DEMO_ADMIN_KEY);"

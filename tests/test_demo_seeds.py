@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from test_demo import TODAY, aged, exact_sum
 
-from openai_costs_source.demo import Organization
-from openai_costs_source.demo_api import DemoApi
-from openai_costs_source.demo_seeds import write_seeds
+from openai_costs_source.simulator.api import DemoApi
+from openai_costs_source.simulator.organization import Organization
+from openai_costs_source.simulator.seeds import write_seeds
 
 CENT = Decimal("0.01")
 

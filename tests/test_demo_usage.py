@@ -14,10 +14,10 @@ import pytest
 import requests
 from test_demo import COSTS, ONE_DAY, TODAY, aged, days_aged, refusal, sdk, text, told
 
-from openai_costs_source.demo import Organization, midnight
-from openai_costs_source.demo_api import DEMO_ADMIN_KEY, DemoApi
-from openai_costs_source.demo_traps import restated_days
-from openai_costs_source.demo_usage import KINDS
+from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, DemoApi
+from openai_costs_source.simulator.failure_modes import restated_days
+from openai_costs_source.simulator.organization import Organization, midnight
+from openai_costs_source.simulator.usage import KINDS
 
 WHOLE_HISTORY = 180
 FILTERS = [(kind, name) for kind in KINDS for name in KINDS[kind].filters]

@@ -5,9 +5,10 @@ import pytest
 from conftest import days_ago
 from dlt.common.destination import Destination
 
-from command.warehouse import NEEDED, Warehouse
-from openai_costs_source import ledger, openai_costs
-from openai_costs_source.demo_api import DEMO_ADMIN_KEY
+from openai_costs.warehouse.connection import NEEDED, Warehouse
+from openai_costs_source import openai_costs
+from openai_costs_source.extract import ledger
+from openai_costs_source.simulator.api import DEMO_ADMIN_KEY
 
 ASKED = {"delete-insert", "scd2"}
 """The merge strategies that the source asks for."""

@@ -13,7 +13,7 @@ from test_faults import MOMENTS, Small, Warehouse, everything, sentence_in, tabl
 from test_source import charge
 
 from openai_costs_source import OpenAICostsError, openai_costs
-from openai_costs_source.demo_api import DEMO_ADMIN_KEY
+from openai_costs_source.simulator.api import DEMO_ADMIN_KEY
 
 RESOURCES = ("costs", "projects", "usage_completions")
 REFUSED = {

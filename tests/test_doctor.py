@@ -14,11 +14,12 @@ from conftest import TODAY, Warehouse, days_ago
 from running import run_pipeline
 from test_source import charge
 
-from command.building import FOLDERS
-from openai_costs_source import demo_api, demo_traps
-from openai_costs_source.demo import Organization
-from openai_costs_source.demo_api import DEMO_ADMIN_KEY, DemoApi
+from openai_costs.dbt_runner import FOLDERS
 from openai_costs_source.doctor import examine
+from openai_costs_source.simulator import api as demo_api
+from openai_costs_source.simulator import failure_modes as demo_traps
+from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, DemoApi
+from openai_costs_source.simulator.organization import Organization
 
 KEY = {"OPENAI_ADMIN_KEY": DEMO_ADMIN_KEY}
 KEYS_PAGE = "https://platform.openai.com/settings/organization/admin-keys"
@@ -345,7 +346,9 @@ def test_warehouse_in_a_folder_that_does_not_exist_has_a_remedy(api, tmp_path, f
 
 
 def test_dbt_without_its_profile_has_a_remedy(api, tmp_path, monkeypatch):
-    monkeypatch.setattr("command.models.FOLDERS", (*FOLDERS[:2], "--profiles-dir", str(tmp_path)))
+    monkeypatch.setattr(
+        "openai_costs.commands.models.FOLDERS", (*FOLDERS[:2], "--profiles-dir", str(tmp_path))
+    )
     exit_code, found = check(tmp_path, api)
     assert exit_code == 1
     assert found["dbt"]["status"] == "failed"

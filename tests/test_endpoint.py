@@ -9,12 +9,12 @@ import pytest
 from conftest import TODAY, days_ago
 from test_client import KEY, Server, refusal
 
-from openai_costs_source import endpoint as endpoints
-from openai_costs_source.client import Client, OpenAICostsError
-from openai_costs_source.demo import midnight
-from openai_costs_source.endpoint import Endpoint
-from openai_costs_source.pages import read_page
-from openai_costs_source.windows import Stretch
+from openai_costs_source.api import endpoint as endpoints
+from openai_costs_source.api.client import Client, OpenAICostsError
+from openai_costs_source.api.date_ranges import Stretch
+from openai_costs_source.api.endpoint import Endpoint
+from openai_costs_source.api.pages import read_page
+from openai_costs_source.simulator.organization import midnight
 
 PATH = "/organization/costs"
 GROUP_BY = ("line_item",)
@@ -209,7 +209,7 @@ RATE_LIMIT = refusal(429, "Rate limit reached.")
 def test_after_an_error_no_request_is_sent_and_nothing_waits_or_speaks(
     answer, warnings, serve, monkeypatch, caplog
 ):
-    monkeypatch.setattr("openai_costs_source.client._wait", lambda state: 0.4)
+    monkeypatch.setattr("openai_costs_source.api.client._wait", lambda state: 0.4)
     server = serve(answer)
     endpoint = endpoint_of(server, days_per_page=1, bytes_per_day=1_000)
     with pytest.raises(OpenAICostsError, match="Incorrect API key"):
@@ -249,7 +249,7 @@ def test_reply_that_never_comes_does_not_hold_an_error_back_for_ever(serve, monk
 
 def test_requests_that_are_withheld_side_by_side_wait_for_the_same_seconds(serve, monkeypatch):
     """Three windows wait, the first two of them together."""
-    monkeypatch.setattr("openai_costs_source.client._wait", lambda state: 0.8)
+    monkeypatch.setattr("openai_costs_source.api.client._wait", lambda state: 0.8)
     seen = set()
 
     def limited_once(asked):

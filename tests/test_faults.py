@@ -25,12 +25,13 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from running import permissions_hold, run_pipeline, run_pipeline_process
 from test_source import charge
 
-from openai_costs_source import BYTES_PER_ROW, OpenAICostsError, openai_costs
-from openai_costs_source.demo import Organization, midnight
-from openai_costs_source.demo_api import DEMO_ADMIN_KEY, TRAPS
-from openai_costs_source.demo_buckets import Query, Window
-from openai_costs_source.demo_traps import Reply
-from openai_costs_source.usage import KINDS
+from openai_costs_source import OpenAICostsError, openai_costs
+from openai_costs_source.extract.usage import KINDS
+from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, TRAPS
+from openai_costs_source.simulator.buckets import Query, Window
+from openai_costs_source.simulator.failure_modes import Reply
+from openai_costs_source.simulator.organization import Organization, midnight
+from openai_costs_source.source import BYTES_PER_ROW
 
 FIRST_DAY = days_ago(4)
 CORRECTED, EMPTIED, REFILLED, KEPT = (days_ago(n) for n in (4, 3, 2, 1))
@@ -264,10 +265,12 @@ def name_of(request):
 
 @pytest.fixture
 def struck(small, monkeypatch):
-    monkeypatch.setattr("openai_costs_source.client._wait", lambda state: 0.01)
+    monkeypatch.setattr("openai_costs_source.api.client._wait", lambda state: 0.01)
     # A window holds three days, also where those of version A are known to be large.
-    monkeypatch.setattr("openai_costs_source.endpoint.FIRST_DAYS", 3)
-    monkeypatch.setattr("openai_costs_source.endpoint.PAGE_BYTES", 3 * len(MANY) * BYTES_PER_ROW)
+    monkeypatch.setattr("openai_costs_source.api.endpoint.FIRST_DAYS", 3)
+    monkeypatch.setattr(
+        "openai_costs_source.api.endpoint.PAGE_BYTES", 3 * len(MANY) * BYTES_PER_ROW
+    )
     with RememberingApi(small, traps=["fault"]) as api:
         struck = Struck(api)
         monkeypatch.setitem(TRAPS, "fault", struck.strike)
@@ -958,7 +961,7 @@ def set_clock(monkeypatch, *moments):
         def now(cls, tz=None):
             return left.pop(0) if len(left) > 1 else left[0]
 
-    monkeypatch.setattr("openai_costs_source.datetime", Clock)
+    monkeypatch.setattr("openai_costs_source.source.datetime", Clock)
 
 
 def noon(day):

@@ -23,11 +23,11 @@ from hypothesis import HealthCheck, Phase, assume, example, given, settings
 from hypothesis import strategies as st
 from running import PROJECT
 
-from openai_costs_source.client import Client, OpenAICostsError
-from openai_costs_source.demo_api import DEMO_ADMIN_KEY, DemoApi
-from openai_costs_source.pages import read_page
-from openai_costs_source.rows import COSTS, amount_per_day, cost_rows
-from openai_costs_source.windows import Stretch, untold_days
+from openai_costs_source.api.client import Client, OpenAICostsError
+from openai_costs_source.api.date_ranges import Stretch, untold_days
+from openai_costs_source.api.pages import read_page
+from openai_costs_source.extract.rows import COSTS, amount_per_day, cost_rows
+from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, DemoApi
 
 DAY = date(2025, 12, 6)
 START = 1764979200  # DAY, in Unix seconds
@@ -587,7 +587,7 @@ def test_exponent_that_crashes_pyarrow_does_no_harm_in_any_disguise():
         for hidden in itertools.product([False, True], repeat=len(number))
     ]
     code = (
-        "import sys; from openai_costs_source.pages import read_page\n"
+        "import sys; from openai_costs_source.api.pages import read_page\n"
         "for page in sys.stdin.buffer:\n"
         "    try: print(read_page(page).results['amount'][0]['value'].as_py())\n"
         "    except ValueError as error: print(error)\n"

@@ -13,18 +13,19 @@ from conftest import Warehouse, days_ago, known
 from running import build_models, dbt, parsed_models, run_pipeline
 from test_source import charge
 
-from command import models, warehouse
+from openai_costs.commands import models
+from openai_costs.warehouse import connection as warehouse
 
 DATA = Path(__file__).parent / "data"
 FACTS = (
-    "int_focus_charges",
-    "int_daily_spend",
-    "int_daily_sales",
-    "int_daily_usage",
-    "int_project_prices",
-    "int_daily_checks",
+    "int_openai__focus_charges",
+    "int_openai__daily_costs_by_identity",
+    "int_openai__daily_costs_by_line_item",
+    "int_openai__daily_usage",
+    "int_openai__project_prices",
+    "int_openai__daily_checks",
 )
-SELECTED = ("-s", "config.materialized:table", "int_built_days", *FACTS)
+SELECTED = ("-s", "config.materialized:table", "int_openai__built_days", *FACTS)
 
 
 def build_facts(warehouse, *arguments):
@@ -34,7 +35,8 @@ def build_facts(warehouse, *arguments):
 
 def days_to_build(warehouse, fact):
     rows = warehouse.rows(f"""
-        select distinct date from openai_intermediate.int_days_to_build where fact = '{fact}'
+        select distinct date from openai_intermediate.int_openai__days_to_build
+        where fact = '{fact}'
         order by date
     """)
     return [day for (day,) in rows]
@@ -67,19 +69,18 @@ def test_days_that_were_replaced_are_built_as_if_all_were(api, own_ten_days):
 
 
 def test_days_that_were_not_replaced_are_left_alone(api, own_ten_days):
-    for fact in ("int_focus_charges", "int_daily_spend"):
+    for fact in ("int_openai__focus_charges", "int_openai__daily_costs_by_identity"):
         with duckdb.connect(str(own_ten_days.path)) as connection:
             connection.execute(
                 f"delete from openai_intermediate.{fact} where date = '{days_ago(9)}'"
             )
     own_ten_days.load(api, since=days_ago(3), until=days_ago(2))
-    build_models("-s", "int_loaded_days", warehouse=own_ten_days)
-    assert days_to_build(own_ten_days, "int_focus_charges") == [days_ago(3)]
+    build_models("-s", "int_openai__loaded_days", warehouse=own_ten_days)
+    assert days_to_build(own_ten_days, "int_openai__focus_charges") == [days_ago(3)]
     build_facts(own_ten_days)
-    assert days_to_build(own_ten_days, "int_focus_charges") == []
-    left = (
-        f"select count(*) from openai_intermediate.int_focus_charges where date = '{days_ago(9)}'"
-    )
+    assert days_to_build(own_ten_days, "int_openai__focus_charges") == []
+    charges = "openai_intermediate.int_openai__focus_charges"
+    left = f"select count(*) from {charges} where date = '{days_ago(9)}'"
     assert own_ten_days.value(left) == 0
 
 
@@ -100,10 +101,14 @@ def test_day_that_leaves_the_ledger_leaves_the_facts(own_ten_days):
 
 def test_other_models_build_all_days_anew(own_ten_days):
     with duckdb.connect(str(own_ten_days.path)) as connection:
-        connection.execute("update openai_intermediate.int_focus_charges set service = 'Other'")
-        connection.execute("update openai_intermediate.int_built_days set built_by = 'others'")
+        connection.execute(
+            "update openai_intermediate.int_openai__focus_charges set service = 'Other'"
+        )
+        connection.execute(
+            "update openai_intermediate.int_openai__built_days set built_by = 'others'"
+        )
     build_facts(own_ten_days)
-    services = "select count(distinct service) from openai_intermediate.int_focus_charges"
+    services = "select count(distinct service) from openai_intermediate.int_openai__focus_charges"
     assert own_ten_days.value(services) > 1
 
 
@@ -128,7 +133,12 @@ def test_days_whose_tests_failed_are_tested_again(api, own_ten_days):
 
 def test_no_order_of_partial_dbt_commands_makes_a_fact_skip_a_day(api, own_ten_days):
     choices = random.Random(0)
-    tables = ["int_loaded_days", "int_built_days", "config.materialized:table", *FACTS]
+    tables = [
+        "int_openai__loaded_days",
+        "int_openai__built_days",
+        "config.materialized:table",
+        *FACTS,
+    ]
     for n in range(3):
         day = days_ago(choices.randrange(2, 10))
         api.overrides[day] = [charge(f"{n}.25", "gpt-6-new, output")] * choices.randrange(3)
@@ -164,8 +174,10 @@ def test_report_and_export_are_refused_and_alerts_raised_while_the_models_lack_d
 def test_facts_alone_do_not_move_on_before_what_they_are_built_from(api, own_ten_days):
     """`dbt run` of a mart's checks, after a load, without the facts that the checks compare."""
     own_ten_days.load(api, since=days_ago(3), until=days_ago(2))
-    build_models("-s", "int_loaded_days", "int_daily_checks", warehouse=own_ten_days)
-    assert days_ago(3) in days_to_build(own_ten_days, "int_daily_checks")
+    build_models(
+        "-s", "int_openai__loaded_days", "int_openai__daily_checks", warehouse=own_ten_days
+    )
+    assert days_ago(3) in days_to_build(own_ten_days, "int_openai__daily_checks")
 
 
 def test_every_macro_that_facts_are_made_by_is_in_their_fingerprint():
@@ -238,13 +250,15 @@ def test_warehouse_of_an_earlier_version_is_upgraded_by_the_next_build(tmp_path)
 def test_fact_of_another_version_is_built_again(own_ten_days):
     """An earlier version, run in between, built a table of this name with other columns."""
     with duckdb.connect(str(own_ten_days.path)) as connection:
-        before = connection.execute("from openai_intermediate.int_project_prices").fetchall()
+        before = connection.execute(
+            "from openai_intermediate.int_openai__project_prices"
+        ).fetchall()
         connection.execute("""
-            create or replace table openai_intermediate.int_project_prices as
-            select * exclude (usual_price) from openai_intermediate.int_project_prices
+            create or replace table openai_intermediate.int_openai__project_prices as
+            select * exclude (usual_price) from openai_intermediate.int_openai__project_prices
         """)
     build_facts(own_ten_days)
-    after = own_ten_days.rows("from openai_intermediate.int_project_prices")
+    after = own_ten_days.rows("from openai_intermediate.int_openai__project_prices")
     assert sorted(map(str, after)) == sorted(map(str, before))
 
 

@@ -7,8 +7,8 @@ import pytest
 from conftest import TODAY, days_ago
 from test_awkward_replies import OddListings
 
-from openai_costs_source.demo import Organization
-from openai_costs_source.demo_api import DemoApi
+from openai_costs_source.simulator.api import DemoApi
+from openai_costs_source.simulator.organization import Organization
 
 LISTINGS = ["projects", "users", "service_accounts", "api_keys"]
 DELETED = """

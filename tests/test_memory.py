@@ -11,11 +11,11 @@ from running import run_pipeline
 from test_awkward_replies import Awkward, every_day, loaded_days, users_apart_before
 from test_source import DAY, OtherOrganization, charge, requests_for_costs
 
-from openai_costs_source.demo import Organization
-from openai_costs_source.demo_api import DEMO_ADMIN_KEY
-from openai_costs_source.memory import TRIED_AGAIN_AFTER, Memory
-from openai_costs_source.rows import COST_DAYS
-from openai_costs_source.windows import NEVER, History
+from openai_costs_source.api.date_ranges import NEVER, History
+from openai_costs_source.extract.load_state import TRIED_AGAIN_AFTER, Memory
+from openai_costs_source.extract.rows import COST_DAYS
+from openai_costs_source.simulator.api import DEMO_ADMIN_KEY
+from openai_costs_source.simulator.organization import Organization
 
 NOON = datetime.combine(TODAY, datetime.min.time(), UTC) + timedelta(hours=12)
 ALL = "project_id,user_id,api_key_id,line_item"

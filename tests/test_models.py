@@ -58,7 +58,7 @@ def test_dbt_build_works_by_itself(built):
 def test_dbt_finds_the_default_warehouse_from_any_folder(built, tmp_path):
     project = built.folder / "dbt_project"
     folders = ("--project-dir", project, "--profiles-dir", project)
-    mart = "select distinct organization_id from {{ ref('daily_costs_by_project') }}"
+    mart = "select distinct organization_id from {{ ref('openai__daily_costs_by_project') }}"
     shown = dbt_in_a_copy("show", "--inline", mart, *folders, warehouse=built, cwd=tmp_path)
     assert "org-demo-heliotrope" in shown.stdout
 
@@ -225,7 +225,7 @@ def test_emptied_day_is_removed_from_every_mart(api, small):
 
 
 def test_much_money_on_unknown_line_items_warns_and_a_negative_amount_is_a_credit(small):
-    built = dbt("build", "-s", "+focus_costs", "line_items_are_understood", warehouse=small)
+    built = dbt("build", "-s", "+openai__focus_costs", "line_items_are_understood", warehouse=small)
     assert built.returncode == 0, built.stdout
     assert "WARN" in built.stdout
     assert "line_items_are_understood" in built.stdout
@@ -238,14 +238,14 @@ def test_much_money_on_unknown_line_items_warns_and_a_negative_amount_is_a_credi
 
 
 def test_cent_that_went_astray_in_a_fact_fails_the_build(small):
-    build_models("-s", "+reconciliation", warehouse=small)
+    build_models("-s", "+openai__reconciliation", warehouse=small)
     with duckdb.connect(str(small.path)) as connection:
         connection.execute(
-            "update openai_intermediate.int_daily_spend set unblended_cost = "
+            "update openai_intermediate.int_openai__daily_costs_by_identity set unblended_cost = "
             "unblended_cost + 0.000000000000000001 where unblended_cost > 0"
         )
     # All days are checked, as none was loaded since.
-    tested = dbt("build", "--full-refresh", "-s", "int_daily_checks+", warehouse=small)
+    tested = dbt("build", "--full-refresh", "-s", "int_openai__daily_checks+", warehouse=small)
     assert tested.returncode != 0
     assert "Failure in test reconciliation_is_exact" in tested.stdout
     differing = small.rows("""
@@ -263,7 +263,7 @@ def test_day_that_differs_from_the_apis_own_total_warns(small):
 
 
 def test_row_missing_from_raw_fails_the_ledger(small):
-    build_models("-s", "+focus_costs", warehouse=small)
+    build_models("-s", "+openai__focus_costs", warehouse=small)
     with duckdb.connect(str(small.path)) as connection:
         connection.execute("delete from openai_raw.costs where amount < 0")
     tested = dbt("test", "-s", "raw_rows_are_in_the_ledger_and_are_charges", warehouse=small)
@@ -279,7 +279,7 @@ def test_quantity_that_no_decimal_holds_keeps_its_money_and_is_named(api, wareho
         for amount, meter, quantity in (("3", "output", most), ("1.5", "input", beyond))
     ]
     warehouse.load(api, since=day, until=days_ago(4))
-    needed = ("+focus_costs", "quantities_can_be_used", *READ_BY_THE_SUMMARY)
+    needed = ("+openai__focus_costs", "quantities_can_be_used", *READ_BY_THE_SUMMARY)
     built = run_pipeline("models", cwd=warehouse.folder, only=needed)
     assert built.returncode == 0, built.stderr
     assert (
@@ -331,11 +331,11 @@ def test_no_model_fails_on_the_extremes_of_any_column_that_is_loaded(api, wareho
 def test_free_charge_that_came_twice_fails_the_build(api, small):
     api.overrides[days_ago(5)] = [charge("0", "gpt-5.6-luna, input")]
     small.load(api, since=days_ago(5), until=days_ago(4))
-    build_models("-s", "+focus_costs", warehouse=small)
+    build_models("-s", "+openai__focus_costs", warehouse=small)
     with duckdb.connect(str(small.path)) as connection:
-        fact = "openai_intermediate.int_focus_charges"
+        fact = "openai_intermediate.int_openai__focus_charges"
         connection.execute(f"insert into {fact} from {fact}")
-    tested = dbt("test", "-s", "focus_costs", warehouse=small)
+    tested = dbt("test", "-s", "openai__focus_costs", warehouse=small)
     assert "Failure in test raw_rows_are_in_the_ledger_and_are_charges" in tested.stdout
     assert "ERROR=1" in tested.stdout
 
@@ -344,7 +344,7 @@ def test_users_follow_their_own_answer_where_they_are_told_apart(organization, w
     with Awkward(organization) as api:
         api.bend = users_apart_before(days_ago(2))
         warehouse.load(api, since=days_ago(5))
-    build_models("-s", "+daily_costs_by_user", "+focus_costs", warehouse=warehouse)
+    build_models("-s", "+openai__daily_costs_by_user", "+openai__focus_costs", warehouse=warehouse)
     by_user = """
         select date, user_id, sum(unblended_cost) from openai_marts.daily_costs_by_user
         where attribution = 'reported' group by all order by all

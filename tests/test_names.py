@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openai_costs_source.names import (
+from openai_costs_source.extract.listing_rows import (
     API_KEYS,
     PROJECTS,
     USERS,

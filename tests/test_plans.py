@@ -8,7 +8,7 @@ from conftest import TODAY, DemoApi, Warehouse, days_ago
 from running import dbt
 from test_source import charge
 
-from openai_costs_source.demo import Organization
+from openai_costs_source.simulator.organization import Organization
 
 MARTS = ("cost_forecast", "budget_status", "cost_anomalies", "credit_balance")
 THIS_MONTH = TODAY.replace(day=1)
@@ -308,7 +308,7 @@ def test_budget_of_what_never_cost_anything_is_on_track_in_each_month(plans):
 
 def test_bad_budgets_are_named_and_count_for_nothing(plans):
     reasons = plans.rows("""
-        select reason from openai_staging.stg_budgets where reason is not null order by all
+        select reason from openai_staging.stg_openai__budgets where reason is not null order by all
     """)
     assert [reason for (reason,) in reasons] == [
         "organization_id is missing",
@@ -417,7 +417,8 @@ def test_credits_run_out_at_the_pace_of_four_weeks(plans):
 
 def test_bad_grants_are_named_and_count_for_nothing(plans):
     reasons = plans.rows("""
-        select reason from openai_staging.stg_credit_grants where reason is not null order by all
+        select reason from openai_staging.stg_openai__credit_grants
+        where reason is not null order by all
     """)
     assert [reason for (reason,) in reasons] == [
         "amount is no number such as 10000.00: one",

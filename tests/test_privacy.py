@@ -25,13 +25,15 @@ from dlt.common.configuration.container import Container
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 from running import run_pipeline, run_pipeline_process
 
-from command.models import DAILY
-from openai_costs_source import OpenAICostsError, demo_traps, openai_costs, upkeep
-from openai_costs_source.client import PATHS, Client
-from openai_costs_source.demo import Organization
-from openai_costs_source.demo_traps import Reply
+from openai_costs.commands.models import DAILY
+from openai_costs_source import OpenAICostsError, openai_costs
+from openai_costs_source.api.client import PATHS, Client
 from openai_costs_source.doctor import examine
-from openai_costs_source.names import read_listing
+from openai_costs_source.extract import maintenance as upkeep
+from openai_costs_source.extract.listing_rows import read_listing
+from openai_costs_source.simulator import failure_modes as demo_traps
+from openai_costs_source.simulator.failure_modes import Reply
+from openai_costs_source.simulator.organization import Organization
 
 KEY = "sk-admin-" + "".join(f"{n:02d}Hq{n * 37 % 100:02d}-tR_" for n in range(15))
 REVOKED = {"admin_key": "sk-admin-the-one-that-is-valid"}

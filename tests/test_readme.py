@@ -9,8 +9,9 @@ from conftest import days_ago, known
 from running import PROJECT, run_pipeline
 
 import openai_costs_source
-from openai_costs_source.client import MAX_WAIT_SECONDS, OPENAI_URL
-from openai_costs_source.demo_api import DEMO_ADMIN_KEY
+from openai_costs_source.api.client import MAX_WAIT_SECONDS, OPENAI_URL
+from openai_costs_source.simulator.api import DEMO_ADMIN_KEY
+from openai_costs_source.source import REFETCH_DAYS
 
 README = (PROJECT / "README.md").read_text()
 QUERIES = (PROJECT / "QUERIES.md").read_text()
@@ -110,7 +111,7 @@ def test_settings_in_the_readme_are_those_that_exist():
     named = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
     assert tuple(named) == openai_costs_source.SETTINGS
     assert f"`{OPENAI_URL}`" in section
-    assert f"`{openai_costs_source.REFETCH_DAYS}`" in section
+    assert f"`{REFETCH_DAYS}`" in section
     assert f"`{MAX_WAIT_SECONDS}`" in section
 
 

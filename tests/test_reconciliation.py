@@ -16,7 +16,7 @@ MONTH = (THIS_MONTH - timedelta(days=1)).replace(day=1)
 DAY = MONTH + timedelta(days=3)
 ORGANIZATION = "org-demo-heliotrope"
 TYPES = {"string": "varchar", "timestamp": "timestamptz"}
-COMPARED = ("-s", "+reconciliation", "+daily_usage", "+model_efficiency")
+COMPARED = ("-s", "+openai__reconciliation", "+openai__daily_usage", "+openai__model_efficiency")
 HEADER = "organization_id,month,amount_before_tax,credits,tax,currency"
 
 
@@ -165,11 +165,11 @@ def test_tokens_that_were_billed_and_not_used_are_found_and_may_fail_the_build(a
             where date = '{DAY}' and model = 'gpt-image-2'
         """)
     used = (
-        "stg_usage",
-        "stg_usage_days",
-        "int_daily_usage",
-        "int_check_tokens",
-        "int_daily_checks",
+        "stg_openai__usage",
+        "stg_openai__usage_days",
+        "int_openai__daily_usage",
+        "int_openai__check_tokens",
+        "int_openai__daily_checks",
     )
     build("--full-refresh", "-s", *used, warehouse=agreeing)
     found = agreeing.rows("""
@@ -184,7 +184,7 @@ def test_tokens_that_were_billed_and_not_used_are_found_and_may_fail_the_build(a
     severe = ("--vars", "reconciliation_severity: error")
     failed = dbt_process(*tests, *severe, warehouse=agreeing, **filled_seeds(agreeing))
     assert (failed.returncode, "ERROR=1" in failed.stdout) == (1, True), failed.stdout
-    tolerated = ("build", "-s", "int_check_tokens+", "--vars", "tokens_tolerance: 0.2")
+    tolerated = ("build", "-s", "int_openai__check_tokens+", "--vars", "tokens_tolerance: 0.2")
     assert "WARN=0 ERROR=0" in dbt(*tolerated, warehouse=agreeing).stdout
 
 
@@ -194,7 +194,7 @@ def test_invoice_that_is_more_than_the_month_is_found(agreeing):
     assert "WARN=1" in dbt("build", "-s", "invoices+", warehouse=agreeing).stdout
     assert statuses(agreeing, "month equals its invoice") == [("differs", "less than expected")]
     prepaid = f"prepaid_organizations: [{ORGANIZATION}]"
-    again = dbt("build", "-s", "int_check_invoices+", "--vars", prepaid, warehouse=agreeing)
+    again = dbt("build", "-s", "int_openai__check_invoices+", "--vars", prepaid, warehouse=agreeing)
     assert "WARN=0 ERROR=0" in again.stdout, again.stdout
     assert statuses(agreeing, "month equals its invoice") == [
         ("not comparable", "the organization is prepaid: its invoices are top-ups")
@@ -220,11 +220,11 @@ def test_day_that_the_ledger_lacks_and_money_that_a_mart_lacks_fail_the_build(ag
     assert statuses(agreeing, "every day is in the ledger")[0] == ("differs", "less than expected")
     with duckdb.connect(str(agreeing.path)) as connection:
         connection.execute("""
-            update openai_intermediate.int_focus_charges
+            update openai_intermediate.int_openai__focus_charges
             set unblended_cost = unblended_cost + 0.000000000000000001
             where meter = 'cache write' and unblended_cost > 0
         """)
-    build("-s", "int_daily_checks", "--full-refresh", warehouse=agreeing)
+    build("-s", "int_openai__daily_checks", "--full-refresh", warehouse=agreeing)
     assert statuses(agreeing, "focus_costs equals raw") == [("differs", "more than expected")]
     assert dbt("test", "-s", "reconciliation_is_exact", warehouse=agreeing).returncode == 1
 
@@ -243,7 +243,7 @@ def test_any_kind_of_usage_is_modelled_without_the_others(agreeing):
                 'proj_gone' as project_id, 2048 as usage_bytes;
         """)
     # The rows are in no ledger: only a build of all days finds them.
-    build("--full-refresh", "-s", "+daily_usage", warehouse=agreeing)
+    build("--full-refresh", "-s", "+openai__daily_usage", warehouse=agreeing)
     used = agreeing.rows("""
         select kind, project_name, model, requests, seconds, bytes, input_tokens
         from openai_marts.daily_usage order by kind

@@ -12,7 +12,7 @@ from conftest import TODAY, complete_models, days_ago
 from playwright.sync_api import sync_playwright
 from running import run_pipeline
 
-from reporting.report import FILE, write_report
+from openai_costs.reports.html.report import FILE, write_report
 
 ORG = "org-demo-heliotrope"
 NOW = datetime.now(UTC)

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
 
-from openai_costs_source import pages
-from openai_costs_source.pages import read_page
-from openai_costs_source.rows import (
+from openai_costs_source.api import pages
+from openai_costs_source.api.pages import read_page
+from openai_costs_source.extract.rows import (
     COST_DAYS,
     COSTS,
     amount_per_day,
@@ -81,7 +81,7 @@ def ledger(reply, api_amounts=None, name="Acme", loaded_at=LOADED_AT):
 def in_a_process_of_its_own(reply):
     """What read_page makes of a reply that might take the process down with it."""
     code = (
-        "import sys; from openai_costs_source.pages import read_page\n"
+        "import sys; from openai_costs_source.api.pages import read_page\n"
         "try: print(read_page(sys.stdin.buffer.read()).results['amount'].to_pylist())\n"
         "except ValueError as error: print('refused:', error)"
     )

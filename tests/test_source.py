@@ -7,8 +7,8 @@ import pytest
 from conftest import FEW, TODAY, RememberingApi, ShortHistory, days_ago
 
 from openai_costs_source import OpenAICostsError, openai_costs
-from openai_costs_source.demo import Charge, Organization
-from openai_costs_source.demo_api import DEMO_ADMIN_KEY, DemoApi
+from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, DemoApi
+from openai_costs_source.simulator.organization import Charge, Organization
 
 DAY = days_ago(5)
 COSTS = "/v1/organization/costs"

@@ -10,9 +10,9 @@ from conftest import TODAY
 from running import dbt
 from test_awkward_replies import OddListings
 
-from openai_costs_source.demo import Organization
-from openai_costs_source.demo_api import DemoApi
-from openai_costs_source.spend_limits import LIMIT, readable, spend_limit_rows
+from openai_costs_source.extract.spend_limits import LIMIT, readable, spend_limit_rows
+from openai_costs_source.simulator.api import DemoApi
+from openai_costs_source.simulator.organization import Organization
 
 ORGANIZATION = "org-demo-heliotrope"
 IN_FORCE = """
@@ -301,9 +301,11 @@ def test_staging_tells_what_is_in_force_alone(changing, warehouse):
     organization.spend_alerts[""].pop(0)
     organization.spend_limits["proj_studio"]["threshold_amount"] = 8_000_00
     load(warehouse, api)
-    built = dbt("build", "--select", "stg_spend_limits", "stg_listed", warehouse=warehouse)
+    built = dbt(
+        "build", "--select", "stg_openai__spend_limits", "stg_openai__listed", warehouse=warehouse
+    )
     assert built.returncode == 0, built.stdout
-    told = "select id, threshold_amount, last_seen_on from openai_staging.stg_spend_limits"
+    told = "select id, threshold_amount, last_seen_on from openai_staging.stg_openai__spend_limits"
     assert sorted(warehouse.rows(told)) == [
         ("alert_heliotrope-45000", Decimal(45_000), TODAY),
         ("alert_storefront-15000", Decimal(15_000), TODAY),
@@ -314,6 +316,8 @@ def test_staging_tells_what_is_in_force_alone(changing, warehouse):
 
 def test_staging_is_empty_where_no_budgets_were_loaded(api, warehouse):
     warehouse.load(api, resources=["costs"], since=TODAY)
-    built = dbt("build", "--select", "stg_spend_limits", "stg_listed", warehouse=warehouse)
+    built = dbt(
+        "build", "--select", "stg_openai__spend_limits", "stg_openai__listed", warehouse=warehouse
+    )
     assert built.returncode == 0, built.stdout
-    assert warehouse.rows("select * from openai_staging.stg_spend_limits") == []
+    assert warehouse.rows("select * from openai_staging.stg_openai__spend_limits") == []

@@ -16,11 +16,11 @@ from running import dbt, run_pipeline
 from test_source import COSTS, charge, requests_for_costs
 
 from openai_costs_source import OpenAICostsError
-from openai_costs_source.demo import AGENT_RUNTIME, EXACT, Organization, midnight
-from openai_costs_source.demo_traps import TRAPS, Reply, credited_days, restated_days
+from openai_costs_source.api.date_ranges import BY_USER, GROUP_BY
 from openai_costs_source.doctor import examine
-from openai_costs_source.memory import TRIED_AGAIN_AFTER
-from openai_costs_source.windows import BY_USER, GROUP_BY
+from openai_costs_source.extract.load_state import TRIED_AGAIN_AFTER
+from openai_costs_source.simulator.failure_modes import TRAPS, Reply, credited_days, restated_days
+from openai_costs_source.simulator.organization import AGENT_RUNTIME, EXACT, Organization, midnight
 
 WHOLE = ",".join(GROUP_BY)
 WITHOUT_KEYS = "project_id,user_id,line_item"
@@ -33,7 +33,7 @@ def waits(monkeypatch):
     """The pauses that the client made, in seconds, without the time that they take."""
     pauses = []
     monkeypatch.setattr(
-        "openai_costs_source.client._rest", lambda seconds, is_abandoned: pauses.append(seconds)
+        "openai_costs_source.api.client._rest", lambda seconds, is_abandoned: pauses.append(seconds)
     )
     return pauses
 
@@ -63,7 +63,7 @@ def clock(monkeypatch):
             def now(cls, tz=None):
                 return datetime.now(tz) + (today - TODAY)
 
-        monkeypatch.setattr("openai_costs_source.datetime", Clock)
+        monkeypatch.setattr("openai_costs_source.source.datetime", Clock)
 
     return set_to
 
@@ -420,7 +420,7 @@ def spelled(monkeypatch):
 
     def spell(form, zero):
         monkeypatch.setattr(
-            "openai_costs_source.demo_api.literal",
+            "openai_costs_source.simulator.api.literal",
             lambda amount, *row: form.format(amount) if amount else zero,
         )
 
@@ -790,7 +790,7 @@ def test_trap_names_archived_projects_are_asked_for_and_keep_their_names(
 
 
 def test_trap_names_listings_go_on_after_their_last_id(serve, organization, warehouse, monkeypatch):
-    monkeypatch.setattr("openai_costs_source.client.LARGEST_LISTING", 3)
+    monkeypatch.setattr("openai_costs_source.api.client.LARGEST_LISTING", 3)
     api = serve()
     warehouse.load(api, resources=["projects", "users", "api_keys"])
     for table, listed in (
@@ -1019,7 +1019,7 @@ def modelled(organization, tmp_path_factory):
     warehouse = Warehouse(tmp_path_factory.mktemp("line_items"))
     with RememberingApi(organization, overrides={days_ago(1): bill}) as api:
         warehouse.load(api, resources=["costs"], since=days_ago(1), until=TODAY)
-    selected = ("-s", "+focus_costs", "line_items_are_understood")
+    selected = ("-s", "+openai__focus_costs", "line_items_are_understood")
     warehouse.built = dbt("build", *selected, warehouse=warehouse)
     warehouse.bill = bill
     return warehouse
@@ -1190,4 +1190,4 @@ def test_check_finds_the_trap(trap, check):
 
 def test_check_probes_names_by_themselves_where_a_key_may_not_read_costs(check):
     statuses = {subject: found.status for subject, found in check("no-usage-scope").items()}
-    assert (statuses["projects"], statuses["users"]) == ("ok", "ok")
+    assert (statuses["openai__projects"], statuses["openai__users"]) == ("ok", "ok")

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 from conftest import TODAY, RememberingApi, days_ago
 
-from openai_costs_source.demo import midnight
-from openai_costs_source.demo_api import DemoApi
-from openai_costs_source.usage import KINDS
+from openai_costs_source.extract.usage import KINDS
+from openai_costs_source.simulator.api import DemoApi
+from openai_costs_source.simulator.organization import midnight
 
 NAMES = [kind.name for kind in KINDS]
 EVERY = ["costs", "usage_embeddings", "usage_images"]

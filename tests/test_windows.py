@@ -6,9 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openai_costs_source.memory import Memory
-from openai_costs_source.pages import Bucket
-from openai_costs_source.windows import (
+from openai_costs_source.api.date_ranges import (
     FIRST_DAY,
     GROUP_BY,
     NEVER,
@@ -21,6 +19,8 @@ from openai_costs_source.windows import (
     earliest_day,
     untold_days,
 )
+from openai_costs_source.api.pages import Bucket
+from openai_costs_source.extract.load_state import Memory
 
 TODAY = date(2026, 10, 8)
 TOMORROW = date(2026, 10, 9)

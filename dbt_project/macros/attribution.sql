@@ -1,6 +1,6 @@
 {#
     Whose a charge is: `user_id`, `attribution` and why nobody could be named, of rows with the ids that OpenAI
-    tells, joined with `int_api_keys`. Owners come late, so that a key's new owner needs no fact built anew.
+    tells, joined with `int_openai__api_keys`. Owners come late, so that a key's new owner needs no fact built anew.
 #}
 {% macro attribution(charges, keys) -%}
     coalesce({{ charges }}.user_id, {{ keys }}.owner_id) as user_id,

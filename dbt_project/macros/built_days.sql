@@ -1,5 +1,5 @@
 {#
-    `int_built_days` holds, per fact, the load that each of its days was built from. A fact writes its own rows, in
+    `int_openai__built_days` holds, per fact, the load that each of its days was built from. A fact writes its own rows, in
     the transaction that replaces its days where the engine has one, so no selection or order of dbt commands can
     make a fact skip a day. The rows of `tests` are the days that passed the tests.
 #}
@@ -42,10 +42,10 @@
     {%- do return(names | sort) -%}
 {%- endmacro %}
 
-{# After a fact is built: its days are those of `int_loaded_days`, if all that it is built from is. #}
+{# After a fact is built: its days are those of `int_openai__loaded_days`, if all that it is built from is. #}
 {% macro mark_as_built() -%}
-    {%- set loaded = ref('int_loaded_days') -%}
-    {%- set built = ref('int_built_days') -%}
+    {%- set loaded = ref('int_openai__loaded_days') -%}
+    {%- set built = ref('int_openai__built_days') -%}
     {%- if execute -%}
         {{ replace_built_days(built, loaded, model.name, is_built_from_loaded_days()) }}
     {%- endif -%}
@@ -67,20 +67,20 @@
         {%- endif -%}
     {%- endfor -%}
     {%- if execute and not missing and not flags.EMPTY and is_complete(facts()) -%}
-        {{ replace_built_days(unreferenced('int_built_days'), unreferenced('int_loaded_days'), 'tests', true) }}
+        {{ replace_built_days(unreferenced('int_openai__built_days'), unreferenced('int_openai__loaded_days'), 'tests', true) }}
     {%- endif -%}
 {%- endmacro %}
 
 {# True if none of these facts has days to build. #}
 {% macro is_complete(facts) -%}
     {%- if not facts -%}{%- do return(true) -%}{%- endif -%}
-    {%- set days = "select count(*) from " ~ unreferenced('int_days_to_build')
+    {%- set days = "select count(*) from " ~ unreferenced('int_openai__days_to_build')
         ~ " where fact in ('" ~ facts | join("', '") ~ "')" -%}
     {%- do return(run_query(days).columns[0].values()[0] == 0) -%}
 {%- endmacro %}
 
 {#
-    True if all that this fact reads is as `int_loaded_days` says: no fact behind it has days to build, this run built
+    True if all that this fact reads is as `int_openai__loaded_days` says: no fact behind it has days to build, this run built
     the tables behind it, and, unless the fact was built by these models before, the views too.
 #}
 {% macro is_built_from_loaded_days() -%}
@@ -88,7 +88,7 @@
     {%- set ancestors = {} -%}
     {%- do add_ancestors(model, ancestors) -%}
     {%- set are_views_known = not is_by_other_models() -%}
-    {%- set others = facts() + ['int_built_days', 'int_loaded_days'] -%}
+    {%- set others = facts() + ['int_openai__built_days', 'int_openai__loaded_days'] -%}
     {%- for node in ancestors.values() if node.resource_type == 'model' and node.name not in others -%}
         {%- set is_known = node.config.materialized == 'view' and are_views_known -%}
         {%- if not is_known and node.unique_id not in selected_resources -%}{%- do return(false) -%}{%- endif -%}
@@ -104,7 +104,7 @@
     {%- endfor -%}
 {%- endmacro %}
 
-{# Replaces all rows of a fact by those of `int_loaded_days`, or by none. #}
+{# Replaces all rows of a fact by those of `int_openai__loaded_days`, or by none. #}
 {% macro replace_built_days(built, loaded, fact, is_built) -%}
     {{ adapter.dispatch('replace_built_days', 'openai_costs')(built, loaded, fact, is_built) }}
 {%- endmacro %}
@@ -142,9 +142,9 @@
 {# True if a fact was not built by these models, or nobody knows by which, when this run began. #}
 {% macro is_by_other_models() -%}
     {%- if not known_in_this_run('is_by_other_models') -%}
-        {%- set by_these = "select count(*) from " ~ unreferenced('int_built_days') ~ " where fact = '" ~ model.name
-            ~ "' and built_by in (select built_by from " ~ unreferenced('int_loaded_days') ~ ")" -%}
-        {%- set number = run_query(by_these).columns[0].values()[0] if load_relation(unreferenced('int_built_days')) -%}
+        {%- set by_these = "select count(*) from " ~ unreferenced('int_openai__built_days') ~ " where fact = '" ~ model.name
+            ~ "' and built_by in (select built_by from " ~ unreferenced('int_openai__loaded_days') ~ ")" -%}
+        {%- set number = run_query(by_these).columns[0].values()[0] if load_relation(unreferenced('int_openai__built_days')) -%}
         {%- do graph.nodes[model.unique_id].update({'is_by_other_models': [invocation_id, not number]}) -%}
     {%- endif -%}
     {%- do return(graph.nodes[model.unique_id].is_by_other_models[1]) -%}

@@ -1,11 +1,11 @@
 {#
-    Facts hold ids and no names, one row per day and dimension. A build replaces the days that `int_days_to_build`
+    Facts hold ids and no names, one row per day and dimension. A build replaces the days that `int_openai__days_to_build`
     lists for a fact: those whose load differs from the one that the fact was built from.
 #}
 
 {# True for the rows of days that this build replaces; for all rows if the whole fact is built. #}
 {% macro is_to_build(organization, date) -%}
-    {%- set days = "(select * from " ~ ref('int_days_to_build') ~ " where fact = '" ~ model.name ~ "')" -%}
+    {%- set days = "(select * from " ~ ref('int_openai__days_to_build') ~ " where fact = '" ~ model.name ~ "')" -%}
     {%- if is_incremental() -%}
         {{ is_not_before_days_to_build(date) }}
         and {{ is_day_of(days, organization, date) }}
@@ -43,9 +43,9 @@
     )) -%}
 {%- endmacro %}
 
-{# What `int_days_to_build` lists for this node: a fact, or a test, which looks at the days not tested yet. #}
+{# What `int_openai__days_to_build` lists for this node: a fact, or a test, which looks at the days not tested yet. #}
 {% macro days_to_build_of_this() -%}
-    {{ unreferenced('int_days_to_build') }} where fact = '{{ model.name if model.resource_type == 'model' else 'tests' }}'
+    {{ unreferenced('int_openai__days_to_build') }} where fact = '{{ model.name if model.resource_type == 'model' else 'tests' }}'
 {%- endmacro %}
 
 {#
@@ -54,8 +54,8 @@
 #}
 {% macro is_not_before_days_to_build(date, type='date') -%}
     {%- set first = namespace(day=first_day()) -%}
-    {%- set days = load_relation(unreferenced('int_days_to_build')) if execute -%}
-    {%- if days and has_declared_columns(days, graph.nodes['model.openai_costs.int_days_to_build']) -%}
+    {%- set days = load_relation(unreferenced('int_openai__days_to_build')) if execute -%}
+    {%- if days and has_declared_columns(days, graph.nodes['model.openai_costs.int_openai__days_to_build']) -%}
         {%- set found = run_query('select min(date) from ' ~ days_to_build_of_this()).columns[0].values() -%}
         {%- set first.day = found[0] or final_day() -%}
     {%- endif -%}

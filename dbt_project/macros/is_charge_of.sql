@@ -1,4 +1,4 @@
-{# A row of `int_charge_teams` joined to its charges. #}
+{# A row of `int_openai__charge_teams` joined to its charges. #}
 {% macro is_charge_of(teams, charges) -%}
     {{ teams }}.organization_id = {{ charges }}.organization_id
     and {{ teams }}.project_id = coalesce({{ charges }}.project_id, '')

@@ -1,5 +1,5 @@
 {#
-    How the facts replace days, by engine: always those of `int_days_to_build`, also where a day became empty
+    How the facts replace days, by engine: always those of `int_openai__days_to_build`, also where a day became empty
     and its rows only leave. Arguments are those that dbt gives an incremental strategy.
 #}
 {% macro get_incremental_replace_days_sql(arguments) -%}

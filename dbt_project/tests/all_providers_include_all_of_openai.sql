@@ -5,7 +5,7 @@ with both_sides as (
         BillingCurrency,
         BilledCost as expected,
         cast(0 as {{ money() }}) as actual
-    from {{ ref('focus_costs') }}
+    from {{ ref('openai__focus_costs') }}
 
     union all
 
@@ -14,7 +14,7 @@ with both_sides as (
         BillingCurrency,
         cast(0 as {{ money() }}) as expected,
         BilledCost as actual
-    from {{ ref('unblended_costs_all_providers') }}
+    from {{ ref('openai__unblended_costs_all_providers') }}
     where x_FocusTable = 'openai_marts.focus_costs'
 )
 

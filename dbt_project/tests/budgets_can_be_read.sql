@@ -4,6 +4,6 @@
 select
     organization_id,
     reason
-from {{ ref('stg_budgets') }}
+from {{ ref('stg_openai__budgets') }}
 where reason is not null
 order by reason

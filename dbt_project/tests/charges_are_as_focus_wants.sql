@@ -91,7 +91,7 @@ with judged as (
                 and (ConsumedQuantity <> BilledCost or PricingQuantity <> BilledCost)
                 then 'a quantity in dollars is not the amount'
         end as reason
-    from {{ ref('focus_costs') }}
+    from {{ ref('openai__focus_costs') }}
     where {{ is_not_before_days_to_build('ChargePeriodStart', moment()) }}
 )
 

@@ -26,7 +26,7 @@ with judged as (
                     "coalesce(ChargeDescription, 'a charge')", "' does not cost its price times its quantity'"
                 ]) }}
         end as reason
-    from {{ ref('focus_costs') }}
+    from {{ ref('openai__focus_costs') }}
     where {{ is_not_before_days_to_build('ChargePeriodStart', moment()) }}
 )
 

@@ -21,7 +21,7 @@
 {% set wrong = [] %}
 {% if execute %}
     {% set found = {} %}
-    {% for column in adapter.get_columns_in_relation(ref('focus_costs')) %}
+    {% for column in adapter.get_columns_in_relation(ref('openai__focus_costs')) %}
         {% set type = column.dtype.lower() %}
         {% set kind = 'decimal' if 'dec' in type or 'num' in type
             else 'text' if 'char' in type or 'text' in type or 'string' in type
@@ -43,6 +43,6 @@
     {{ 'union all' if not loop.last }}
 {% else %}
     select 'none' as column_name
-    from {{ ref('focus_costs') }}
+    from {{ ref('openai__focus_costs') }}
     where 1 = 0
 {% endfor %}

@@ -4,6 +4,6 @@
 select
     organization_id,
     reason
-from {{ ref('stg_credit_grants') }}
+from {{ ref('stg_openai__credit_grants') }}
 where reason is not null
 order by reason

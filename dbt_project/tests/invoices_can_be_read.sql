@@ -4,5 +4,5 @@ select
     month,
     currency,
     reason
-from {{ ref('stg_invoices') }}
+from {{ ref('stg_openai__invoices') }}
 where reason is not null

@@ -3,9 +3,9 @@
 {% set escaped_quote = dbt.concat([backslash, sentence('"')]) %}
 
 with objects as (
-    select sku_price_details as json from {{ ref('int_focus_skus') }}
+    select sku_price_details as json from {{ ref('int_openai__focus_skus') }}
     union all
-    select assigned_tags as json from {{ ref('int_charge_teams') }}
+    select assigned_tags as json from {{ ref('int_openai__charge_teams') }}
 ),
 
 unquoted as (

@@ -9,8 +9,8 @@ with spend as (
         sales.line_item,
         skus.is_parsed,
         sum(sales.turnover) as turnover
-    from {{ ref('int_daily_sales') }} as sales
-    inner join {{ ref('int_skus') }} as skus on sales.line_item = skus.line_item
+    from {{ ref('int_openai__daily_costs_by_line_item') }} as sales
+    inner join {{ ref('int_openai__line_item_dimensions') }} as skus on sales.line_item = skus.line_item
     group by sales.currency, sales.line_item, skus.is_parsed
 ),
 

@@ -11,7 +11,7 @@ select
     {{ dbt.concat([
         "'OpenAI told '", "coalesce(x_LineItem, 'a charge')", "' more than once for the same day'"
     ]) }} as reason
-from {{ ref('focus_costs') }}
+from {{ ref('openai__focus_costs') }}
 where {{ is_not_before_days_to_build('ChargePeriodStart', moment()) }}
 group by {{ told_by | join(', ') }}
 having count(*) > 1

@@ -2,7 +2,7 @@
 -- it. Its row keeps its money.
 {{ config(severity='warn', tags=['daily']) }}
 
--- depends_on: {{ ref('int_days_to_build') }}
+-- depends_on: {{ ref('int_openai__days_to_build') }}
 select
     organization_id,
     date,

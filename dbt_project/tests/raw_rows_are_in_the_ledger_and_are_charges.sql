@@ -37,7 +37,7 @@ with told as (
         count(*) as charges,
         cast(0 as {{ money() }}) as ledger_amount,
         cast(0 as {{ money() }}) as raw_amount
-    from {{ ref('focus_costs') }}
+    from {{ ref('openai__focus_costs') }}
     where {{ is_not_before_days_to_build('ChargePeriodStart', moment()) }}
     group by BillingAccountId, cast(ChargePeriodStart as date)
 )

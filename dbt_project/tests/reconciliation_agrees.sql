@@ -14,7 +14,7 @@ select
     actual,
     difference,
     {{ what_differs() }} as reason
-from {{ ref('reconciliation') }}
+from {{ ref('openai__reconciliation') }}
 where
     status = 'differs'
     and check_name in {{ checks_that_may_differ() }}

@@ -12,7 +12,7 @@ select
     actual,
     difference,
     {{ what_differs() }} as reason
-from {{ ref('reconciliation') }}
+from {{ ref('openai__reconciliation') }}
 where
     status = 'differs'
     and check_name not in {{ checks_that_may_differ() }}

@@ -1,4 +1,4 @@
 select sku_price_id
-from {{ ref('int_focus_skus') }}
+from {{ ref('int_openai__focus_skus') }}
 group by sku_price_id
 having count(distinct sku_id) > 1

@@ -5,7 +5,7 @@ select
     tier,
     modality,
     context
-from {{ ref('int_skus') }}
+from {{ ref('int_openai__line_item_dimensions') }}
 where
     service not in (
         'Chat and completions', 'Embeddings', 'Images', 'Audio', 'Web search', 'File search',

@@ -4,5 +4,5 @@ select
     id,
     team,
     fault as reason
-from {{ ref('stg_team_faults') }}
+from {{ ref('stg_openai__team_errors') }}
 order by fault

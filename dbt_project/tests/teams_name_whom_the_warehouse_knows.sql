@@ -7,7 +7,7 @@ with known as (
             organization_id,
             '{{ kind }}' as kind_of_id,
             {{ kind }}_id as id
-        from {{ ref('int_' ~ kind ~ 's') }}
+        from {{ ref('int_openai__' ~ kind ~ 's') }}
         {{ 'union all' if not loop.last }}
     {% endfor %}
 )
@@ -18,7 +18,7 @@ select
     teams.id,
     'row of ' || teams.id || ': the warehouse has never seen this ' || teams.kind || ' in '
     || coalesce(teams.organization_id, '') as reason
-from {{ ref('stg_teams') }} as teams
+from {{ ref('stg_openai__teams') }} as teams
 left join known
     on teams.organization_id = known.organization_id
     and teams.kind_of_id = known.kind_of_id

@@ -1,8 +1,8 @@
 -- A unit is capitalized; a whole number may stand before it.
 with units as (
-    select consumed_unit as unit from {{ ref('int_focus_skus') }}
+    select consumed_unit as unit from {{ ref('int_openai__focus_skus') }}
     union all
-    select pricing_unit as unit from {{ ref('int_focus_skus') }}
+    select pricing_unit as unit from {{ ref('int_openai__focus_skus') }}
 ),
 
 named as (

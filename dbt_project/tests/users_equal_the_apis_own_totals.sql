@@ -6,5 +6,5 @@ select
     currency,
     expected,
     actual
-from {{ ref('int_check_users') }}
+from {{ ref('int_openai__check_users') }}
 where expected <> actual

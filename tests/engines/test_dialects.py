@@ -55,7 +55,7 @@ class Unsent:
         for node, sql in self.builds["next build"]["sent"]:
             fact = node.split(".")[-1]
             is_change = re.match(r"\s*(begin;\s*)?(delete|insert|merge)\b", sql, re.I)
-            if fact in found and is_change and ("int_built_days" in sql) == is_mark:
+            if fact in found and is_change and ("int_openai__built_days" in sql) == is_mark:
                 found[fact].append(sql)
         return found
 
@@ -137,8 +137,8 @@ def test_the_next_build_reads_the_days_to_build_alone(unsent):
     compiled = {build: unsent.builds[build]["compiled"] for build in BUILDS}
     for fact in FACTS:
         node = f"model.openai_costs.{fact}"
-        assert "int_days_to_build" not in compiled["first build"][node]
-        assert "int_days_to_build" in compiled["next build"][node]
+        assert "int_openai__days_to_build" not in compiled["first build"][node]
+        assert "int_openai__days_to_build" in compiled["next build"][node]
 
 
 def decimal(kind):

@@ -28,9 +28,9 @@ from running import PROJECT, dbt, environment, run_pipeline, run_process
 from test_faults import Serving
 from test_source import charge
 
-from openai_costs_source.demo import Organization
-from openai_costs_source.demo_api import DEMO_ADMIN_KEY
-from openai_costs_source.demo_seeds import write_seeds
+from openai_costs_source.simulator.api import DEMO_ADMIN_KEY
+from openai_costs_source.simulator.organization import Organization
+from openai_costs_source.simulator.seeds import write_seeds
 
 # Ten weeks hold every event of the demo that a mart or the report shows, a price change among them.
 FIRST_DAY = days_ago(70)
@@ -269,7 +269,7 @@ def test_replaced_and_emptied_days_are_equal(both):
     assert postgres.value(f"{on} '{days_ago(6)}'") is None
     assert_equal(postgres, duck)
     # Neither for a fact nor for the tests, of which the end of the run takes note.
-    assert postgres.rows("select * from openai_intermediate.int_days_to_build") == []
+    assert postgres.rows("select * from openai_intermediate.int_openai__days_to_build") == []
 
 
 def test_exported_files_are_equal(both):
@@ -340,7 +340,7 @@ def test_dbt_builds_by_itself_with_the_same_settings(both):
     project = ParsedProject(None, folder, postgres.environment)
     # The command ran the data tests.
     statuses = project.build("--exclude-resource-type", "test")
-    assert statuses["daily_costs_by_project"] == "success"
+    assert statuses["openai__daily_costs_by_project"] == "success"
 
 
 def test_forgotten_person_has_no_name_in_any_mart(both):

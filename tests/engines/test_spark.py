@@ -16,12 +16,12 @@ from spark import Spark, missing
 from test_incremental import FACTS
 from test_source import charge
 
-from command.models import DAILY
+from openai_costs.commands.models import DAILY
+from openai_costs.reports.summary import exact
 from openai_costs_source import openai_costs
-from openai_costs_source.demo import Organization
-from openai_costs_source.demo_api import DEMO_ADMIN_KEY
-from openai_costs_source.demo_seeds import write_seeds
-from reporting.summary import exact
+from openai_costs_source.simulator.api import DEMO_ADMIN_KEY
+from openai_costs_source.simulator.organization import Organization
+from openai_costs_source.simulator.seeds import write_seeds
 
 # The last week, and the anomaly nine days ago with the weekdays before that it needs. Each day of
 # a fact is a file or more, and each file costs Hadoop a process that sets its permissions.
@@ -217,8 +217,8 @@ def test_lake_follows_later_loads_and_equals_duckdb(both):
     api, lake, warehouse = both.api, both.lake, both.warehouse
     warehouse.load(api, resources=None, since=min(DAYS))
     before = {fact: lake.files(fact, UNTOUCHED) for fact in FACTS}
-    files_of_emptied_day = lake.files("int_daily_spend", EMPTIED)
-    files_of_restated_day = lake.files("int_daily_spend", RESTATED)
+    files_of_emptied_day = lake.files("int_openai__daily_costs_by_identity", EMPTIED)
+    files_of_restated_day = lake.files("int_openai__daily_costs_by_identity", RESTATED)
     api.overrides[RESTATED] = [charge("1.25", "gpt-6-new, output"), charge("-2", "refund")]
     api.overrides[EMPTIED] = []
     api.organization.projects[0]["name"] = "Renamed"
@@ -243,14 +243,16 @@ def test_lake_follows_later_loads_and_equals_duckdb(both):
     assert {fact: lake.files(fact, UNTOUCHED) for fact in FACTS} == before
     assert all(before.values())
     assert files_of_emptied_day
-    assert not lake.files("int_daily_spend", EMPTIED)
-    assert not set(files_of_restated_day) & set(lake.files("int_daily_spend", RESTATED))
+    assert not lake.files("int_openai__daily_costs_by_identity", EMPTIED)
+    assert not set(files_of_restated_day) & set(
+        lake.files("int_openai__daily_costs_by_identity", RESTATED)
+    )
 
 
 def test_models_are_built_on_a_standalone_cluster(both, tmp_path_factory):
     with Spark(tmp_path_factory.mktemp("cluster"), is_cluster=True) as cluster:
         both.project.build(
-            "--select", "+daily_costs_by_project", "--exclude", "resource_type:test",
+            "--select", "+openai__daily_costs_by_project", "--exclude", "resource_type:test",
             SPARK_THRIFT_PORT=str(cluster.port),
         )  # fmt: skip
         mart = "select * from openai_marts.daily_costs_by_project"

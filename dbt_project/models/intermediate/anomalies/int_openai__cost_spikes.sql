@@ -1,0 +1,72 @@
+-- A new key that takes over from another costs its project no more, nor a new model the organization; a user
+-- seems to cost more where a key's owner became known. These ring only where what they are a part of costs
+-- more than usual too.
+with usual as (
+    select * from {{ ref('int_openai__usual_costs') }}
+),
+
+usual_days as (
+    select
+        days.organization_id,
+        days.currency,
+        days.date,
+        avg(cast(before.unblended_cost as {{ double() }})) as cost
+    from usual as days
+    inner join {{ ref('int_openai__scoped_costs') }} as before
+        on days.organization_id = before.organization_id
+        and before.scope = 'organization'
+        and days.currency = before.currency
+        and days.date > before.date
+        and {{ days_after('days.date', -28) }} <= before.date
+    where days.scope = 'organization'
+    group by days.organization_id, days.currency, days.date
+),
+
+scored as (
+    select
+        usual.*,
+        greatest(
+            {{ var('anomaly_minimum') }}, {{ var('anomaly_minimum_share') }} * coalesce(usual_days.cost, 0)
+        ) as minimum,
+        greatest(usual.spread, 0.15 * cast(usual.usual_cost as {{ double() }})) as usual_spread,
+        cast(usual.excess as {{ double() }}) as excess_as_double
+    from usual
+    left join usual_days
+        on usual.organization_id = usual_days.organization_id
+        and usual.currency = usual_days.currency
+        and usual.date = usual_days.date
+    where usual.scope <> 'organization' and usual.weeks >= 4
+)
+
+select
+    scored.organization_id,
+    scored.scope,
+    scored.scope_id,
+    scored.currency,
+    scored.date,
+    scored.unblended_cost,
+    scored.usual_cost,
+    scored.excess,
+    scored.weeks,
+    scored.excess_as_double
+    / greatest(scored.usual_spread, scored.minimum / {{ var('anomaly_score') }}) as score
+from scored
+inner join usual as parents
+    on scored.organization_id = parents.organization_id
+    and scored.parent_scope = parents.scope
+    and scored.parent_id = parents.scope_id
+    and scored.currency = parents.currency
+    and scored.date = parents.date
+where
+    scored.excess_as_double >= scored.minimum
+    and scored.excess_as_double >= {{ var('anomaly_score') }} * scored.usual_spread
+    -- What comes again, as on the last day of each month, is no spike.
+    and cast(scored.unblended_cost as {{ double() }}) >= 1.25 * cast(scored.second_largest as {{ double() }})
+    and (
+        (scored.scope in ('project', 'api_key') and scored.usual_cost > 0)
+        or (
+            cast(parents.excess as {{ double() }}) >= 0.5 * scored.excess_as_double
+            and cast(parents.excess as {{ double() }})
+            >= 3 * greatest(parents.spread, 0.05 * cast(parents.usual_cost as {{ double() }}))
+        )
+    )

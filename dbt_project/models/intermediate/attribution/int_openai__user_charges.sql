@@ -1,0 +1,34 @@
+-- Where OpenAI cannot combine users with projects, it tells users in an answer of their own, which
+-- holds the same money: on those days that answer counts, and the keys' owners do not.
+with days_apart as (
+    select distinct
+        organization_id,
+        date
+    from {{ source('openai_raw', 'costs_by_user') }}
+)
+
+select
+    charges.organization_id,
+    charges.date,
+    charges.user_id,
+    charges.attribution,
+    charges.unattributed_because,
+    charges.currency,
+    charges.unblended_cost
+from {{ ref('int_openai__attributed_daily_costs') }} as charges
+left join days_apart
+    on charges.organization_id = days_apart.organization_id
+    and charges.date = days_apart.date
+where days_apart.date is null
+
+union all
+
+select
+    organization_id,
+    date,
+    user_id,
+    case when user_id is not null then 'reported' else 'unattributed' end as attribution,
+    case when user_id is null then 'the API names nobody' end as unattributed_because,
+    upper(coalesce(currency, 'usd')) as currency,
+    coalesce(amount, 0) as unblended_cost
+from {{ source('openai_raw', 'costs_by_user') }}

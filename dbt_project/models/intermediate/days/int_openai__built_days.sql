@@ -1,0 +1,16 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='merge' if target.type == 'bigquery' else 'append',
+    partition_by=['fact'] if target.type == 'spark' else none,
+) }}
+
+-- No rows: each fact writes its own when it is built.
+select
+    organization_id,
+    date,
+    kind,
+    loaded_at,
+    built_by,
+    cast(null as {{ dbt.type_string() }}) as fact
+from {{ ref('int_openai__loaded_days') }}
+where 1 = 0

@@ -1,0 +1,21 @@
+{% set approximate = {'tolerance': 'tolerance', 'not_comparable_because': 'not_comparable_because'} %}
+
+with checks as (
+    {{ as_checks({
+        ref('int_openai__check_api_totals'): dict(approximate, currency='currency'),
+        ref('int_openai__check_marts'): {'currency': 'currency'},
+        ref('int_openai__check_users'): {
+            'check_name': sentence("users equal the API's own per-user answer"), 'currency': 'currency',
+            'user_id': 'user_id',
+        },
+        ref('int_openai__check_tokens'): dict(
+            approximate, check_name="'tokens billed equal tokens used'", model_family='model_family', meter='meter'
+        ),
+    }, where=is_not_before_days_to_build('date') if is_incremental() else none) }}
+)
+
+select
+    *,
+    period_start as date
+from checks
+where {{ is_to_build('organization_id', 'period_start') }}

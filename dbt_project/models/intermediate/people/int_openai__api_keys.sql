@@ -1,0 +1,43 @@
+{{ config(materialized='table') }}
+
+with mentions as (
+    select
+        organization_id,
+        api_key_id,
+        max(project_id) as project_id
+    from {{ ref('int_openai__daily_costs_by_identity') }}
+    where api_key_id is not null
+    group by organization_id, api_key_id
+),
+
+listed as (
+    select
+        keys.organization_id,
+        keys.api_key_id,
+        keys.project_id,
+        keys.owner_id,
+        keys.created_at,
+        names.name,
+        names.former_name,
+        names.renamed_on
+    from {{ ref('stg_openai__api_keys') }} as keys
+    left join {{ ref('int_openai__latest_names') }} as names
+        on keys.organization_id = names.organization_id
+        and keys.api_key_id = names.id
+        and names.kind = 'api_key'
+    where keys.is_latest
+)
+
+select
+    coalesce(listed.organization_id, mentions.organization_id) as organization_id,
+    coalesce(listed.api_key_id, mentions.api_key_id) as api_key_id,
+    coalesce(listed.name, listed.api_key_id, mentions.api_key_id) as api_key_name,
+    listed.former_name,
+    listed.renamed_on,
+    coalesce(listed.project_id, mentions.project_id) as project_id,
+    listed.owner_id,
+    listed.created_at
+from listed
+full outer join mentions
+    on listed.organization_id = mentions.organization_id
+    and listed.api_key_id = mentions.api_key_id

@@ -1,0 +1,46 @@
+{{ config(materialized='table') }}
+
+-- A project that the listing lacks (deleted, or the key may not list it) is named by its rows.
+with mentions as (
+    select
+        organization_id,
+        project_id,
+        max(project_name) as project_name
+    from {{ ref('stg_openai__costs') }}
+    where project_id is not null
+    group by organization_id, project_id
+),
+
+listed as (
+    select
+        projects.organization_id,
+        projects.project_id,
+        projects.status,
+        projects.created_at,
+        projects.archived_at,
+        names.name,
+        names.former_name,
+        names.renamed_on
+    from {{ ref('stg_openai__projects') }} as projects
+    left join {{ ref('int_openai__latest_names') }} as names
+        on projects.organization_id = names.organization_id
+        and projects.project_id = names.id
+        and names.kind = 'project'
+    where projects.is_latest
+)
+
+select
+    coalesce(listed.organization_id, mentions.organization_id) as organization_id,
+    coalesce(listed.project_id, mentions.project_id) as project_id,
+    coalesce(
+        listed.name, mentions.project_name, listed.project_id, mentions.project_id
+    ) as project_name,
+    listed.former_name,
+    listed.renamed_on,
+    listed.status,
+    listed.created_at,
+    listed.archived_at
+from listed
+full outer join mentions
+    on listed.organization_id = mentions.organization_id
+    and listed.project_id = mentions.project_id

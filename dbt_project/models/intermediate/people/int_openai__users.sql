@@ -1,0 +1,89 @@
+{{ config(materialized='table') }}
+
+-- Who a user id is: the listing of users knows best, then that of service accounts, then a key's owner,
+-- then the cost rows.
+with owners as (
+    select
+        organization_id,
+        owner_id as user_id,
+        max(owner_type) as user_type,
+        max(case when owner_type = 'service_account' then project_id end) as project_id
+    from {{ ref('stg_openai__api_keys') }}
+    where owner_id is not null
+    group by organization_id, owner_id
+),
+
+mentions as (
+    {% for table in (ref('stg_openai__costs'), source('openai_raw', 'costs_by_user')) %}
+        select
+            organization_id,
+            user_id,
+            max({{ address('user_email') }}) as email
+        from {{ table }}
+        where user_id is not null
+        group by organization_id, user_id
+
+        union all
+    {% endfor %}
+
+    {% for table in (ref('stg_openai__users'), ref('stg_openai__service_accounts'), 'owners') %}
+        select
+            organization_id,
+            user_id,
+            null as email
+        from {{ table }}
+        {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
+
+ids as (
+    select
+        organization_id,
+        user_id,
+        max(email) as email
+    from mentions
+    group by organization_id, user_id
+),
+
+names as (
+    select
+        *,
+        row_number() over (
+            partition by organization_id, id
+            order by case kind when 'user' then 1 when 'service_account' then 2 else 3 end
+        ) as place
+    from {{ ref('int_openai__latest_names') }}
+    where kind in ('user', 'service_account', 'key_owner')
+)
+
+select
+    ids.organization_id,
+    ids.user_id,
+    coalesce(names.name, ids.email, ids.user_id) as user_name,
+    names.former_name,
+    names.renamed_on,
+    coalesce(
+        users.user_type,
+        case when accounts.user_id is not null then 'service_account' end,
+        owners.user_type,
+        'user'
+    ) as user_type,
+    coalesce(accounts.project_id, owners.project_id) as project_id,
+    coalesce(users.role, accounts.role) as role,
+    coalesce(users.created_at, accounts.created_at) as created_at
+from ids
+left join names
+    on ids.organization_id = names.organization_id
+    and ids.user_id = names.id
+    and names.place = 1
+left join {{ ref('stg_openai__users') }} as users
+    on ids.organization_id = users.organization_id
+    and ids.user_id = users.user_id
+    and users.is_latest
+left join {{ ref('stg_openai__service_accounts') }} as accounts
+    on ids.organization_id = accounts.organization_id
+    and ids.user_id = accounts.user_id
+    and accounts.is_latest
+left join owners
+    on ids.organization_id = owners.organization_id
+    and ids.user_id = owners.user_id

@@ -1,0 +1,47 @@
+with written as (
+    select
+        {{ path(
+            ["'budgets.csv'", 'budgets.scope', 'budgets.scope_id', 'budgets.currency', 'budgets.first_month']
+        ) }} as budget_id,
+        'budgets.csv' as budget_source,
+        months.organization_id,
+        budgets.scope,
+        budgets.scope_id,
+        months.month,
+        budgets.currency,
+        budgets.budget
+    from {{ ref('stg_openai__budgets') }} as budgets
+    inner join {{ ref('int_openai__ledger_months') }} as months
+        on budgets.organization_id = months.organization_id
+        and coalesce(budgets.starts_on, months.month) <= months.month
+        and coalesce(budgets.ends_on, months.month) >= months.month
+    where budgets.reason is null
+),
+
+-- Since when a limit has been what it is now, OpenAI does not tell: it counts for the current month.
+latest as (
+    select
+        organization_id,
+        max(month) as month
+    from {{ ref('int_openai__ledger_months') }}
+    group by organization_id
+),
+
+set_at_openai as (
+    select
+        {{ path(['limits.kind', 'limits.id']) }} as budget_id,
+        limits.kind as budget_source,
+        limits.organization_id,
+        case when limits.project_id is null then 'organization' else 'project' end as scope,
+        coalesce(limits.project_id, limits.organization_id) as scope_id,
+        latest.month,
+        limits.currency,
+        limits.threshold_amount as budget
+    from {{ ref('stg_openai__spend_limits') }} as limits
+    inner join latest on limits.organization_id = latest.organization_id
+    where limits.period = 'month'
+)
+
+select * from written
+union all
+select * from set_at_openai

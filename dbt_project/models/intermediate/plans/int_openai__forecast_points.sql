@@ -1,0 +1,62 @@
+-- A past month is forecast as far into it as the current month is now.
+with closed as (
+    select
+        organization_id,
+        max(date) as as_of
+    from {{ source('openai_raw', 'cost_days') }}
+    where is_closed
+    group by organization_id
+),
+
+used as (
+    select
+        organization_id,
+        min(date) as first_day
+    from {{ ref('int_openai__scoped_costs') }}
+    where scope = 'organization'
+    group by organization_id
+),
+
+latest as (
+    select
+        organization_id,
+        max(month) as month
+    from {{ ref('int_openai__ledger_months') }}
+    group by organization_id
+),
+
+points as (
+    select
+        months.organization_id,
+        months.month,
+        months.days,
+        used.first_day,
+        months.month = latest.month as is_current,
+        months.closed_days = months.days as is_whole,
+        case
+            when months.month = latest.month then closed.as_of
+            else {{ days_after(
+                'months.month',
+                'least(' ~ dbt.datediff('latest.month', 'closed.as_of', 'day') ~ ', months.days - 1)'
+            ) }}
+        end as as_of,
+        cast({{ dbt.dateadd('month', 1, 'months.month') }} as date) as next_month,
+        {{ dbt.datediff('months.month', 'latest.month', 'month') }} as months_ago  -- noqa: LT05
+    from {{ ref('int_openai__ledger_months') }} as months
+    inner join latest on months.organization_id = latest.organization_id
+    inner join closed on months.organization_id = closed.organization_id
+    inner join used on months.organization_id = used.organization_id
+)
+
+select
+    organization_id,
+    month,
+    next_month,
+    as_of,
+    first_day,
+    is_current
+from points
+where
+    is_current
+    -- Half a year says how good the method is now; four weeks are the least that it works with.
+    or (months_ago <= 6 and is_whole and {{ days_after('first_day', 28) }} <= as_of)

@@ -1,0 +1,18 @@
+-- Days that are in both ledgers: a cost per request compares the same days.
+select
+    used.organization_id,
+    cast({{ dbt.date_trunc('month', 'used.date') }} as date) as month,
+    used.model_family,
+    sum(used.requests) as requests
+from {{ ref('int_openai__daily_usage') }} as used
+inner join {{ source('openai_raw', 'cost_days') }} as cost_days
+    on used.organization_id = cost_days.organization_id
+    and used.date = cost_days.date
+inner join {{ ref('stg_openai__usage_days') }} as usage_days
+    on used.organization_id = usage_days.organization_id
+    and used.date = usage_days.date
+    and used.kind = usage_days.kind
+where
+    used.model_family is not null
+    and used.kind = {{ usage_kind('used.model_family') }}
+group by used.organization_id, cast({{ dbt.date_trunc('month', 'used.date') }} as date), used.model_family

@@ -1,0 +1,69 @@
+with reached as (
+    select
+        organization_id,
+        budget_id,
+        month,
+        sum(unblended_cost) as unblended_cost,
+        greatest(sum(expected_cost), cast(sum(unblended_cost) as {{ double() }})) as expected_month_end,
+        min(case when spent > budget then date end) as breached_on,
+        min(case when expected_spent > cast(budget as {{ double() }}) then date end) as expected_breach_on
+    from {{ ref('int_openai__budget_days') }}
+    group by organization_id, budget_id, month
+),
+
+spent as (
+    select
+        budgets.*,
+        months.is_over and months.closed_days = months.loaded_days as is_over,
+        cast(coalesce(reached.unblended_cost, 0) as {{ money() }}) as unblended_cost,
+        coalesce(reached.expected_month_end, 0) as expected_month_end,
+        reached.breached_on,
+        reached.expected_breach_on
+    from {{ ref('int_openai__budgets') }} as budgets
+    inner join {{ ref('int_openai__ledger_months') }} as months
+        on budgets.organization_id = months.organization_id
+        and budgets.month = months.month
+    left join reached
+        on budgets.organization_id = reached.organization_id
+        and budgets.budget_id = reached.budget_id
+        and budgets.month = reached.month
+)
+
+select
+    spent.budget_id,
+    spent.budget_source,
+    spent.organization_id,
+    organizations.organization_name,
+    spent.scope,
+    spent.scope_id,
+    coalesce(
+        case when spent.scope = 'organization' then organizations.organization_name end,
+        projects.project_name, users.user_name, spent.scope_id
+    ) as scope_name,
+    spent.month,
+    spent.currency,
+    cast(spent.budget as {{ money() }}) as budget,
+    spent.unblended_cost,
+    {{ ratio('spent.unblended_cost', 'spent.budget') }} as spent_share,
+    spent.expected_month_end,
+    spent.breached_on,
+    case
+        when spent.breached_on is null and not spent.is_over then spent.expected_breach_on
+    end as expected_breach_on,
+    case
+        when spent.breached_on is not null then 'breached'
+        when spent.is_over then 'kept'
+        when spent.expected_breach_on is not null then 'at risk'
+        else 'on track'
+    end as status
+from spent
+left join {{ ref('int_openai__organizations') }} as organizations
+    on spent.organization_id = organizations.organization_id
+left join {{ ref('int_openai__projects') }} as projects
+    on spent.organization_id = projects.organization_id
+    and spent.scope = 'project'
+    and spent.scope_id = projects.project_id
+left join {{ ref('int_openai__users') }} as users
+    on spent.organization_id = users.organization_id
+    and spent.scope = 'user'
+    and spent.scope_id = users.user_id

@@ -1,0 +1,68 @@
+with tested as (
+    select
+        organization_id,
+        scope,
+        scope_id,
+        currency,
+        count(*) as months,
+        avg(abs({{ ratio('expected_month_end - cost_of_month', 'cost_of_month') }})) as mean_error,
+        avg({{ ratio('expected_month_end - cost_of_month', 'cost_of_month') }}) as bias
+    from {{ ref('int_openai__forecasts') }}
+    where not is_current and cost_of_month > 0
+    group by organization_id, scope, scope_id, currency
+),
+
+month_before as (
+    select
+        costs.organization_id,
+        months.month,
+        costs.scope,
+        costs.scope_id,
+        costs.currency,
+        sum(costs.unblended_cost) as unblended_cost
+    from {{ ref('int_openai__ledger_months') }} as months
+    inner join {{ ref('int_openai__scoped_costs') }} as costs
+        on months.organization_id = costs.organization_id
+        and months.month = cast({{ dbt.date_trunc('month', 'costs.date') }} as date)
+    where months.closed_days = months.days
+    group by costs.organization_id, months.month, costs.scope, costs.scope_id, costs.currency
+)
+
+select
+    forecasts.month,
+    forecasts.organization_id,
+    organizations.organization_name,
+    forecasts.scope,
+    case when forecasts.scope = 'project' then nullif(forecasts.scope_id, '') end as project_id,
+    projects.project_name,
+    forecasts.currency,
+    forecasts.as_of,
+    forecasts.unblended_cost,
+    forecasts.expected_month_end,
+    cast(month_before.unblended_cost as {{ money() }}) as previous_month_cost,
+    cast(coalesce(tested.months, 0) as {{ dbt.type_int() }}) as backtested_months,
+    tested.mean_error as backtest_error,
+    tested.bias as backtest_bias
+from {{ ref('int_openai__forecasts') }} as forecasts
+left join tested
+    on forecasts.organization_id = tested.organization_id
+    and forecasts.scope = tested.scope
+    and forecasts.scope_id = tested.scope_id
+    and forecasts.currency = tested.currency
+left join month_before
+    on forecasts.organization_id = month_before.organization_id
+    and forecasts.scope = month_before.scope
+    and forecasts.scope_id = month_before.scope_id
+    and forecasts.currency = month_before.currency
+    and cast({{ dbt.dateadd('month', -1, 'forecasts.month') }} as date) = month_before.month
+left join {{ ref('int_openai__organizations') }} as organizations
+    on forecasts.organization_id = organizations.organization_id
+left join {{ ref('int_openai__projects') }} as projects
+    on forecasts.organization_id = projects.organization_id
+    and forecasts.scope = 'project'
+    and forecasts.scope_id = projects.project_id
+where
+    forecasts.is_current
+    and forecasts.scope in ('organization', 'project')
+    -- What ended long ago is expected to cost nothing.
+    and (forecasts.expected_month_end > 0 or forecasts.unblended_cost <> 0)

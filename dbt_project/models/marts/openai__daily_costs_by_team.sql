@@ -1,0 +1,26 @@
+with daily as (
+    select
+        charges.date,
+        charges.organization_id,
+        coalesce(teams.team, 'Unassigned') as team,
+        teams.cost_center,
+        charges.currency,
+        sum(charges.unblended_cost) as unblended_cost
+    from {{ ref('int_openai__attributed_daily_costs') }} as charges
+    left join {{ ref('int_openai__charge_teams') }} as teams on {{ is_charge_of('teams', 'charges') }}
+    group by
+        charges.date, charges.organization_id, coalesce(teams.team, 'Unassigned'), teams.cost_center,
+        charges.currency
+)
+
+select
+    daily.date,
+    daily.organization_id,
+    organizations.organization_name,
+    daily.team,
+    daily.cost_center,
+    daily.currency,
+    cast(daily.unblended_cost as {{ money() }}) as unblended_cost
+from daily
+left join {{ ref('int_openai__organizations') }} as organizations
+    on daily.organization_id = organizations.organization_id

@@ -1,0 +1,33 @@
+with daily as (
+    select
+        date,
+        organization_id,
+        user_id,
+        currency,
+        attribution,
+        case
+            when min(unattributed_because) = max(unattributed_because) then min(unattributed_because)
+            when attribution = 'unattributed' then 'several reasons'
+        end as unattributed_because,
+        sum(unblended_cost) as unblended_cost
+    from {{ ref('int_openai__user_charges') }}
+    group by date, organization_id, user_id, currency, attribution
+)
+
+select
+    daily.date,
+    daily.organization_id,
+    organizations.organization_name,
+    daily.user_id,
+    users.user_name,
+    users.user_type,
+    daily.currency,
+    cast(daily.unblended_cost as {{ money() }}) as unblended_cost,
+    daily.attribution,
+    daily.unattributed_because
+from daily
+left join {{ ref('int_openai__organizations') }} as organizations
+    on daily.organization_id = organizations.organization_id
+left join {{ ref('int_openai__users') }} as users
+    on daily.organization_id = users.organization_id
+    and daily.user_id = users.user_id

@@ -1,0 +1,95 @@
+{% set unused = [
+    'AllocatedMethodDetails', 'AllocatedMethodId', 'AllocatedResourceId', 'AllocatedResourceName', 'AllocatedTags',
+    'AvailabilityZone', 'CapacityReservationId', 'CapacityReservationStatus', 'ChargeClass',
+    'CommitmentDiscountCategory', 'CommitmentDiscountId', 'CommitmentDiscountName', 'CommitmentDiscountStatus',
+    'CommitmentDiscountType', 'CommitmentDiscountUnit', 'CommitmentProgramEligibilityDetails', 'ContractApplied',
+    'InvoiceDetailId', 'InvoiceId', 'RegionId', 'RegionName', 'ResourceId', 'ResourceName', 'ResourceType',
+] %}
+
+with charges_in_focus as (
+    select
+        {% for cost in ['BilledCost', 'ContractedCost', 'EffectiveCost', 'PricingCurrencyEffectiveCost'] %}
+            cast(charges.unblended_cost as {{ money() }}) as {{ cost }},
+        {% endfor %}
+        cast(charges.list_cost as {{ money() }}) as ListCost,
+        charges.currency as BillingCurrency,
+        charges.currency as PricingCurrency,
+        charges.organization_id as BillingAccountId,
+        organizations.organization_name as BillingAccountName,
+        'Organization' as BillingAccountType,
+        charges.project_id as SubAccountId,
+        projects.project_name as SubAccountName,
+        case when charges.project_id is not null then 'Project' end as SubAccountType,
+        cast({{ dbt.date_trunc('month', 'charges.date') }} as {{ moment() }}) as BillingPeriodStart,
+        cast({{ dbt.dateadd('month', 1, dbt.date_trunc('month', 'charges.date')) }} as {{ moment() }})
+            as BillingPeriodEnd,
+        cast(charges.date as {{ moment() }}) as ChargePeriodStart,
+        cast({{ dbt.dateadd('day', 1, 'charges.date') }} as {{ moment() }}) as ChargePeriodEnd,
+        case when charges.unblended_cost < 0 then 'Credit' else 'Usage' end as ChargeCategory,
+        charges.line_item as ChargeDescription,
+        case when charges.unblended_cost < 0 then 'One-Time' else 'Usage-Based' end as ChargeFrequency,
+        'AI and Machine Learning' as ServiceCategory,
+        'Generative AI' as ServiceSubcategory,
+        'OpenAI API' as ServiceName,
+        {% for who in ['ServiceProviderName', 'HostProviderName', 'InvoiceIssuerName'] %}
+            'OpenAI' as {{ who }},
+        {% endfor %}
+        charges.sku_id as SkuId,
+        charges.sku_meter as SkuMeter,
+        charges.sku_price_id as SkuPriceId,
+        charges.sku_price_details as SkuPriceDetails,
+        cast(charges.consumed_quantity as {{ money() }}) as ConsumedQuantity,
+        charges.consumed_unit as ConsumedUnit,
+        case when charges.sku_price_id is not null then 'Standard' end as PricingCategory,
+        cast(charges.pricing_quantity as {{ money() }}) as PricingQuantity,
+        charges.pricing_unit as PricingUnit,
+        {% for price in ['ContractedUnitPrice', 'PricingCurrencyContractedUnitPrice'] %}
+            cast(charges.contracted_price as {{ money() }}) as {{ price }},
+        {% endfor %}
+        {% for price in ['ListUnitPrice', 'PricingCurrencyListUnitPrice'] %}
+            cast(coalesce(charges.list_price, charges.contracted_price) as {{ money() }}) as {{ price }},
+        {% endfor %}
+        teams.assigned_tags as Tags,
+        cast(null as {{ money() }}) as CommitmentDiscountQuantity,
+        {% for column in unused %}
+            cast(null as {{ dbt.type_string() }}) as {{ column }},
+        {% endfor %}
+        charges.api_source as x_ApiSource,
+        charges.attribution as x_Attribution,
+        charges.context as x_ContextWindow,
+        charges.api_key_id as x_CredentialId,
+        api_keys.api_key_name as x_CredentialName,
+        charges.grouped_by as x_GroupedBy,
+        charges.line_item as x_LineItem,
+        charges.list_price_source as x_ListPriceSource,
+        charges.meter as x_Meter,
+        charges.modality as x_Modality,
+        charges.model as x_Model,
+        charges.model_family as x_ModelFamily,
+        charges.user_id as x_PrincipalId,
+        users.user_name as x_PrincipalName,
+        cast(charges.quantity as {{ quantity() }}) as x_Quantity,
+        charges.quantity_source as x_QuantitySource,
+        charges.quantity_unit as x_QuantityUnit,
+        charges.service as x_Service,
+        charges.tier as x_ServiceTier,
+        charges.unattributed_because as x_UnattributedBecause
+    from {{ ref('int_openai__charges') }} as charges
+    left join {{ ref('int_openai__organizations') }} as organizations
+        on charges.organization_id = organizations.organization_id
+    left join {{ ref('int_openai__projects') }} as projects
+        on charges.organization_id = projects.organization_id
+        and charges.project_id = projects.project_id
+    left join {{ ref('int_openai__users') }} as users
+        on charges.organization_id = users.organization_id
+        and charges.user_id = users.user_id
+    left join {{ ref('int_openai__api_keys') }} as api_keys
+        on charges.organization_id = api_keys.organization_id
+        and charges.api_key_id = api_keys.api_key_id
+    left join {{ ref('int_openai__charge_teams') }} as teams on {{ is_charge_of('teams', 'charges') }}
+)
+
+-- In the order of their description, which is FOCUS's and then our own.
+select
+    {{ model.columns | join(',\n    ') }}
+from charges_in_focus

@@ -1,0 +1,221 @@
+"""Decoded pages become the Arrow rows of `costs` and `cost_days`. Pure, like `pages`.
+
+page of costs ──> pages.read_page ──> Page ──> cost_rows, cost_day_rows ──> dlt
+"""
+
+from __future__ import annotations
+
+import decimal
+import functools
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from types import MappingProxyType
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from openai_costs_source.api.pages import DAY_SECONDS, MONEY, QUANTITY, Page, stored_decimal
+
+INSTANT = pa.timestamp("us", tz="UTC")
+
+ONE_ROUNDING = decimal.Decimal("1e-18")
+"""The most that rounding moves a row's amount by."""
+
+TOO_LARGE = 10**15
+"""An amount of a row or a day that is no bill; sums of smaller ones fit every engine's decimals."""
+
+_EXACT_SUM = pa.decimal256(76, 18)
+
+COSTS = pa.schema(
+    [
+        ("organization_id", pa.string()),
+        ("organization_name", pa.string()),
+        ("bucket_start", INSTANT),
+        ("bucket_end", INSTANT),
+        ("date", pa.date32()),
+        ("project_id", pa.string()),
+        ("project_name", pa.string()),
+        ("user_id", pa.string()),
+        ("user_email", pa.string()),
+        ("api_key_id", pa.string()),
+        ("line_item", pa.string()),
+        ("api_source", pa.string()),
+        ("amount", MONEY),
+        ("currency", pa.string()),
+        ("quantity", QUANTITY),
+        ("quantity_unit", pa.string()),
+        ("grouped_by", pa.string()),
+        ("loaded_at", INSTANT),
+    ]
+)
+"""One row per result of the API. `date` is the bucket's UTC day, so that nobody needs to derive it
+from a timestamp, which a session's time zone would shift."""
+
+COSTS_BY_USER = pa.schema(
+    [field for field in COSTS if field.name not in ("project_id", "project_name", "api_key_id")]
+)
+"""The user × line item answer, for days on which the API cannot combine users with projects: the
+same money as in `costs`, told a second time."""
+
+COST_DAYS = pa.schema(
+    [
+        ("organization_id", pa.string()),
+        ("organization_name", pa.string()),
+        ("date", pa.date32()),
+        ("loaded_at", INSTANT),
+        ("is_closed", pa.bool_()),
+        ("grouped_by", pa.string()),
+        ("row_count", pa.int64()),
+        ("row_amount", MONEY),
+        ("api_amount", MONEY),
+    ]
+)
+"""The ledger: one row per organization and day that was loaded, even when it held nothing."""
+
+COST_RESTATEMENTS = pa.schema(
+    [
+        ("organization_id", pa.string()),
+        ("date", pa.date32()),
+        ("was_amount", MONEY),
+        ("is_amount", MONEY),
+        ("was_row_count", pa.int64()),
+        ("is_row_count", pa.int64()),
+        ("was_loaded_at", INSTANT),
+        ("seen_at", INSTANT),
+        ("seen_on", pa.date32()),
+        ("seen_us", pa.int64()),
+    ]
+)
+"""One row each time that a closed day came back different: what it came to when it was loaded
+before, and what it comes to now. `seen_on` and `seen_us` (microseconds since 1970) are `seen_at`
+too."""
+
+ORGANIZATIONS = pa.schema(
+    [
+        ("organization_id", pa.string()),
+        ("name_in_header", pa.string()),
+        ("earliest_day", pa.date32()),
+        ("earliest_seen_on", pa.date32()),
+        ("loaded_at", INSTANT),
+    ]
+)
+"""One row per organization: how OpenAI names it, and how far back OpenAI's own history reached when
+that was last seen."""
+
+
+def cost_rows(
+    page: Page,
+    organization_id: str,
+    grouped_by: Sequence[str],
+    loaded_at: datetime,
+    schema: pa.Schema = COSTS,
+) -> pa.Table:
+    """The page as rows of `COSTS`, or of `COSTS_BY_USER`."""
+    amount = page.results["amount"].combine_chunks()
+    money = {
+        "amount": pc.struct_field(amount, "value"),
+        "currency": pc.struct_field(amount, "currency"),
+    }
+    return dated_rows(page, organization_id, grouped_by, loaded_at, schema, money)
+
+
+def dated_rows(
+    page: Page,
+    organization_id: str,
+    grouped_by: Sequence[str],
+    loaded_at: datetime,
+    schema: pa.Schema,
+    besides: Mapping[str, pa.Array] = MappingProxyType({}),
+) -> pa.Table:
+    """A page's results as rows of `schema`, each with its day and with what it was grouped by."""
+    sizes = [bucket.size for bucket in page.buckets]
+    starts = _repeated([bucket.start for bucket in page.buckets], sizes)
+    ends = _repeated([bucket.end for bucket in page.buckets], sizes)
+    results = page.results
+    columns = {name: results[name] for name in results.column_names} | {
+        "organization_id": _constant(organization_id, results.num_rows, pa.string()),
+        "bucket_start": starts.cast(pa.timestamp("s", tz="UTC")).cast(INSTANT),
+        "bucket_end": ends.cast(pa.timestamp("s", tz="UTC")).cast(INSTANT),
+        "date": pc.divide(starts, DAY_SECONDS).cast(pa.int32()).cast(pa.date32()),
+        "grouped_by": _constant(",".join(grouped_by), results.num_rows, pa.string()),
+        "loaded_at": _constant(loaded_at, results.num_rows, INSTANT),
+        **besides,
+    }
+    return pa.table([columns[name] for name in schema.names], schema=schema)
+
+
+def cost_day_rows(
+    page: Page,
+    organization_id: str,
+    organization_name: str | None,
+    grouped_by: Sequence[str],
+    loaded_at: datetime,
+    api_amounts: Mapping[date, decimal.Decimal],
+) -> pa.Table:
+    """The page's days as rows of the ledger `COST_DAYS`; a day that had not ended is not closed."""
+    amounts = amount_per_day(page)
+    days = [
+        {
+            "organization_id": organization_id,
+            "organization_name": organization_name,
+            "date": bucket.day,
+            "loaded_at": loaded_at,
+            "is_closed": bucket.day < loaded_at.date(),
+            "grouped_by": ",".join(grouped_by),
+            "row_count": bucket.size,
+            "row_amount": amounts[bucket.day],
+            "api_amount": api_amounts.get(bucket.day),
+        }
+        for bucket in page.buckets
+    ]
+    return pa.Table.from_pylist(days, schema=COST_DAYS)
+
+
+def organization_row(*values: Any) -> pa.Table:
+    """One row of `ORGANIZATIONS`, its values in the schema's order."""
+    row = dict(zip(ORGANIZATIONS.names, values, strict=True))
+    return pa.Table.from_pylist([row], schema=ORGANIZATIONS)
+
+
+@functools.lru_cache(maxsize=4)
+def amount_per_day(page: Page) -> Mapping[date, decimal.Decimal]:
+    """What each of the page's days sums to; an empty day is there with zero.
+
+    Raises ValueError if the amount of a row or a day is too large.
+    """
+    values = pc.struct_field(page.results["amount"].combine_chunks(), "value")
+    totals: dict[date, decimal.Decimal] = {}
+    offset = 0
+    for bucket in page.buckets:
+        # PyArrow's sum of 128-bit decimals wraps around in silence.
+        amounts = values.slice(offset, bucket.size)
+        total = pc.sum(amounts.cast(_EXACT_SUM)).as_py()
+        largest = pc.max(pc.abs(amounts)).as_py() or 0
+        if max(largest, (total or decimal.Decimal(0)).copy_abs()) >= TOO_LARGE:
+            raise ValueError(f"an amount of {bucket.day} is too large: {largest or total}")
+        totals[bucket.day] = stored_decimal(
+            f"the sum of {bucket.day}", total or decimal.Decimal(0), MONEY
+        )
+        offset += bucket.size
+    return MappingProxyType(totals)
+
+
+def last_value(page: Page, field: str) -> str | None:
+    """The last value of a text field that every result repeats, such as the organization's id."""
+    values = page.results[field].drop_null()
+    return str(values[-1].as_py()) if len(values) else None
+
+
+def distinct_values(page: Page, field: str) -> set[str]:
+    """The values of a text field, nulls left out."""
+    return set(pc.unique(page.results[field].drop_null()).to_pylist())
+
+
+def _repeated(values: Sequence[int], sizes: Sequence[int]) -> pa.Array:
+    indices = pa.array([i for i, size in enumerate(sizes) for _ in range(size)], type=pa.int64())
+    return pa.array(values, type=pa.int64()).take(indices)
+
+
+def _constant(value: Any, size: int, kind: pa.DataType) -> pa.Array:
+    return pa.repeat(pa.scalar(value, type=kind), size)
