@@ -25,7 +25,7 @@ ORGANIZATION = "org-demo-heliotrope"
 HEADER = "organization_id,kind,id,team,cost_center\n"
 OF_IDS = ("projects", "users", "api_keys")
 MARTS = ("focus_costs", "daily_costs_by_user", "daily_costs_by_team", *OF_IDS)
-OF_MARTS = ("-s", *(f"+{mart}" for mart in MARTS))
+OF_MARTS = ("-s", *(f"+openai__{mart}" for mart in MARTS))
 
 
 @pytest.fixture

@@ -8,7 +8,15 @@ from decimal import Decimal
 import duckdb
 import pytest
 from conftest import RememberingApi, Warehouse, days_ago
-from running import PROJECT, READ_BY_THE_SUMMARY, build_models, dbt, run_pipeline, run_process
+from running import (
+    PROJECT,
+    READ_BY_THE_SUMMARY,
+    build_models,
+    dbt,
+    parsed_models,
+    run_pipeline,
+    run_process,
+)
 from test_awkward_replies import Awkward, users_apart_before
 from test_source import charge
 
@@ -31,12 +39,21 @@ def dbt_in_a_copy(*arguments, warehouse, cwd=None):
 
 
 @pytest.fixture(scope="module")
-def built(organization, tmp_path_factory):
-    """The demo organization's whole history, modelled by a bare `dbt build`."""
+def built(demo):
+    """The demo organization's whole history, with all models."""
+    folder, run = demo
+    assert run.returncode == 0, run.stderr
+    warehouse = Warehouse(folder)
+    warehouse.path = folder / "demo.duckdb"
+    return warehouse
 
-    warehouse = Warehouse(tmp_path_factory.mktemp("built"))
+
+@pytest.fixture(scope="module")
+def bare(organization, tmp_path_factory):
+    """A few days of all tables, modelled by a bare `dbt build`."""
+    warehouse = Warehouse(tmp_path_factory.mktemp("bare"))
     with RememberingApi(organization) as api:
-        warehouse.load(api, resources=None)
+        warehouse.load(api, resources=None, start_date=days_ago(3))
     warehouse.build = dbt_in_a_copy("build", warehouse=warehouse)
     return warehouse
 
@@ -50,16 +67,16 @@ def test_build_without_loaded_costs_is_one_sentence(warehouse, variables):
     assert "ERROR creating" not in result.stdout
 
 
-def test_dbt_build_works_by_itself(built):
-    assert built.build.returncode == 0, built.build.stdout
-    assert "WARN=0 ERROR=0" in built.build.stdout
+def test_dbt_build_works_by_itself(bare):
+    assert bare.build.returncode == 0, bare.build.stdout
+    assert "WARN=0 ERROR=0" in bare.build.stdout
 
 
-def test_dbt_finds_the_default_warehouse_from_any_folder(built, tmp_path):
-    project = built.folder / "dbt_project"
+def test_dbt_finds_the_default_warehouse_from_any_folder(bare, tmp_path):
+    project = bare.folder / "dbt_project"
     folders = ("--project-dir", project, "--profiles-dir", project)
     mart = "select distinct organization_id from {{ ref('openai__daily_costs_by_project') }}"
-    shown = dbt_in_a_copy("show", "--inline", mart, *folders, warehouse=built, cwd=tmp_path)
+    shown = dbt_in_a_copy("show", "--inline", mart, *folders, warehouse=bare, cwd=tmp_path)
     assert "org-demo-heliotrope" in shown.stdout
 
 
@@ -186,18 +203,18 @@ def test_free_usage_costs_nothing_at_a_price_of_zero_though_the_list_has_one(bui
 
 
 def test_every_model_and_column_is_described(built):
-    import json
-
-    docs = dbt_in_a_copy("docs", "generate", warehouse=built)
-    assert docs.returncode == 0, docs.stdout
-    target = built.folder / "dbt_project" / "target"
-    manifest = json.loads((target / "manifest.json").read_text())
-    catalog = json.loads((target / "catalog.json").read_text())
-    for node_id, table in catalog["nodes"].items():
-        node = manifest["nodes"][node_id]
-        assert node["description"].startswith("One row per"), node["name"]
-        described = {name.lower() for name, c in node["columns"].items() if c["description"]}
-        assert described == {name.lower() for name in table["columns"]}, node["name"]
+    columns = built.rows(
+        "select table_schema, table_name, column_name from information_schema.columns"
+    )
+    existing = {(schema, name): set() for schema, name, _ in columns}
+    for schema, name, column in columns:
+        existing[schema, name].add(column.lower())
+    models = [node for node in parsed_models().nodes.values() if node.resource_type == "model"]
+    assert models
+    for node in models:
+        assert node.description.startswith("One row per"), node.name
+        described = {name.lower() for name, c in node.columns.items() if c.description}
+        assert described == existing[node.schema, node.alias], node.name
 
 
 @pytest.fixture
@@ -215,7 +232,7 @@ def small(api, warehouse):
 
 
 def test_emptied_day_is_removed_from_every_mart(api, small):
-    marts = ("-s", *(f"+{mart}" for mart in MARTS))
+    marts = ("-s", *(f"+openai__{mart}" for mart in MARTS))
     build_models(*marts, warehouse=small)
     assert small.value("select count(*) from openai_marts.focus_costs") == 4
     api.overrides[days_ago(5)] = []
