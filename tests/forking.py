@@ -188,6 +188,7 @@ def load_by_library(folder, killed_at=0, resources=("costs", "projects"), name="
 
 
 def main():
+    import cached_dlt  # noqa: F401
     import dlt.destinations.impl.duckdb.duck  # noqa: F401
     import pyarrow.json  # noqa: F401
 

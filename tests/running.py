@@ -18,14 +18,11 @@ import sys
 from functools import cache, partial
 from pathlib import Path
 from unittest import mock
-from weakref import WeakKeyDictionary
 
-from dlt.common.configuration import resolve
+import cached_dlt  # noqa: F401
 from dlt.common.configuration.container import Container
-from dlt.common.configuration.providers import environ
 from dlt.common.configuration.providers.toml import TomlProviderReadException
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
-from dlt.common.destination.reference import Destination
 
 import openai_costs
 import pipeline
@@ -50,27 +47,6 @@ ONE_THREAD = ("--threads", "1")
 QUICKLY = (*ONE_THREAD, "--no-write-json")
 """No test reads the manifest as JSON, and dbt takes two seconds to write it."""
 WITHOUT_TESTS = ("--exclude-resource-type", "unit_test", "--exclude-resource-type", "test")
-
-# dlt works out what a type hint means each time that it looks a setting up, thousands of times in
-# a load.
-for _module in (resolve, environ):
-    _module.is_secret_hint = cache(_module.is_secret_hint)
-resolve.extract_inner_hint = cache(resolve.extract_inner_hint)
-
-
-def _capabilities(self, config=None, naming=None, given=Destination.capabilities):
-    """dlt asks a destination that is not configured yet a dozen times in a load what it can do."""
-    if config is not None:
-        return given(self, config, naming)
-    known = _KNOWN_CAPABILITIES.setdefault(self, {})
-    asked = (type(naming), repr(self.caps_params), repr(self.config_params))
-    if asked not in known:
-        known[asked] = given(self, None, naming)
-    return known[asked].copy()
-
-
-_KNOWN_CAPABILITIES = WeakKeyDictionary()
-Destination.capabilities = _capabilities
 
 
 def environment(**settings):
