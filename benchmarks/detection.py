@@ -110,7 +110,7 @@ def loaded(histories: list[History], folder: Path) -> Path:
     import dlt
 
     from openai_costs_source import openai_costs
-    from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, DemoApi
+    from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, SimulatedApi
 
     file = folder / "detection.duckdb"
     pipeline = dlt.pipeline(
@@ -120,7 +120,7 @@ def loaded(histories: list[History], folder: Path) -> Path:
         pipelines_dir=str(folder / "pipelines"),
     )
     for history in histories:
-        with DemoApi(history) as api:
+        with SimulatedApi(history) as api:
             source = openai_costs(DEMO_ADMIN_KEY, api.base_url, loaded=set())
             pipeline.run(source.with_resources("costs", "api_keys"), loader_file_format="parquet")
     project = HERE.parent / "dbt_project"

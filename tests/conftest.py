@@ -21,7 +21,7 @@ from hypothesis import settings
 from running import OURS, SETTINGS, once, run_pipeline, run_pipeline_process
 
 from openai_costs_source import openai_costs
-from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, DemoApi
+from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, SimulatedApi
 from openai_costs_source.simulator.buckets import Window
 from openai_costs_source.simulator.organization import Organization
 
@@ -134,7 +134,7 @@ class ShortHistory(Organization):
         self.earliest = today - timedelta(days=75)
 
 
-class RememberingApi(DemoApi):
+class RememberingApi(SimulatedApi):
     """Makes days of costs and pages of usage once for all tests, of an organization that none of
     them changes."""
 

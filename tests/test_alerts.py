@@ -17,7 +17,7 @@ from running import PROJECT, dbt, run_pipeline
 
 from openai_costs.reports.alerts import SEVERITIES, find_alerts
 from openai_costs.reports.slack import checked_webhook
-from openai_costs_source.simulator.api import DemoApi
+from openai_costs_source.simulator.api import SimulatedApi
 from openai_costs_source.simulator.organization import RUNAWAY_AGE, RUNAWAY_KEY, Organization
 from openai_costs_source.simulator.seeds import write_seeds
 
@@ -792,7 +792,7 @@ class Untroubled(Organization):
 
 def test_month_without_trouble_raises_nothing(tmp_path):
     organization, books = Untroubled(), Warehouse(tmp_path)
-    with DemoApi(organization) as api:
+    with SimulatedApi(organization) as api:
         books.load(api, (*FEW, "spend_limits"))
     write_seeds(organization, tmp_path / "seeds")
     budgets = tmp_path / "seeds" / "budgets.csv"

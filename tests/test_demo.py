@@ -19,7 +19,7 @@ import openai
 import pytest
 import requests
 
-from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, DemoApi
+from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, SimulatedApi
 from openai_costs_source.simulator.organization import Charge, Organization, midnight
 
 TODAY = date(2026, 11, 20)
@@ -51,17 +51,17 @@ def organization() -> Organization:
 
 
 @pytest.fixture
-def api(organization: Organization) -> DemoApi:
-    return DemoApi(organization)
+def api(organization: Organization) -> SimulatedApi:
+    return SimulatedApi(organization)
 
 
 @pytest.fixture(scope="module")
-def served(organization: Organization) -> Iterator[DemoApi]:
-    with DemoApi(organization) as running:
+def served(organization: Organization) -> Iterator[SimulatedApi]:
+    with SimulatedApi(organization) as running:
         yield running
 
 
-def sdk(served: DemoApi, admin_key: str = DEMO_ADMIN_KEY) -> Any:
+def sdk(served: SimulatedApi, admin_key: str = DEMO_ADMIN_KEY) -> Any:
     """The official client, refusing every reply that is not of the documented shape."""
     client = openai.OpenAI(
         api_key="x",
@@ -74,20 +74,24 @@ def sdk(served: DemoApi, admin_key: str = DEMO_ADMIN_KEY) -> Any:
 
 
 def text(
-    api: DemoApi, path: str = COSTS, key: str = DEMO_ADMIN_KEY, method: str = "GET", **query: Any
+    api: SimulatedApi,
+    path: str = COSTS,
+    key: str = DEMO_ADMIN_KEY,
+    method: str = "GET",
+    **query: Any,
 ) -> tuple[int, str]:
     sent = urlencode({"limit": 180, **query} if path == COSTS else query, doseq=True)
     return api.answer(method, f"{path}?{sent}", f"Bearer {key}")
 
 
-def told(api: DemoApi, path: str = COSTS, **query: Any) -> dict[str, Any]:
+def told(api: SimulatedApi, path: str = COSTS, **query: Any) -> dict[str, Any]:
     status, body = text(api, path, **query)
     assert status == 200, body
     answer: dict[str, Any] = json.loads(body, parse_float=Decimal)
     return answer
 
 
-def refusal(api: DemoApi, path: str = COSTS, **query: Any) -> tuple[int, dict[str, Any]]:
+def refusal(api: SimulatedApi, path: str = COSTS, **query: Any) -> tuple[int, dict[str, Any]]:
     status, body = text(api, path, **query)
     error: dict[str, Any] = json.loads(body)["error"]
     assert set(error) == {"message", "type", "param", "code"}
@@ -125,7 +129,7 @@ def amounts(organization: Organization) -> list[str]:
     """Every amount of the half year as it is spelled in the replies."""
     since = midnight(organization.earliest)
     grouping = ("project_id", "api_key_id", "line_item")
-    api, spelled, page = DemoApi(organization), [], {}
+    api, spelled, page = SimulatedApi(organization), [], {}
     while True:
         _, body = text(api, start_time=since, group_by=grouping, **page)
         spelled += re.findall(r'"value": ("?[^",]+"?),', body)
@@ -137,7 +141,7 @@ def amounts(organization: Organization) -> list[str]:
 # The official client reads it
 
 
-def test_the_official_client_reads_costs_page_by_page(served: DemoApi) -> None:
+def test_the_official_client_reads_costs_page_by_page(served: SimulatedApi) -> None:
     query = {"start_time": midnight(aged(9)), "limit": 4, "group_by": ["project_id", "line_item"]}
     pages = [sdk(served).usage.costs(**query)]
     while pages[-1].next_page:
@@ -155,13 +159,13 @@ def test_the_official_client_reads_costs_page_by_page(served: DemoApi) -> None:
     assert all(row.project_id in PROJECTS and row.line_item for row in rows)
 
 
-def test_the_official_client_reads_every_grouping(served: DemoApi) -> None:
+def test_the_official_client_reads_every_grouping(served: SimulatedApi) -> None:
     for grouping in GROUPINGS:
         page = sdk(served).usage.costs(start_time=midnight(aged(2)), group_by=list(grouping))
         assert all(bucket.results for bucket in page.data)
 
 
-def test_the_official_client_walks_the_projects(served: DemoApi) -> None:
+def test_the_official_client_walks_the_projects(served: SimulatedApi) -> None:
     projects = list(sdk(served).projects.list(limit=4, include_archived=True))
     assert {project.id for project in projects} == PROJECTS
     assert [project.id for project in projects if project.status == "archived"] == [
@@ -169,7 +173,9 @@ def test_the_official_client_walks_the_projects(served: DemoApi) -> None:
     ]
 
 
-def test_the_official_client_walks_the_users(served: DemoApi, organization: Organization) -> None:
+def test_the_official_client_walks_the_users(
+    served: SimulatedApi, organization: Organization
+) -> None:
     users = list(sdk(served).users.list(limit=5))
     assert [user.id for user in users] == [user["id"] for user in organization.users]
     assert {user.role for user in users} == {"owner", "reader"}
@@ -177,7 +183,7 @@ def test_the_official_client_walks_the_users(served: DemoApi, organization: Orga
 
 
 def test_the_official_client_reads_keys_of_people_and_of_service_accounts(
-    served: DemoApi,
+    served: SimulatedApi,
 ) -> None:
     keys = list(sdk(served).projects.api_keys.list("proj_storefront", limit=2))
     owners = {key.owner.type: key.owner for key in keys}
@@ -186,12 +192,12 @@ def test_the_official_client_reads_keys_of_people_and_of_service_accounts(
     assert all(key.id.startswith("key_") and "****" in key.redacted_value for key in keys)
 
 
-def test_the_official_client_reads_service_accounts(served: DemoApi) -> None:
+def test_the_official_client_reads_service_accounts(served: SimulatedApi) -> None:
     (account,) = sdk(served).projects.service_accounts.list("proj_support")
     assert account.id == "svc_acct_helpdesk-bot"
 
 
-def test_the_official_client_recognises_the_refusals(served: DemoApi) -> None:
+def test_the_official_client_recognises_the_refusals(served: SimulatedApi) -> None:
     with pytest.raises(openai.BadRequestError) as refused:
         sdk(served).usage.costs(start_time=0)
     assert refused.value.code == "reporting_lookback_exceeded"
@@ -205,7 +211,7 @@ def test_the_official_client_recognises_the_refusals(served: DemoApi) -> None:
         sdk(served).projects.spend_limit.retrieve("proj_prototype")
 
 
-def test_the_official_client_reads_limits_and_alerts(served: DemoApi) -> None:
+def test_the_official_client_reads_limits_and_alerts(served: SimulatedApi) -> None:
     assert sdk(served).spend_limit.retrieve().threshold_amount == 60_000_00
     assert sdk(served).projects.spend_limit.retrieve("proj_studio").threshold_amount == 9_000_00
     alerts = list(sdk(served).spend_alerts.list(limit=1))
@@ -215,7 +221,9 @@ def test_the_official_client_reads_limits_and_alerts(served: DemoApi) -> None:
     assert list(sdk(served).projects.spend_alerts.list("proj_support")) == []
 
 
-def test_every_reply_names_the_organization_in_its_header_by_another_name(served: DemoApi) -> None:
+def test_every_reply_names_the_organization_in_its_header_by_another_name(
+    served: SimulatedApi,
+) -> None:
     reply = requests.get(f"{served.base_url}/organization/users", timeout=5)
     assert reply.status_code == 401
     assert reply.headers["openai-organization"] == "heliotrope-labs"
@@ -224,7 +232,7 @@ def test_every_reply_names_the_organization_in_its_header_by_another_name(served
 
 @pytest.mark.parametrize("verb", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"])
 def test_another_verb_is_refused_and_the_connection_stays_usable(
-    served: DemoApi, verb: str
+    served: SimulatedApi, verb: str
 ) -> None:
     with requests.Session() as session:
         session.headers["Authorization"] = f"Bearer {DEMO_ADMIN_KEY}"
@@ -233,7 +241,7 @@ def test_another_verb_is_refused_and_the_connection_stays_usable(
         assert session.get(url, timeout=5).json()["object"] == "list"
 
 
-def test_requests_are_recorded_as_they_were_sent(api: DemoApi) -> None:
+def test_requests_are_recorded_as_they_were_sent(api: SimulatedApi) -> None:
     text(api, start_time=5, limit=1, **{"group_by[]": ["user_id", "line_item"]})
     sent = {"start_time": ["5"], "limit": ["1"], "group_by[]": ["user_id", "line_item"]}
     assert api.requests == [("GET", COSTS, sent)]
@@ -244,7 +252,7 @@ def test_requests_are_recorded_as_they_were_sent(api: DemoApi) -> None:
 
 def test_two_instances_of_a_day_give_equal_bytes() -> None:
     query = {"start_time": midnight(aged(30)), "group_by": DIMENSIONS}
-    one, other = (text(DemoApi(Organization(TODAY)), **query) for _ in range(2))
+    one, other = (text(SimulatedApi(Organization(TODAY)), **query) for _ in range(2))
     assert one == other
 
 
@@ -253,14 +261,14 @@ def test_other_processes_give_equal_bytes() -> None:
         "import hashlib; from datetime import date;"
         "from openai_costs_source.simulator.organization import Organization;"
         "from openai_costs_source.simulator.api import *;"
-        "api = DemoApi(Organization(date(2026, 11, 20)));"
+        "api = SimulatedApi(Organization(date(2026, 11, 20)));"
         f"said = api.answer('GET', '{COSTS}?start_time={midnight(aged(5))}"
         "&group_by=user_id&group_by=line_item', 'Bearer ' + DEMO_ADMIN_KEY);"
         "print(hashlib.sha256(said[1].encode()).hexdigest())"
     )
     query = {"start_time": midnight(aged(5)), "group_by": ("user_id", "line_item")}
     sent = f"{COSTS}?{urlencode(query, doseq=True)}"
-    _, here = DemoApi(Organization(TODAY)).answer("GET", sent, f"Bearer {DEMO_ADMIN_KEY}")
+    _, here = SimulatedApi(Organization(TODAY)).answer("GET", sent, f"Bearer {DEMO_ADMIN_KEY}")
     for seed in ("1", "2"):
         there = subprocess.run(
             [sys.executable, "-c", ask],
@@ -277,7 +285,7 @@ def test_other_processes_give_equal_bytes() -> None:
 
 
 def test_a_day_adds_up_to_the_same_for_every_grouping(
-    api: DemoApi, organization: Organization
+    api: SimulatedApi, organization: Organization
 ) -> None:
     days = list(reversed(days_aged(48, 54)))
     exact = [spent(organization.charges(day)) for day in days]
@@ -287,7 +295,7 @@ def test_a_day_adds_up_to_the_same_for_every_grouping(
         assert [total(bucket) for bucket in answer["data"]] == exact, grouping
 
 
-def test_rows_of_one_grouping_are_distinct_and_name_nothing_else(api: DemoApi) -> None:
+def test_rows_of_one_grouping_are_distinct_and_name_nothing_else(api: SimulatedApi) -> None:
     for grouping in GROUPINGS:
         (bucket,) = told(
             api, start_time=midnight(aged(50)), end_time=midnight(aged(49)), group_by=grouping
@@ -306,7 +314,7 @@ def test_rows_of_one_grouping_are_distinct_and_name_nothing_else(api: DemoApi) -
     [("project_ids", "project_id"), ("api_key_ids", "api_key_id"), ("line_items", "line_item")],
 )
 def test_a_filter_keeps_exactly_its_part_of_the_day(
-    api: DemoApi, parameter: str, dimension: str
+    api: SimulatedApi, parameter: str, dimension: str
 ) -> None:
     day = {"start_time": midnight(aged(3)), "end_time": midnight(aged(2))}
     (bucket,) = told(api, group_by=dimension, **day)["data"]
@@ -319,26 +327,26 @@ def test_a_filter_keeps_exactly_its_part_of_the_day(
 # Rules
 
 
-def test_a_page_holds_seven_days_unless_told_otherwise(api: DemoApi) -> None:
+def test_a_page_holds_seven_days_unless_told_otherwise(api: SimulatedApi) -> None:
     sent = f"{COSTS}?start_time={midnight(aged(20))}"
     _, body = api.answer("GET", sent, f"Bearer {DEMO_ADMIN_KEY}")
     assert len(json.loads(body)["data"]) == 7
 
 
-def test_nothing_is_told_after_today(api: DemoApi) -> None:
+def test_nothing_is_told_after_today(api: SimulatedApi) -> None:
     answer = told(api, start_time=midnight(aged(2)), end_time=midnight(aged(-30)))
     assert answer["data"][-1]["start_time"] == midnight(TODAY)
     assert (answer["has_more"], answer["next_page"]) == (False, None)
 
 
-def test_a_limit_above_180_is_refused_and_not_clamped(api: DemoApi) -> None:
+def test_a_limit_above_180_is_refused_and_not_clamped(api: SimulatedApi) -> None:
     assert len(told(api, start_time=midnight(aged(179)), limit=180)["data"]) == 180
     status, error = refusal(api, start_time=midnight(aged(179)), limit=181)
     assert (status, error["param"]) == (400, "limit")
 
 
 @pytest.mark.parametrize("grouping", ["model", "project_id,line_item", ""])
-def test_an_unknown_grouping_is_refused(api: DemoApi, grouping: str) -> None:
+def test_an_unknown_grouping_is_refused(api: SimulatedApi, grouping: str) -> None:
     status, error = refusal(api, start_time=midnight(TODAY), group_by=grouping)
     assert (status, error["param"]) == (400, "group_by")
 
@@ -347,18 +355,18 @@ def test_an_unknown_grouping_is_refused(api: DemoApi, grouping: str) -> None:
     "query",
     [{}, {"start_time": "yesterday"}, {"start_time": midnight(TODAY), "bucket_width": "1h"}],
 )
-def test_a_query_that_makes_no_sense_is_refused(api: DemoApi, query: dict[str, Any]) -> None:
+def test_a_query_that_makes_no_sense_is_refused(api: SimulatedApi, query: dict[str, Any]) -> None:
     status, error = refusal(api, **query)
     assert status == 400
     assert error["param"] in ("start_time", "bucket_width")
 
 
-def test_an_unknown_parameter_is_refused(api: DemoApi) -> None:
+def test_an_unknown_parameter_is_refused(api: SimulatedApi) -> None:
     status, error = refusal(api, start_time=midnight(TODAY), groupby="project_id")
     assert (status, error["param"]) == (400, "groupby")
 
 
-def test_brackets_after_a_name_change_nothing(api: DemoApi) -> None:
+def test_brackets_after_a_name_change_nothing(api: SimulatedApi) -> None:
     query = {"start_time": midnight(aged(9)), "limit": 2}
     plain = text(api, **query, group_by=["user_id", "line_item"])
     assert text(api, **query, **{"group_by[]": ["user_id", "line_item"]}) == plain
@@ -375,7 +383,9 @@ def test_brackets_after_a_name_change_nothing(api: DemoApi) -> None:
     ],
     ids=str,
 )
-def test_a_page_token_holds_for_its_own_query_only(api: DemoApi, change: dict[str, Any]) -> None:
+def test_a_page_token_holds_for_its_own_query_only(
+    api: SimulatedApi, change: dict[str, Any]
+) -> None:
     query = {"start_time": midnight(aged(9)), "limit": 2, "group_by": ["project_id"]}
     token = told(api, **query)["next_page"]
     assert told(api, **query, page=token)["data"][0]["start_time"] == midnight(aged(7))
@@ -385,12 +395,12 @@ def test_a_page_token_holds_for_its_own_query_only(api: DemoApi, change: dict[st
 
 
 @pytest.mark.parametrize("token", ["page_none", "x"])
-def test_a_page_token_that_nobody_gave_is_refused(api: DemoApi, token: str) -> None:
+def test_a_page_token_that_nobody_gave_is_refused(api: SimulatedApi, token: str) -> None:
     assert refusal(api, start_time=midnight(aged(9)), page=token)[0] == 400
 
 
 def test_a_start_before_the_history_is_refused_with_the_earliest_day(
-    api: DemoApi, organization: Organization
+    api: SimulatedApi, organization: Organization
 ) -> None:
     told(api, start_time=midnight(organization.earliest))
     status, error = refusal(api, start_time=midnight(organization.earliest) - 1)
@@ -400,7 +410,7 @@ def test_a_start_before_the_history_is_refused_with_the_earliest_day(
 
 def test_keys_are_told_only_from_their_floor_on(organization: Organization) -> None:
     floor = midnight(aged(30))
-    api = DemoApi(organization, key_floor=floor)
+    api = SimulatedApi(organization, key_floor=floor)
     told(api, start_time=floor, group_by=["api_key_id", "line_item"])
     told(api, start_time=floor - 86400, group_by=["project_id", "line_item"])
     status, error = refusal(api, start_time=floor - 86400, group_by=["api_key_id", "line_item"])
@@ -409,7 +419,7 @@ def test_keys_are_told_only_from_their_floor_on(organization: Organization) -> N
 
 
 @pytest.mark.parametrize("path", [COSTS, "/v1/organization/projects", "/v1/organization/users"])
-def test_a_wrong_key_is_refused_without_being_quoted(api: DemoApi, path: str) -> None:
+def test_a_wrong_key_is_refused_without_being_quoted(api: SimulatedApi, path: str) -> None:
     status, error = refusal(api, path, key="sk-admin-demo-heliotrope-labz")
     assert (status, error["code"]) == (401, "invalid_api_key")
     assert error["message"].startswith("Incorrect API key provided: sk-a***abz.")
@@ -419,7 +429,7 @@ def test_a_wrong_key_is_refused_without_being_quoted(api: DemoApi, path: str) ->
     ("path", "scope"),
     [(COSTS, "api.usage.read"), ("/v1/organization/projects", "api.management.read")],
 )
-def test_a_project_key_lacks_the_scope(api: DemoApi, path: str, scope: str) -> None:
+def test_a_project_key_lacks_the_scope(api: SimulatedApi, path: str, scope: str) -> None:
     status, error = refusal(api, path, key="sk-proj-abc")
     assert status == 403
     assert "insufficient permissions" in error["message"]
@@ -427,12 +437,12 @@ def test_a_project_key_lacks_the_scope(api: DemoApi, path: str, scope: str) -> N
 
 
 @pytest.mark.parametrize("authorization", ["", DEMO_ADMIN_KEY, f"Basic {DEMO_ADMIN_KEY}"])
-def test_a_key_must_come_as_a_bearer_token(api: DemoApi, authorization: str) -> None:
+def test_a_key_must_come_as_a_bearer_token(api: SimulatedApi, authorization: str) -> None:
     assert api.answer("GET", "/v1/organization/users", authorization)[0] == 401
 
 
 @pytest.mark.parametrize("method", ["POST", "DELETE", "HEAD"])
-def test_only_get_is_allowed(api: DemoApi, method: str) -> None:
+def test_only_get_is_allowed(api: SimulatedApi, method: str) -> None:
     assert refusal(api, start_time=midnight(TODAY), method=method)[0] == 405
 
 
@@ -445,32 +455,32 @@ def test_only_get_is_allowed(api: DemoApi, method: str) -> None:
         "/v1/organization/projects/proj_none/api_keys",
     ],
 )
-def test_what_is_not_there_is_told_as_not_found(api: DemoApi, path: str) -> None:
+def test_what_is_not_there_is_told_as_not_found(api: SimulatedApi, path: str) -> None:
     status, error = refusal(api, path)
     assert (status, error["code"]) == (404, "not_found")
 
 
-def test_an_archived_project_refuses_to_list_its_keys(api: DemoApi) -> None:
+def test_an_archived_project_refuses_to_list_its_keys(api: SimulatedApi) -> None:
     status, error = refusal(api, "/v1/organization/projects/proj_prototype/api_keys")
     assert status == 403
     assert "archived" in error["message"]
     assert "insufficient permissions" not in error["message"]
 
 
-def test_archived_projects_are_listed_only_when_asked_for(api: DemoApi) -> None:
+def test_archived_projects_are_listed_only_when_asked_for(api: SimulatedApi) -> None:
     path = "/v1/organization/projects"
     assert {each["id"] for each in told(api, path)["data"]} == PROJECTS - {"proj_prototype"}
     assert {each["id"] for each in told(api, path, include_archived="true")["data"]} == PROJECTS
 
 
-def test_keys_of_owners_without_access_are_listed_only_when_asked_for(api: DemoApi) -> None:
+def test_keys_of_owners_without_access_are_listed_only_when_asked_for(api: SimulatedApi) -> None:
     path = "/v1/organization/projects/proj_support/api_keys"
     listed = {each["id"] for each in told(api, path)["data"]}
     every = {each["id"] for each in told(api, path, owner_project_access="any")["data"]}
     assert every - listed == {"key_helpdesk-audit"}
 
 
-def test_a_listing_goes_on_after_its_last_id(api: DemoApi) -> None:
+def test_a_listing_goes_on_after_its_last_id(api: SimulatedApi) -> None:
     path = "/v1/organization/users"
     first = told(api, path, limit=12)
     rest = told(api, path, limit=12, after=first["last_id"])
@@ -479,7 +489,9 @@ def test_a_listing_goes_on_after_its_last_id(api: DemoApi) -> None:
 
 
 @pytest.mark.parametrize("query", [{"limit": 101}, {"limit": 0}, {"after": "user-none"}])
-def test_a_cursor_or_limit_that_cannot_be_is_refused(api: DemoApi, query: dict[str, Any]) -> None:
+def test_a_cursor_or_limit_that_cannot_be_is_refused(
+    api: SimulatedApi, query: dict[str, Any]
+) -> None:
     assert refusal(api, "/v1/organization/users", **query)[0] == 400
 
 
@@ -488,7 +500,7 @@ def test_a_cursor_or_limit_that_cannot_be_is_refused(api: DemoApi, query: dict[s
 
 def test_a_day_can_be_overridden_and_emptied(organization: Organization) -> None:
     one = organization.charges(aged(4))[0]
-    api = DemoApi(organization, overrides={aged(4): [one], aged(3): []})
+    api = SimulatedApi(organization, overrides={aged(4): [one], aged(3): []})
     buckets = told(api, start_time=midnight(aged(5)), end_time=midnight(aged(2)))["data"]
     assert [total(bucket) for bucket in buckets] == [
         spent(organization.charges(aged(5))),
@@ -499,7 +511,7 @@ def test_a_day_can_be_overridden_and_emptied(organization: Organization) -> None
 
 
 def test_an_override_may_come_between_two_requests(organization: Organization) -> None:
-    api = DemoApi(organization)
+    api = SimulatedApi(organization)
     day = {"start_time": midnight(aged(4)), "end_time": midnight(aged(3))}
     assert told(api, **day)["data"][0]["results"]
     api.overrides[aged(4)] = []
@@ -532,7 +544,7 @@ def test_a_day_that_is_not_restated_stays() -> None:
 # What the bill holds
 
 
-def test_a_weekend_three_weeks_ago_is_empty(api: DemoApi, organization: Organization) -> None:
+def test_a_weekend_three_weeks_ago_is_empty(api: SimulatedApi, organization: Organization) -> None:
     saturday, sunday = organization.empty_days
     assert (saturday.weekday(), sunday) == (5, saturday + ONE_DAY)
     assert 19 <= (TODAY - saturday).days <= 25
@@ -558,7 +570,7 @@ def test_weekends_are_quieter_than_weekdays_and_people_rest(organization: Organi
     assert max(by_people[:2]) < min(by_people[2:]) / 2
 
 
-def test_free_tokens_have_a_quantity_and_cost_nothing(api: DemoApi) -> None:
+def test_free_tokens_have_a_quantity_and_cost_nothing(api: SimulatedApi) -> None:
     (bucket,) = told(
         api,
         start_time=midnight(aged(3)),
@@ -636,13 +648,15 @@ def test_some_costs_have_no_key_and_some_no_person(half_year: list[Charge]) -> N
     assert any(not charge.api_key_id and not charge.user_id for charge in half_year)
 
 
-def test_both_sources_are_told(api: DemoApi) -> None:
+def test_both_sources_are_told(api: SimulatedApi) -> None:
     buckets = told(api, start_time=midnight(aged(30)), group_by="api_source")["data"]
     sources = {row["api_source"] for bucket in buckets for row in bucket["results"]}
     assert sources == {"agents_api", "unlabeled"}
 
 
-def test_names_stand_on_some_rows_only_and_on_those_of_deleted_people_too(api: DemoApi) -> None:
+def test_names_stand_on_some_rows_only_and_on_those_of_deleted_people_too(
+    api: SimulatedApi,
+) -> None:
     buckets = told(api, start_time=midnight(aged(60)), group_by="user_id")["data"]
     rows = [row for bucket in buckets for row in bucket["results"] if row["user_id"]]
     assert 0.5 < sum("user_email" in row for row in rows) / len(rows) < 1
@@ -682,7 +696,7 @@ def test_no_spelling_loses_a_digit(amounts: list[str], half_year: list[Charge]) 
 
 
 def test_nothing_is_served_once_the_block_is_left() -> None:
-    with DemoApi(Organization(TODAY)) as api, requests.Session() as kept_alive:
+    with SimulatedApi(Organization(TODAY)) as api, requests.Session() as kept_alive:
         url = f"{api.base_url}/organization/users"
         assert kept_alive.get(url).status_code == 401
         api.__exit__(None, None, None)

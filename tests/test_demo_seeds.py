@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from test_demo import TODAY, aged, exact_sum
 
-from openai_costs_source.simulator.api import DemoApi
+from openai_costs_source.simulator.api import SimulatedApi
 from openai_costs_source.simulator.organization import Organization
 from openai_costs_source.simulator.seeds import write_seeds
 
@@ -148,7 +148,7 @@ def test_credits_were_deducted_once_and_tax_is_on_the_rest(seeds: Path) -> None:
 
 def test_invoices_follow_days_that_the_api_tells_differently(tmp_path: Path) -> None:
     organization = Organization(date(2026, 11, 4))
-    api = DemoApi(organization, traps=["restated"])
+    api = SimulatedApi(organization, traps=["restated"])
     write_seeds(organization, tmp_path / "plain")
     write_seeds(organization, tmp_path / "restated", api.overrides)
     plain, restated = (read(tmp_path / name / "invoices.csv")[-1] for name in ("plain", "restated"))

@@ -14,7 +14,7 @@ import pytest
 import requests
 from test_demo import COSTS, ONE_DAY, TODAY, aged, days_aged, refusal, sdk, text, told
 
-from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, DemoApi
+from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, SimulatedApi
 from openai_costs_source.simulator.failure_modes import restated_days
 from openai_costs_source.simulator.organization import Organization, midnight
 from openai_costs_source.simulator.usage import KINDS
@@ -27,7 +27,7 @@ def path(kind: str) -> str:
     return f"/v1/organization/usage/{kind}"
 
 
-def days_told(api: DemoApi, where: str, oldest: int, newest: int = 0, **query: Any) -> Any:
+def days_told(api: SimulatedApi, where: str, oldest: int, newest: int = 0, **query: Any) -> Any:
     """The results of each day of these ages, page by page; the oldest day first."""
     query = {"start_time": midnight(aged(oldest)), "end_time": midnight(aged(newest - 1)), **query}
     query["limit"] = 180 if where == COSTS else 31
@@ -39,7 +39,7 @@ def days_told(api: DemoApi, where: str, oldest: int, newest: int = 0, **query: A
     return [bucket["results"] for bucket in found]
 
 
-def finest(api: DemoApi, kind: str, age: int) -> list[dict[str, Any]]:
+def finest(api: SimulatedApi, kind: str, age: int) -> list[dict[str, Any]]:
     (rows,) = days_told(api, path(kind), age, age, group_by=KINDS[kind].dimensions)
     return rows
 
@@ -48,13 +48,13 @@ def measured(rows: list[dict[str, Any]], kind: str) -> dict[str, int]:
     return {name: sum(row[name] for row in rows) for name in KINDS[kind].measures}
 
 
-def quantities(api: DemoApi, line_item: str) -> list[Decimal]:
+def quantities(api: SimulatedApi, line_item: str) -> list[Decimal]:
     """What the bill counts of a line item, by day."""
     days = days_told(api, COSTS, WHOLE_HISTORY, line_items=line_item, group_by="line_item")
     return [sum((row["quantity"] for row in rows), Decimal(0)) for rows in days]
 
 
-def used(api: DemoApi, kind: str, measure: str) -> list[int]:
+def used(api: SimulatedApi, kind: str, measure: str) -> list[int]:
     return [sum(row[measure] for row in rows) for rows in days_told(api, path(kind), WHOLE_HISTORY)]
 
 
@@ -64,13 +64,13 @@ def organization() -> Organization:
 
 
 @pytest.fixture
-def api(organization: Organization) -> DemoApi:
-    return DemoApi(organization)
+def api(organization: Organization) -> SimulatedApi:
+    return SimulatedApi(organization)
 
 
 @pytest.fixture(scope="module")
-def served(organization: Organization) -> Iterator[DemoApi]:
-    with DemoApi(organization) as running:
+def served(organization: Organization) -> Iterator[SimulatedApi]:
+    with SimulatedApi(organization) as running:
         yield running
 
 
@@ -78,7 +78,7 @@ def served(organization: Organization) -> Iterator[DemoApi]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_official_client_reads_each_kind_page_by_page(served: DemoApi, kind: str) -> None:
+def test_the_official_client_reads_each_kind_page_by_page(served: SimulatedApi, kind: str) -> None:
     read = getattr(sdk(served).usage, kind)
     query = {"start_time": midnight(aged(40)), "limit": 31, "group_by": KINDS[kind].dimensions}
     pages = [read(**query)]
@@ -93,7 +93,7 @@ def test_the_official_client_reads_each_kind_page_by_page(served: DemoApi, kind:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_official_client_reads_ungrouped_usage(served: DemoApi, kind: str) -> None:
+def test_the_official_client_reads_ungrouped_usage(served: SimulatedApi, kind: str) -> None:
     for bucket in getattr(sdk(served).usage, kind)(start_time=midnight(aged(6))).data:
         assert len(bucket.results) <= 1
         for result in bucket.results:
@@ -124,7 +124,7 @@ def literals(hint: Any) -> set[str]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_parameters_and_result_are_those_that_the_official_client_knows(
-    api: DemoApi, kind: str
+    api: SimulatedApi, kind: str
 ) -> None:
     parameters, result = published(kind)
     assert literals(parameters["group_by"]) == set(KINDS[kind].dimensions)
@@ -173,7 +173,7 @@ def tokens_billed(rows: list[dict[str, Any]]) -> Counter[tuple[str, str]]:
     return billed
 
 
-def tokens_used(api: DemoApi, oldest: int, newest: int = 0) -> list[Counter[tuple[str, str]]]:
+def tokens_used(api: SimulatedApi, oldest: int, newest: int = 0) -> list[Counter[tuple[str, str]]]:
     completions = days_told(api, path("completions"), oldest, newest, group_by="model")
     embeddings = days_told(api, path("embeddings"), oldest, newest, group_by="model")
     found = []
@@ -188,14 +188,14 @@ def tokens_used(api: DemoApi, oldest: int, newest: int = 0) -> list[Counter[tupl
     return found
 
 
-def test_tokens_used_equal_tokens_billed_by_day_model_family_and_meter(api: DemoApi) -> None:
+def test_tokens_used_equal_tokens_billed_by_day_model_family_and_meter(api: SimulatedApi) -> None:
     billed = days_told(api, COSTS, WHOLE_HISTORY, group_by="line_item")
     assert len(billed) == WHOLE_HISTORY + 1
     assert tokens_used(api, WHOLE_HISTORY) == [tokens_billed(rows) for rows in billed]
 
 
 @pytest.mark.parametrize("dimension", ["project_id", "user_id", "api_key_id"])
-def test_tokens_used_equal_tokens_billed_by_owner_too(api: DemoApi, dimension: str) -> None:
+def test_tokens_used_equal_tokens_billed_by_owner_too(api: SimulatedApi, dimension: str) -> None:
     (charged,) = days_told(api, COSTS, 3, 3, group_by=[dimension, "line_item"])
     billed: Counter[str | None] = Counter()
     for row in charged:
@@ -225,14 +225,14 @@ def test_tokens_used_equal_tokens_billed_by_owner_too(api: DemoApi, dimension: s
     ],
 )
 def test_tools_are_used_as_often_as_they_are_billed(
-    api: DemoApi, kind: str, measure: str, line_items: list[str]
+    api: SimulatedApi, kind: str, measure: str, line_items: list[str]
 ) -> None:
     billed = [sum(day) for day in zip(*[quantities(api, item) for item in line_items], strict=True)]
     assert used(api, kind, measure) == billed
     assert sum(map(bool, billed)) > 40
 
 
-def test_bytes_in_vector_stores_are_the_gibibyte_hours_billed(api: DemoApi) -> None:
+def test_bytes_in_vector_stores_are_the_gibibyte_hours_billed(api: SimulatedApi) -> None:
     held = used(api, "vector_stores", "usage_bytes")
     billed = quantities(api, "assistants api | file search")
     for held_bytes, gibibyte_hours in zip(held, billed, strict=True):
@@ -241,7 +241,7 @@ def test_bytes_in_vector_stores_are_the_gibibyte_hours_billed(api: DemoApi) -> N
 
 
 @pytest.mark.parametrize("kind", ["completions", "decisions"])
-def test_the_parts_of_tokens_add_up(api: DemoApi, kind: str) -> None:
+def test_the_parts_of_tokens_add_up(api: SimulatedApi, kind: str) -> None:
     for rows in days_told(api, path(kind), WHOLE_HISTORY, group_by=KINDS[kind].dimensions):
         for row in rows:
             uncached, cached, written = (
@@ -257,7 +257,7 @@ def test_the_parts_of_tokens_add_up(api: DemoApi, kind: str) -> None:
             assert row["input_tokens"] + row["output_tokens"] > 0
 
 
-def test_every_field_of_tokens_is_told_somewhere(api: DemoApi) -> None:
+def test_every_field_of_tokens_is_told_somewhere(api: SimulatedApi) -> None:
     rows = [row for day in days_told(api, path("completions"), 60) for row in day]
     never = {name for name, value in measured(rows, "completions").items() if not value}
     assert never == {"input_cached_audio_tokens"}
@@ -266,14 +266,14 @@ def test_every_field_of_tokens_is_told_somewhere(api: DemoApi) -> None:
 @pytest.mark.parametrize(
     "kind", [kind for kind in KINDS if "num_model_requests" in KINDS[kind].measures]
 )
-def test_whoever_used_a_model_made_requests(api: DemoApi, kind: str) -> None:
+def test_whoever_used_a_model_made_requests(api: SimulatedApi, kind: str) -> None:
     first, *_ = KINDS[kind].measures
     for rows in days_told(api, path(kind), 30, group_by=KINDS[kind].dimensions):
         for row in rows:
             assert 1 <= row["num_model_requests"] <= row[first] + row.get("output_tokens", 0)
 
 
-def test_requests_carry_a_plausible_number_of_tokens(api: DemoApi) -> None:
+def test_requests_carry_a_plausible_number_of_tokens(api: SimulatedApi) -> None:
     (row,) = days_told(api, path("completions"), 3, 3)[0]
     assert 500 < row["input_tokens"] / row["num_model_requests"] < 20_000
 
@@ -281,7 +281,7 @@ def test_requests_carry_a_plausible_number_of_tokens(api: DemoApi) -> None:
 # What usage knows beyond the bill
 
 
-def test_some_models_have_another_name_than_on_the_bill(api: DemoApi) -> None:
+def test_some_models_have_another_name_than_on_the_bill(api: SimulatedApi) -> None:
     days = days_told(api, path("completions"), WHOLE_HISTORY, group_by="model")
     used = {row["model"] for rows in days for row in rows}
     line_items = days_told(api, COSTS, WHOLE_HISTORY, group_by="line_item")
@@ -302,7 +302,7 @@ def test_some_models_have_another_name_than_on_the_bill(api: DemoApi) -> None:
     }
 
 
-def test_priority_and_batch_are_told_apart(api: DemoApi) -> None:
+def test_priority_and_batch_are_told_apart(api: SimulatedApi) -> None:
     (rows,) = days_told(api, path("completions"), 3, 3, group_by=["batch", "service_tier"])
     (bill,) = days_told(api, COSTS, 3, 3, group_by="line_item")
     used = {(r["batch"], r["service_tier"]): r["input_tokens"] + r["output_tokens"] for r in rows}
@@ -312,7 +312,7 @@ def test_priority_and_batch_are_told_apart(api: DemoApi) -> None:
         assert used[key] == sum(row["quantity"] for row in lines) > 0
 
 
-def test_the_agents_api_is_told_as_a_source(api: DemoApi) -> None:
+def test_the_agents_api_is_told_as_a_source(api: SimulatedApi) -> None:
     for kind in ("completions", "decisions"):
         (rows,) = days_told(api, path(kind), 3, 3, group_by=["api_key_id", "api_source"])
         by_agents = {row["api_key_id"] for row in rows if row["api_source"] == "agents_api"}
@@ -320,7 +320,9 @@ def test_the_agents_api_is_told_as_a_source(api: DemoApi) -> None:
 
 
 @pytest.mark.parametrize("kind", ["moderations", "decisions"])
-def test_some_usage_is_never_billed(api: DemoApi, organization: Organization, kind: str) -> None:
+def test_some_usage_is_never_billed(
+    api: SimulatedApi, organization: Organization, kind: str
+) -> None:
     days = days_told(api, path(kind), 30, group_by="model")
     (model,) = {row["model"] for rows in days for row in rows}
     assert sum(map(bool, days)) > 15
@@ -339,7 +341,7 @@ def test_some_usage_is_never_billed(api: DemoApi, organization: Organization, ki
     ],
 )
 def test_tools_are_told_with_what_they_were_called_with(
-    api: DemoApi, kind: str, dimension: str
+    api: SimulatedApi, kind: str, dimension: str
 ) -> None:
     days = days_told(api, path(kind), WHOLE_HISTORY, group_by=dimension)
     values = {row[dimension] for rows in days for row in rows}
@@ -351,7 +353,7 @@ def test_tools_are_told_with_what_they_were_called_with(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_grouping_adds_up_to_the_same(api: DemoApi, kind: str) -> None:
+def test_every_grouping_adds_up_to_the_same(api: SimulatedApi, kind: str) -> None:
     dimensions = KINDS[kind].dimensions
     age = next(age for age in range(2, 9) if finest(api, kind, age))
     rows = finest(api, kind, age)
@@ -369,7 +371,7 @@ def test_every_grouping_adds_up_to_the_same(api: DemoApi, kind: str) -> None:
 
 @pytest.mark.parametrize(("kind", "parameter"), FILTERS)
 def test_a_filter_keeps_exactly_its_part_of_the_usage(
-    api: DemoApi, kind: str, parameter: str
+    api: SimulatedApi, kind: str, parameter: str
 ) -> None:
     dimension = KINDS[kind].filters[parameter]
     age = next(age for age in range(2, 30) if finest(api, kind, age))
@@ -383,7 +385,7 @@ def test_a_filter_keeps_exactly_its_part_of_the_usage(
         assert days_told(api, path(kind), age, age, **{parameter: "nobody"}) == [[]]
 
 
-def test_the_official_client_filters_by_arrays_and_by_batch(served: DemoApi) -> None:
+def test_the_official_client_filters_by_arrays_and_by_batch(served: SimulatedApi) -> None:
     (bucket,) = (
         sdk(served)
         .usage.completions(
@@ -403,7 +405,7 @@ def test_the_official_client_filters_by_arrays_and_by_batch(served: DemoApi) -> 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_page_holds_seven_days_unless_told_otherwise_and_31_at_most(
-    api: DemoApi, kind: str
+    api: SimulatedApi, kind: str
 ) -> None:
     start = {"start_time": midnight(aged(60))}
     assert len(told(api, path(kind), **start)["data"]) == 7
@@ -413,7 +415,7 @@ def test_a_page_holds_seven_days_unless_told_otherwise_and_31_at_most(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_a_kind_cannot_be_grouped_by_is_refused(api: DemoApi, kind: str) -> None:
+def test_what_a_kind_cannot_be_grouped_by_is_refused(api: SimulatedApi, kind: str) -> None:
     every = {name for each in KINDS.values() for name in each.dimensions} | {"line_item"}
     for name in every - set(KINDS[kind].dimensions):
         status, error = refusal(api, path(kind), start_time=midnight(TODAY), group_by=name)
@@ -432,13 +434,15 @@ def test_what_a_kind_cannot_be_grouped_by_is_refused(api: DemoApi, kind: str) ->
     ],
 )
 def test_a_parameter_that_makes_no_sense_is_refused(
-    api: DemoApi, kind: str, query: dict[str, Any], param: str
+    api: SimulatedApi, kind: str, query: dict[str, Any], param: str
 ) -> None:
     status, error = refusal(api, path(kind), **{"start_time": midnight(TODAY), **query})
     assert (status, error["param"]) == (400, param)
 
 
-def test_usage_is_told_as_far_back_as_costs_are(api: DemoApi, organization: Organization) -> None:
+def test_usage_is_told_as_far_back_as_costs_are(
+    api: SimulatedApi, organization: Organization
+) -> None:
     told(api, path("completions"), start_time=midnight(organization.earliest))
     start = midnight(organization.earliest) - 1
     status, error = refusal(api, path("completions"), start_time=start)
@@ -446,7 +450,7 @@ def test_usage_is_told_as_far_back_as_costs_are(api: DemoApi, organization: Orga
     assert refusal(api, COSTS, start_time=start)[1] == error
 
 
-def test_a_page_token_of_one_kind_is_refused_by_another(api: DemoApi) -> None:
+def test_a_page_token_of_one_kind_is_refused_by_another(api: SimulatedApi) -> None:
     query = {"start_time": midnight(aged(9)), "limit": 2}
     token = told(api, path("embeddings"), **query)["next_page"]
     assert told(api, path("embeddings"), **query, page=token)["data"]
@@ -455,7 +459,7 @@ def test_a_page_token_of_one_kind_is_refused_by_another(api: DemoApi) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_usage_asks_for_the_same_scope_as_costs(api: DemoApi, kind: str) -> None:
+def test_usage_asks_for_the_same_scope_as_costs(api: SimulatedApi, kind: str) -> None:
     query = {"start_time": midnight(aged(1)), "key": "sk-proj-abc"}
     assert refusal(api, path(kind), **query) == refusal(api, COSTS, **query)
     assert text(api, path(kind), start_time=midnight(TODAY))[0] == 200
@@ -466,7 +470,7 @@ def test_usage_asks_for_the_same_scope_as_costs(api: DemoApi, kind: str) -> None
 
 def test_usage_follows_a_day_that_is_overridden_or_emptied(organization: Organization) -> None:
     one = next(c for c in organization.charges(aged(4)) if c.line_item == "gpt-5.6-sol, input")
-    api = DemoApi(organization, overrides={aged(4): [one], aged(3): []})
+    api = SimulatedApi(organization, overrides={aged(4): [one], aged(3): []})
     (overridden,), emptied = days_told(api, path("completions"), 4, 3)
     assert overridden["input_tokens"] == overridden["input_text_tokens"] == one.quantity
     assert overridden["output_tokens"] == 0
@@ -474,26 +478,28 @@ def test_usage_follows_a_day_that_is_overridden_or_emptied(organization: Organiz
 
 
 def test_usage_follows_restated_days(organization: Organization) -> None:
-    api = DemoApi(organization, traps=["restated"])
+    api = SimulatedApi(organization, traps=["restated"])
     billed = days_told(api, COSTS, 10, group_by="line_item")
     assert tokens_used(api, 10) == [tokens_billed(rows) for rows in billed]
-    plain = tokens_used(DemoApi(organization), 10)
+    plain = tokens_used(SimulatedApi(organization), 10)
     changed = {aged(10 - n) for n, day in enumerate(tokens_used(api, 10)) if day != plain[n]}
     assert changed < set(restated_days(organization))
 
 
 def test_todays_usage_is_partial(organization: Organization) -> None:
-    later = DemoApi(Organization(TODAY + 2 * ONE_DAY))
+    later = SimulatedApi(Organization(TODAY + 2 * ONE_DAY))
     (now,), (then,) = (
         told(api, path("completions"), start_time=midnight(TODAY), end_time=midnight(aged(-1)))[
             "data"
         ][0]["results"]
-        for api in (DemoApi(organization), later)
+        for api in (SimulatedApi(organization), later)
     )
     assert 0 < now["input_tokens"] < then["input_tokens"] / 2
 
 
-def test_nothing_is_used_on_the_empty_weekend(api: DemoApi, organization: Organization) -> None:
+def test_nothing_is_used_on_the_empty_weekend(
+    api: SimulatedApi, organization: Organization
+) -> None:
     for day in organization.empty_days:
         age = (TODAY - day).days
         assert all(finest(api, kind, age) == [] for kind in KINDS)
@@ -506,10 +512,10 @@ def test_nothing_is_used_on_the_empty_weekend(api: DemoApi, organization: Organi
 def test_trap_lost_usage_lacks_a_tenth_of_one_models_input_on_one_day(
     organization: Organization, group_by: list[str]
 ) -> None:
-    trapped = DemoApi(organization, traps=["usage-lost"])
+    trapped = SimulatedApi(organization, traps=["usage-lost"])
     told_apart: dict[date, Counter[str]] = {}
     for n in range(31):
-        for api, sign in ((DemoApi(organization), 1), (trapped, -1)):
+        for api, sign in ((SimulatedApi(organization), 1), (trapped, -1)):
             (rows,) = days_told(api, path("completions"), n, n, group_by=group_by)
             for row in rows:
                 told_apart.setdefault(aged(n), Counter())[row["model"]] += (
@@ -517,13 +523,15 @@ def test_trap_lost_usage_lacks_a_tenth_of_one_models_input_on_one_day(
                 )
     lost = {(day, model): n for day, by in told_apart.items() for model, n in by.items() if n}
     assert list(lost) == [(aged(10), "gpt-5.6-sol")]
-    (row,) = days_told(DemoApi(organization), path("completions"), 10, 10, models="gpt-5.6-sol")[0]
+    (row,) = days_told(
+        SimulatedApi(organization), path("completions"), 10, 10, models="gpt-5.6-sol"
+    )[0]
     share = lost[aged(10), "gpt-5.6-sol"] / row["input_tokens"]
     assert share == pytest.approx(0.1, rel=1e-3)
 
 
 def test_trap_lost_usage_leaves_the_bill_and_the_other_kinds(organization: Organization) -> None:
-    one, other = DemoApi(organization), DemoApi(organization, traps=["usage-lost"])
+    one, other = SimulatedApi(organization), SimulatedApi(organization, traps=["usage-lost"])
     grouping = {"group_by": ["api_key_id", "line_item"]}
     assert days_told(one, COSTS, 12, 8, **grouping) == days_told(other, COSTS, 12, 8, **grouping)
     for kind in set(KINDS) - {"completions"}:
@@ -533,7 +541,7 @@ def test_trap_lost_usage_leaves_the_bill_and_the_other_kinds(organization: Organ
 def test_trap_no_usage_kind_refuses_one_kind_and_does_not_know_another(
     organization: Organization,
 ) -> None:
-    with DemoApi(organization, traps=["no-usage-kind"]) as served:
+    with SimulatedApi(organization, traps=["no-usage-kind"]) as served:
         usage = sdk(served).usage
         with pytest.raises(openai.PermissionDeniedError, match=r"Missing scopes: api\.usage\.read"):
             usage.moderations(start_time=midnight(TODAY))
@@ -550,7 +558,7 @@ def test_trap_no_usage_kind_refuses_one_kind_and_does_not_know_another(
 @pytest.mark.parametrize("kind", KINDS)
 def test_traps_of_keys_cover_usage(organization: Organization, kind: str) -> None:
     def asked(trap: str) -> requests.Response:
-        with DemoApi(organization, traps=[trap]) as served:
+        with SimulatedApi(organization, traps=[trap]) as served:
             return requests.get(
                 f"{served.base_url}/organization/usage/{kind}",
                 {"start_time": midnight(aged(3))},

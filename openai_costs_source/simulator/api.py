@@ -1,6 +1,6 @@
 """The simulated organization behind OpenAI's administration API, on 127.0.0.1.
 
-    with DemoApi(Organization(today)) as api:
+    with SimulatedApi(Organization(today)) as api:
         get(f"{api.base_url}/organization/costs", start_time=…)
 
 It answers and refuses as the live API was seen to. Amounts keep every digit: a reply is built from
@@ -46,7 +46,7 @@ _WRONG_KEY = (
 )
 
 
-class DemoApi:
+class SimulatedApi:
     """The API of one organization, served while in the `with` block.
 
     `base_url` ends in `/v1`. `requests` holds each request as (method, path, query as sent).
@@ -303,7 +303,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
-    def __init__(self, api: DemoApi, *connection: Any) -> None:
+    def __init__(self, api: SimulatedApi, *connection: Any) -> None:
         self.api = api
         super().__init__(*connection)
 

@@ -22,7 +22,7 @@ from pathlib import Path
 import duckdb
 import psycopg2
 import pytest
-from conftest import TODAY, DemoApi, Warehouse, days_ago, known
+from conftest import TODAY, SimulatedApi, Warehouse, days_ago, known
 from parsed_project import ParsedProject
 from running import PROJECT, dbt, environment, run_pipeline, run_process
 from test_faults import Serving
@@ -225,7 +225,7 @@ def both(server, tmp_path_factory, organization):
     postgres, duck = Postgres(server, "demo"), Warehouse(folder)
     postgres.environment["OPENAI_COSTS_SEEDS"] = str(folder / "seeds")
     duck.path = folder / "openai_costs.duckdb"
-    with DemoApi(organization, overrides={}) as api:
+    with SimulatedApi(organization, overrides={}) as api:
         load_and_build(postgres, duck, api, folder, "--since", FIRST_DAY)
         yield postgres, duck, api, folder
 
@@ -359,7 +359,7 @@ def test_forgotten_person_has_no_name_in_any_mart(both):
 
 def test_run_killed_at_any_moment_leaves_each_day_complete(server, organization, tmp_path):
     postgres = Postgres(server, "killed")
-    with DemoApi(organization, overrides={}) as api:
+    with SimulatedApi(organization, overrides={}) as api:
         since = ("load", "--since", str(days_ago(20)))
         began = time.monotonic()
         assert started(postgres, api, *since, cwd=tmp_path).wait() == 0
@@ -524,7 +524,7 @@ def test_pipelines_that_load_at_once_load_what_they_load_one_after_the_other(
     if len(set(names)) == 2:
         organizations[1] = OtherOrganization(TODAY)
     at_once, in_turn = (Postgres(server, f"{each}_{names[1]}") for each in ("at_once", "in_turn"))
-    with DemoApi(organizations[0]) as first, DemoApi(organizations[1]) as second:
+    with SimulatedApi(organizations[0]) as first, SimulatedApi(organizations[1]) as second:
         for postgres in (at_once, in_turn):
             running = []
             for n, api in enumerate((first, second)):
@@ -539,7 +539,7 @@ def test_pipelines_that_load_at_once_load_what_they_load_one_after_the_other(
 
 def test_load_that_is_killed_after_any_of_its_jobs_is_aborted_by_the_next(server, own_pipeline):
     postgres, few = Postgres(server, "aborted"), ("costs", "projects")
-    with DemoApi(Organization(TODAY)) as api:
+    with SimulatedApi(Organization(TODAY)) as api:
         for killed_at in range(1, 60):
             api.overrides[days_ago(1)] = [
                 charge(f"{killed_at}.5", api_key_id=f"key_{n}") for n in range(killed_at)

@@ -9,7 +9,7 @@ from itertools import zip_longest
 import dlt
 import duckdb
 import pytest
-from conftest import TODAY, DemoApi, Warehouse, days_ago, known
+from conftest import TODAY, SimulatedApi, Warehouse, days_ago, known
 from parsed_project import ParsedProject
 from running import PROJECT, dbt, run_pipeline, run_process
 from spark import Spark, missing
@@ -133,7 +133,7 @@ def both(spark, tmp_path_factory):
         world.setenv("DLT_DATA_DIR", str(folder / "dlt"))
         organization = FewDays(TODAY)
         write_seeds(organization, folder / "seeds")
-        with DemoApi(organization, overrides={}) as api:
+        with SimulatedApi(organization, overrides={}) as api:
             yield Both(api, Lake(folder, spark), Warehouse(folder), folder / "seeds")
 
 
