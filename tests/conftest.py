@@ -151,7 +151,7 @@ class RememberingApi(SimulatedApi):
         page = super()._usage
         if self.overrides:
             return page(name, sent)
-        asked = (name, repr(sent), self.traps, self.days_per_page)
+        asked = (name, repr(sent), self.failure_modes, self.days_per_page)
         return self._once(asked, lambda: page(name, sent))
 
     def _once(self, asked, make):

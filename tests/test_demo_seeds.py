@@ -148,7 +148,7 @@ def test_credits_were_deducted_once_and_tax_is_on_the_rest(seeds: Path) -> None:
 
 def test_invoices_follow_days_that_the_api_tells_differently(tmp_path: Path) -> None:
     organization = Organization(date(2026, 11, 4))
-    api = SimulatedApi(organization, traps=["restated"])
+    api = SimulatedApi(organization, failure_modes=["restated"])
     write_seeds(organization, tmp_path / "plain")
     write_seeds(organization, tmp_path / "restated", api.overrides)
     plain, restated = (read(tmp_path / name / "invoices.csv")[-1] for name in ("plain", "restated"))

@@ -478,7 +478,7 @@ def test_usage_follows_a_day_that_is_overridden_or_emptied(organization: Organiz
 
 
 def test_usage_follows_restated_days(organization: Organization) -> None:
-    api = SimulatedApi(organization, traps=["restated"])
+    api = SimulatedApi(organization, failure_modes=["restated"])
     billed = days_told(api, COSTS, 10, group_by="line_item")
     assert tokens_used(api, 10) == [tokens_billed(rows) for rows in billed]
     plain = tokens_used(SimulatedApi(organization), 10)
@@ -512,7 +512,7 @@ def test_nothing_is_used_on_the_empty_weekend(
 def test_trap_lost_usage_lacks_a_tenth_of_one_models_input_on_one_day(
     organization: Organization, group_by: list[str]
 ) -> None:
-    trapped = SimulatedApi(organization, traps=["usage-lost"])
+    trapped = SimulatedApi(organization, failure_modes=["usage-lost"])
     told_apart: dict[date, Counter[str]] = {}
     for n in range(31):
         for api, sign in ((SimulatedApi(organization), 1), (trapped, -1)):
@@ -531,7 +531,10 @@ def test_trap_lost_usage_lacks_a_tenth_of_one_models_input_on_one_day(
 
 
 def test_trap_lost_usage_leaves_the_bill_and_the_other_kinds(organization: Organization) -> None:
-    one, other = SimulatedApi(organization), SimulatedApi(organization, traps=["usage-lost"])
+    one, other = (
+        SimulatedApi(organization),
+        SimulatedApi(organization, failure_modes=["usage-lost"]),
+    )
     grouping = {"group_by": ["api_key_id", "line_item"]}
     assert days_told(one, COSTS, 12, 8, **grouping) == days_told(other, COSTS, 12, 8, **grouping)
     for kind in set(KINDS) - {"completions"}:
@@ -541,7 +544,7 @@ def test_trap_lost_usage_leaves_the_bill_and_the_other_kinds(organization: Organ
 def test_trap_no_usage_kind_refuses_one_kind_and_does_not_know_another(
     organization: Organization,
 ) -> None:
-    with SimulatedApi(organization, traps=["no-usage-kind"]) as served:
+    with SimulatedApi(organization, failure_modes=["no-usage-kind"]) as served:
         usage = sdk(served).usage
         with pytest.raises(openai.PermissionDeniedError, match=r"Missing scopes: api\.usage\.read"):
             usage.moderations(start_time=midnight(TODAY))
@@ -558,7 +561,7 @@ def test_trap_no_usage_kind_refuses_one_kind_and_does_not_know_another(
 @pytest.mark.parametrize("kind", KINDS)
 def test_traps_of_keys_cover_usage(organization: Organization, kind: str) -> None:
     def asked(trap: str) -> requests.Response:
-        with SimulatedApi(organization, traps=[trap]) as served:
+        with SimulatedApi(organization, failure_modes=[trap]) as served:
             return requests.get(
                 f"{served.base_url}/organization/usage/{kind}",
                 {"start_time": midnight(aged(3))},

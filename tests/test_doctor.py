@@ -17,7 +17,7 @@ from test_source import charge
 from openai_costs.dbt_runner import FOLDERS
 from openai_costs_source.doctor import examine
 from openai_costs_source.simulator import api as demo_api
-from openai_costs_source.simulator import failure_modes as demo_traps
+from openai_costs_source.simulator import failure_modes
 from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, SimulatedApi
 from openai_costs_source.simulator.organization import Organization
 
@@ -36,7 +36,7 @@ def examined(api, key=DEMO_ADMIN_KEY):
 
 
 def examined_with(organization, *traps):
-    with SimulatedApi(organization, traps=traps) as api:
+    with SimulatedApi(organization, failure_modes=traps) as api:
         return examined(api)
 
 
@@ -86,10 +86,12 @@ def test_check_says_for_a_person_whether_a_load_is_possible(api, tmp_path):
 
 def test_waiting_for_a_rate_limit_does_not_break_the_json(organization, tmp_path, monkeypatch):
     def first_is_limited(request, reply):
-        return reply if request.number else demo_traps.TRAPS["rate-limit"](request, reply)
+        return (
+            reply if request.number else failure_modes.FAILURE_MODES["rate-limit"](request, reply)
+        )
 
-    monkeypatch.setitem(demo_traps.TRAPS, "first", first_is_limited)
-    with SimulatedApi(organization, traps=["first"]) as api:
+    monkeypatch.setitem(failure_modes.FAILURE_MODES, "first", first_is_limited)
+    with SimulatedApi(organization, failure_modes=["first"]) as api:
         exit_code, found = check(tmp_path, api)
     assert (exit_code, found["costs"]["status"]) == (0, "ok")
 
@@ -133,7 +135,7 @@ def test_key_of_somebody_who_is_no_owner_is_told_by_the_text_whatever_the_status
 
 
 def test_key_that_may_not_read_names_can_load(organization, tmp_path):
-    with SimulatedApi(organization, traps=["no-management-scope"]) as api:
+    with SimulatedApi(organization, failure_modes=["no-management-scope"]) as api:
         exit_code, found = check(tmp_path, api)
     assert exit_code == 0
     assert found["costs"]["status"] == "ok"
@@ -144,7 +146,7 @@ def test_key_that_may_not_read_names_can_load(organization, tmp_path):
 
 
 def test_key_that_may_not_read_costs_cannot_load(organization, tmp_path):
-    with SimulatedApi(organization, traps=["no-usage-scope"]) as api:
+    with SimulatedApi(organization, failure_modes=["no-usage-scope"]) as api:
         exit_code, found = check(tmp_path, api)
     assert exit_code == 1
     assert found["costs"]["status"] == "failed"
@@ -154,7 +156,7 @@ def test_key_that_may_not_read_costs_cannot_load(organization, tmp_path):
 
 
 def test_key_of_another_organization_is_a_warning_that_names_it(organization, tmp_path):
-    with SimulatedApi(organization, traps=["other-organization"]) as api:
+    with SimulatedApi(organization, failure_modes=["other-organization"]) as api:
         exit_code, found = check(tmp_path, api)
     assert exit_code == 0
     assert found["organization"]["status"] == "warning"
@@ -423,7 +425,7 @@ def test_status_tells_the_days_whose_rows_and_ledger_disagree(copy):
 
 
 def test_status_tells_a_day_that_was_left_out_for_it_did_not_add_up(organization, warehouse):
-    with SimulatedApi(organization, traps=["row-is-missing"]) as api:
+    with SimulatedApi(organization, failure_modes=["row-is-missing"]) as api:
         warehouse.load(api, resources=["costs"], since=days_ago(6))
     told, _ = only_facts(warehouse)
     assert told["Missing"] == str(days_ago(4))

@@ -27,9 +27,9 @@ from test_source import charge
 
 from openai_costs_source import OpenAICostsError, openai_costs
 from openai_costs_source.extract.usage import KINDS
-from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, TRAPS
+from openai_costs_source.simulator.api import DEMO_ADMIN_KEY
 from openai_costs_source.simulator.buckets import Query, Window
-from openai_costs_source.simulator.failure_modes import Reply
+from openai_costs_source.simulator.failure_modes import FAILURE_MODES, Reply
 from openai_costs_source.simulator.organization import Organization, midnight
 from openai_costs_source.source import BYTES_PER_ROW
 
@@ -271,9 +271,9 @@ def struck(small, monkeypatch):
     monkeypatch.setattr(
         "openai_costs_source.api.endpoint.PAGE_BYTES", 3 * len(MANY) * BYTES_PER_ROW
     )
-    with RememberingApi(small, traps=["fault"]) as api:
+    with RememberingApi(small, failure_modes=["fault"]) as api:
         struck = Struck(api)
-        monkeypatch.setitem(TRAPS, "fault", struck.strike)
+        monkeypatch.setitem(FAILURE_MODES, "fault", struck.strike)
         yield struck
 
 

@@ -19,7 +19,12 @@ from openai_costs_source import OpenAICostsError
 from openai_costs_source.api.date_ranges import BY_USER, GROUP_BY
 from openai_costs_source.doctor import examine
 from openai_costs_source.extract.load_state import TRIED_AGAIN_AFTER
-from openai_costs_source.simulator.failure_modes import TRAPS, Reply, credited_days, restated_days
+from openai_costs_source.simulator.failure_modes import (
+    FAILURE_MODES,
+    Reply,
+    credited_days,
+    restated_days,
+)
 from openai_costs_source.simulator.organization import AGENT_RUNTIME, EXACT, Organization, midnight
 
 WHOLE = ",".join(GROUP_BY)
@@ -40,15 +45,15 @@ def waits(monkeypatch):
 
 @pytest.fixture
 def serve(organization, monkeypatch):
-    """Serves an organization with traps set: names out of `TRAPS`, or functions like theirs."""
+    """Serve an organization with failure modes: their names, or functions like them."""
     with contextlib.ExitStack() as servers:
 
         def started(*traps, of=organization, **settings):
             named = {getattr(trap, "__name__", trap): trap for trap in traps}
             for name, trap in named.items():
                 if callable(trap):
-                    monkeypatch.setitem(TRAPS, name, trap)
-            return servers.enter_context(RememberingApi(of, traps=named, **settings))
+                    monkeypatch.setitem(FAILURE_MODES, name, trap)
+            return servers.enter_context(RememberingApi(of, failure_modes=named, **settings))
 
         yield started
 
@@ -1058,7 +1063,7 @@ def test_trap_line_items_in_a_new_form_are_counted_as_unparsed_and_never_guessed
 
 def test_every_failure_mode_of_the_simulated_api_has_a_test_here():
     source = Path(__file__).read_text()
-    assert [trap for trap in TRAPS if f'"{trap}"' not in source] == []
+    assert [trap for trap in FAILURE_MODES if f'"{trap}"' not in source] == []
 
 
 @pytest.mark.parametrize("number", range(1, 12))

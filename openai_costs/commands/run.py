@@ -300,7 +300,7 @@ def _demo_api(traps: list[str], is_modelled: bool) -> Iterator[dict[str, str]]:
     from openai_costs_source.simulator.seeds import write_seeds
 
     organization = Organization(datetime.now(UTC).date())
-    with SimulatedApi(organization, traps=traps) as api:
+    with SimulatedApi(organization, failure_modes=traps) as api:
         if is_modelled:
             seeds = models.made_folder("demo_seeds")
             write_seeds(organization, seeds, api.overrides)

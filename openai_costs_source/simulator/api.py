@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from openai_costs_source.simulator.buckets import Query, Refusal, Sent, Window, as_object
 from openai_costs_source.simulator.failure_modes import (
-    TRAPS,
+    FAILURE_MODES,
     Reply,
     Request,
     credited_days,
@@ -52,7 +52,7 @@ class SimulatedApi:
     `base_url` ends in `/v1`. `requests` holds each request as (method, path, query as sent).
     `overrides` replaces what a day tells (an empty list: an emptied day), `organization` may be
     replaced by the same one of a later day, both between requests. A page holds at most
-    `days_per_page`, whatever limit is asked for. `traps` are names out of `.
+    `days_per_page`, whatever limit is asked for. `failure_modes` are names out of `.
     Requests that arrive at once are answered one after the other.
     """
 
@@ -66,20 +66,20 @@ class SimulatedApi:
         key_floor: int = KEY_FLOOR,
         overrides: dict[date, list[Charge]] | None = None,
         days_per_page: int = 180,
-        traps: Iterable[str] = (),
+        failure_modes: Iterable[str] = (),
     ) -> None:
         self.organization = organization
         self.admin_key = admin_key
         self.key_floor = key_floor
         self.overrides = {} if overrides is None else overrides
         self.requests: list[tuple[str, str, dict[str, list[str]]]] = []
-        self.traps = tuple(traps)
+        self.failure_modes = tuple(failure_modes)
         # Where a window is a page, none is a later one.
-        self.days_per_page = 3 if "horizon-on-a-later-page" in self.traps else days_per_page
+        self.days_per_page = 3 if "horizon-on-a-later-page" in self.failure_modes else days_per_page
         self.is_answering = Lock()
-        if "restated" in self.traps:
+        if "restated" in self.failure_modes:
             self.overrides |= restated_days(organization)
-        if "credits" in self.traps:
+        if "credits" in self.failure_modes:
             self.overrides |= credited_days(organization)
 
     def __enter__(self) -> Self:
@@ -165,7 +165,7 @@ class SimulatedApi:
 
         def results(day: date) -> Iterator[str]:
             charges = self._charges(day)
-            if "usage-lost" in self.traps:
+            if "usage-lost" in self.failure_modes:
                 charges = usage_left(self.organization, name, day, charges)
             return map(json.dumps, kind.results(used(name, day, charges), asked, keep))
 
@@ -333,8 +333,8 @@ class _Handler(BaseHTTPRequestHandler):
         reply = Reply(status, body, headers)
         _, path, query = self.api.requests[-1]
         request = Request(len(self.api.requests) - 1, path, query, organization)
-        for name in self.api.traps:
-            reply = TRAPS[name](request, reply)
+        for name in self.api.failure_modes:
+            reply = FAILURE_MODES[name](request, reply)
         return reply
 
     do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_GET

@@ -1,5 +1,5 @@
 """What live organizations' API was seen, or said, to do to its readers: each can be switched on in
-the simulated one, by its name in `TRAPS`.
+the simulated one, by its name in `FAILURE_MODES`.
 
 A trap takes a request and the reply that it would get, and gives the reply that it gets instead.
 """
@@ -47,7 +47,7 @@ class Reply:
 LOST_MODEL = "gpt-5.6-sol"
 LOST_DAYS_AGO = 10
 
-Trap = Callable[[Request, Reply], Reply]
+FailureMode = Callable[[Request, Reply], Reply]
 _Page = dict[str, Any]
 
 _REPORTS = ("/costs", *(f"/usage/{kind}" for kind in KINDS))
@@ -62,7 +62,7 @@ def _refused(status: int, message: str, param: str | None = None, code: str | No
     return Reply(status, json.dumps({"error": error}), {"Content-Type": "application/json"})
 
 
-def _costs(trap: Trap) -> Trap:
+def _costs(trap: FailureMode) -> FailureMode:
     """The trap, for costs alone."""
 
     @wraps(trap)
@@ -72,7 +72,7 @@ def _costs(trap: Trap) -> Trap:
     return on_costs
 
 
-def _pages(change: Callable[[Request, _Page], None]) -> Trap:
+def _pages(change: Callable[[Request, _Page], None]) -> FailureMode:
     """The trap that changes each page of costs, in place."""
 
     @wraps(change)
@@ -90,7 +90,7 @@ def _results(page: _Page) -> Iterator[dict[str, Any]]:
     return (result for bucket in page["data"] for result in bucket["results"])
 
 
-def _users_apart_before(days_ago: int) -> Trap:
+def _users_apart_before(days_ago: int) -> FailureMode:
     @_costs
     def trap(request: Request, reply: Reply) -> Reply:
         if not {"user_id", "project_id"} <= set(request.group_by):
@@ -210,7 +210,7 @@ def _same_token_again(request: Request, reply: Reply) -> Reply:
     return replace(reply, status=200, body=json.dumps(page))
 
 
-def _lacking(scope: str, status: int, *ends: str) -> Trap:
+def _lacking(scope: str, status: int, *ends: str) -> FailureMode:
     def trap(request: Request, reply: Reply) -> Reply:
         is_meant = not ends or request.path.endswith(ends)
         return _refused(status, _NO_PERMISSION.format(scope)) if is_meant else reply
@@ -270,7 +270,7 @@ def _as_it_is(request: Request, reply: Reply) -> Reply:
     return reply
 
 
-TRAPS: Mapping[str, Trap] = {
+FAILURE_MODES: Mapping[str, FailureMode] = {
     "users-apart": _users_apart_before(-1),
     "users-apart-before": _users_apart_before(20),
     "key-floor": _key_floor,
