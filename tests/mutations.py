@@ -367,7 +367,7 @@ MUTATIONS = [
         "dbt_project/models/intermediate/line_items/int_openai__line_items.sql",
         "'cached input': 'cached input'",
         "'cached input': 'input'",
-        "tests/test_traps.py -k line_items_are_taken_apart",
+        "tests/test_failure_modes.py -k line_items_are_taken_apart",
     ),
     Mutation(
         "A credit has a SKU and a price.",
@@ -510,7 +510,7 @@ MUTATIONS = [
         "openai_costs_source/simulator/buckets.py",
         """{name: values[name] for name in sorted(values) if name != "page"}""",
         "{}",
-        "tests/test_demo.py -k page_token_holds",
+        "tests/test_simulator.py -k page_token_holds",
     ),
     # Engines
     Mutation(

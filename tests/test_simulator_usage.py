@@ -12,7 +12,7 @@ from typing import Any, get_args, get_type_hints
 import openai
 import pytest
 import requests
-from test_demo import COSTS, ONE_DAY, TODAY, aged, days_aged, refusal, sdk, text, told
+from test_simulator import COSTS, ONE_DAY, TODAY, aged, days_aged, refusal, sdk, text, told
 
 from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, SimulatedApi
 from openai_costs_source.simulator.failure_modes import restated_days

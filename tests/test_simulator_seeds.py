@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
 
 import pytest
-from test_demo import TODAY, aged, exact_sum
+from test_simulator import TODAY, aged, exact_sum
 
 from openai_costs_source.simulator.api import SimulatedApi
 from openai_costs_source.simulator.organization import Organization
