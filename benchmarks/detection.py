@@ -25,12 +25,12 @@ os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
 os.environ.setdefault("RUNTIME__LOG_LEVEL", "CRITICAL")
 os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
 
-from openai_costs_source.simulator.organization import (  # noqa: E402
+from openai_costs_source.simulator.charges import (  # noqa: E402
     RUNAWAY_AGE,
     RUNAWAY_KEY,
     Charge,
-    Organization,
 )
+from openai_costs_source.simulator.organization import Organization  # noqa: E402
 
 RESULTS = HERE / "RESULTS.md"
 HEADING = "## What is found\n"
@@ -70,9 +70,9 @@ class History(Organization):
                 kind = chance.choice(("volume", "volume", "price", "new key"))
                 factor = Decimal(chance.choice(("2", "3", "5", "8")))
                 self.spikes.append(Spike(day, chance.choice(keys), kind, factor))
-        self._told.clear()
+        self._charges_by_day.clear()
 
-    def _tell(self, day: date) -> list[Charge]:
+    def _charges_on(self, day: date) -> list[Charge]:
         told = [
             # The simulation's own runaway is no part of a quiet history, and not the only spike.
             _grown(charge, Decimal("0.125"), "volume")

@@ -22,7 +22,7 @@ from running import OURS, SETTINGS, once, run_pipeline, run_pipeline_process
 
 from openai_costs_source import openai_costs
 from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, SimulatedApi
-from openai_costs_source.simulator.buckets import Window
+from openai_costs_source.simulator.buckets import BucketRequest
 from openai_costs_source.simulator.organization import Organization
 
 TODAY = datetime.now(UTC).date()
@@ -151,8 +151,9 @@ class RememberingApi(SimulatedApi):
         rows = super()._cost_rows(dimensions, query, day)
         if day in self.overrides:
             return rows
-        asked = (day, *((k, *v) for k, v in query.values.items() if k not in Window.PARAMETERS))
-        return self._once(asked, lambda: list(rows))
+        values = query.values.items()
+        key = (day, *((k, *v) for k, v in values if k not in BucketRequest.PARAMETERS))
+        return self._once(key, lambda: list(rows))
 
     def _usage(self, name, sent):
         page = super()._usage

@@ -16,8 +16,7 @@ from test_source import charge
 
 from openai_costs.dbt_runner import FOLDERS
 from openai_costs_source.doctor import examine
-from openai_costs_source.simulator import api as demo_api
-from openai_costs_source.simulator import failure_modes
+from openai_costs_source.simulator import failure_modes, server
 from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, SimulatedApi
 from openai_costs_source.simulator.organization import Organization
 
@@ -213,7 +212,7 @@ def test_clock_that_is_wrong_is_a_warning(api, monkeypatch, seconds, status, tol
         moment = datetime.now(UTC) + timedelta(seconds=seconds)
         return f"{moment:%a, %d %b %Y %H:%M:%S} GMT"
 
-    monkeypatch.setattr(demo_api._Handler, "date_time_string", date_time_string)
+    monkeypatch.setattr(server._Handler, "date_time_string", date_time_string)
     found = examined(api)["clock"]
     assert found.status == status
     assert told in found.finding

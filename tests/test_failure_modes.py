@@ -19,13 +19,16 @@ from openai_costs_source import OpenAICostsError
 from openai_costs_source.api.date_ranges import BY_USER, GROUP_BY
 from openai_costs_source.doctor import examine
 from openai_costs_source.extract.load_state import TRIED_AGAIN_AFTER
+from openai_costs_source.simulator.charges import EXACT
 from openai_costs_source.simulator.failure_modes import (
     FAILURE_MODES,
     Reply,
     credited_days,
     restated_days,
 )
-from openai_costs_source.simulator.organization import AGENT_RUNTIME, EXACT, Organization, midnight
+from openai_costs_source.simulator.organization import Organization
+from openai_costs_source.simulator.prices import AGENT_RUNTIME
+from openai_costs_source.simulator.unix_time import midnight
 
 WHOLE = ",".join(GROUP_BY)
 WITHOUT_KEYS = "project_id,user_id,line_item"
@@ -425,7 +428,7 @@ def spelled(monkeypatch):
 
     def spell(form, zero):
         monkeypatch.setattr(
-            "openai_costs_source.simulator.api.literal",
+            "openai_costs_source.simulator.costs.literal",
             lambda amount, *row: form.format(amount) if amount else zero,
         )
 

@@ -32,8 +32,8 @@ from openai_costs_source.doctor import examine
 from openai_costs_source.extract import maintenance as upkeep
 from openai_costs_source.extract.listing_rows import read_listing
 from openai_costs_source.simulator import failure_modes
-from openai_costs_source.simulator.failure_modes import Reply
 from openai_costs_source.simulator.organization import Organization
+from openai_costs_source.simulator.server import Reply
 
 KEY = "sk-admin-" + "".join(f"{n:02d}Hq{n * 37 % 100:02d}-tR_" for n in range(15))
 REVOKED = {"admin_key": "sk-admin-the-one-that-is-valid"}

@@ -20,7 +20,9 @@ import pytest
 import requests
 
 from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, SimulatedApi
-from openai_costs_source.simulator.organization import Charge, Organization, midnight
+from openai_costs_source.simulator.charges import Charge
+from openai_costs_source.simulator.organization import Organization
+from openai_costs_source.simulator.unix_time import midnight
 
 TODAY = date(2026, 11, 20)
 ONE_DAY = timedelta(days=1)

@@ -16,8 +16,9 @@ from test_simulator import COSTS, ONE_DAY, TODAY, aged, days_aged, refusal, sdk,
 
 from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, SimulatedApi
 from openai_costs_source.simulator.failure_modes import restated_days
-from openai_costs_source.simulator.organization import Organization, midnight
-from openai_costs_source.simulator.usage import KINDS
+from openai_costs_source.simulator.organization import Organization
+from openai_costs_source.simulator.unix_time import midnight
+from openai_costs_source.simulator.usage_kinds import KINDS
 
 WHOLE_HISTORY = 180
 FILTERS = [(kind, name) for kind in KINDS for name in KINDS[kind].filters]

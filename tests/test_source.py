@@ -8,7 +8,8 @@ from conftest import FEW, TODAY, RememberingApi, ShortHistory, days_ago
 
 from openai_costs_source import OpenAICostsError, openai_costs
 from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, SimulatedApi
-from openai_costs_source.simulator.organization import Charge, Organization
+from openai_costs_source.simulator.charges import Charge
+from openai_costs_source.simulator.organization import Organization
 
 DAY = days_ago(5)
 COSTS = "/v1/organization/costs"

@@ -11,7 +11,7 @@ from conftest import TODAY, RememberingApi, days_ago
 
 from openai_costs_source.extract.usage import KINDS
 from openai_costs_source.simulator.api import SimulatedApi
-from openai_costs_source.simulator.organization import midnight
+from openai_costs_source.simulator.unix_time import midnight
 
 NAMES = [kind.name for kind in KINDS]
 EVERY = ["costs", "usage_embeddings", "usage_images"]
