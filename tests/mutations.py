@@ -367,7 +367,7 @@ MUTATIONS = [
         "dbt_project/models/intermediate/line_items/int_openai__line_items.sql",
         "'cached input': 'cached input'",
         "'cached input': 'input'",
-        "tests/test_failure_modes.py -k line_items_are_taken_apart",
+        "tests/test_failure_modes.py -k line_items_are_parsed",
     ),
     Mutation(
         "A credit has a SKU and a price.",
