@@ -510,7 +510,7 @@ MUTATIONS = [
         "openai_costs_source/simulator/buckets.py",
         """{name: values[name] for name in sorted(values) if name != "page"}""",
         "{}",
-        "tests/test_simulator.py -k page_token_holds",
+        "tests/test_simulator.py -k page_token_is_valid",
     ),
     # Engines
     Mutation(
