@@ -22,14 +22,10 @@ from openai_costs_source.api.date_ranges import BY_USER, GROUP_BY
 from openai_costs_source.doctor import examine
 from openai_costs_source.extract.load_state import TRIED_AGAIN_AFTER
 from openai_costs_source.simulator.charges import EXACT
-from openai_costs_source.simulator.failure_modes import (
-    FAILURE_MODES,
-    Reply,
-    credited_days,
-    restated_days,
-)
+from openai_costs_source.simulator.failure_modes import FAILURE_MODES, credited_days, restated_days
 from openai_costs_source.simulator.organization import Organization
 from openai_costs_source.simulator.prices import AGENT_RUNTIME
+from openai_costs_source.simulator.server import Reply
 from openai_costs_source.simulator.unix_time import midnight
 
 WHOLE = ",".join(GROUP_BY)
@@ -672,7 +668,7 @@ def date_range(query):
     return int(query["start_time"][0]), int(query["end_time"][0])
 
 
-def test_page_tokens_are_sent_with_the_query_that_created_them(serve, organization, warehouse):
+def test_tokens_are_sent_with_the_query_that_created_them(serve, organization, warehouse):
     refusals = []
     api = serve(recording_refusals(refusals), **SHORT_PAGES)
     load_costs(warehouse, api, since=days_ago(7))
@@ -691,7 +687,7 @@ def test_page_tokens_are_sent_with_the_query_that_created_them(serve, organizati
     assert_whole(warehouse, organization, days(7), by=WHOLE)
 
 
-def test_page_tokens_that_expire_lose_no_day(serve, organization, warehouse):
+def test_tokens_that_expire_lose_no_day(serve, organization, warehouse):
     refusals = []
 
     def tokens_expire(request, reply):
@@ -706,7 +702,7 @@ def test_page_tokens_that_expire_lose_no_day(serve, organization, warehouse):
     assert_whole(warehouse, organization, days(7), by=WHOLE)
 
 
-def test_page_tokens_are_not_stored(serve, warehouse):
+def test_tokens_are_not_stored(serve, warehouse):
     api = serve(**SHORT_PAGES)
     info = load_costs(warehouse, api, since=days_ago(7))
     assert any("page" in query for query in requests_for_costs(api))
@@ -737,7 +733,7 @@ def test_cut_replies_with_has_more_and_no_token_are_an_error_on_an_empty_page_to
     assert error.said == "OpenAI's /organization/costs announced more pages but named none."
 
 
-def test_page_tokens_that_repeat_are_an_error(serve, warehouse):
+def test_tokens_that_repeat_are_an_error(serve, warehouse):
     error = failure(warehouse, serve("same-token-again", stop_after_60_requests), since=days_ago(3))
     assert error.said == "OpenAI's /organization/costs named the same next page twice."
 
@@ -1074,7 +1070,7 @@ SUBJECTS = (
     "extras",
     "restated_days",
     "open_days",
-    "page_tokens",
+    "tokens",
     "cut_replies",
     "group_by",
 )

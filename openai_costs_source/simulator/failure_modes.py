@@ -269,6 +269,7 @@ def _no_usage_kind(request: Request, reply: Reply) -> Reply:
 
 
 def _unchanged(request: Request, reply: Reply) -> Reply:
+    """Return the reply as it is: this failure mode changes charges."""
     return reply
 
 
