@@ -1,9 +1,9 @@
-"""How many planted spikes the models find, how often they ring without one, and how far off their
-forecasts were: `python benchmarks/detection.py`, or the end of `make bench`.
+"""Measure how many planted spikes the models flag, how many days they flag without a spike, and the
+errors of their forecasts: `python benchmarks/detection.py`, or the end of `make bench`.
 
-Twelve half-years of the simulated organization's history, each moved into the present by whole
-weeks, are loaded over HTTP and built as anybody's. Spikes of some kinds are planted at random, by a
-seed, on days that have ten weeks before them; as many half-years have none.
+Twelve half-years of the simulated organization's history, each moved to the present by whole weeks,
+are loaded over HTTP and modelled. A seeded generator plants spikes of several kinds on days that
+have ten weeks before them. The same half-years are loaded once more without spikes.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
 os.environ.setdefault("RUNTIME__LOG_LEVEL", "CRITICAL")
 os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
 
-from openai_costs_source.simulator.organization import (  # noqa: E402
+from openai_costs_source.simulator.charges import (  # noqa: E402
     RUNAWAY_AGE,
     RUNAWAY_KEY,
     Charge,
-    Organization,
 )
+from openai_costs_source.simulator.organization import Organization  # noqa: E402
 
 RESULTS = HERE / "RESULTS.md"
-HEADING = "## What is found\n"
+HEADING = "## Anomaly detection and forecasts\n"
 TODAY = datetime.now(UTC).date()
 HISTORIES, SPIKES = 12, 12
 SEED = 100
-"""Other histories and spikes than those that the thresholds were chosen by."""
+"""Gives other histories and spikes than those that the thresholds were chosen with."""
 WEEKS_APART = 10
 
 
@@ -49,17 +49,17 @@ class Spike(NamedTuple):
 
 
 class History(Organization):
-    """A half-year of the simulated organization that ended some weeks ago, as if it ended today."""
+    """A half-year of the simulated organization, moved by whole weeks so that it ends today."""
 
     slug = None
 
-    def __init__(self, number: int, is_spiked: bool) -> None:
+    def __init__(self, number: int, spiked: bool) -> None:
         self.ago = timedelta(weeks=WEEKS_APART * number)
         super().__init__(TODAY)
         self.then = Organization(TODAY - self.ago)
-        self.id = self.name = f"org-{'spiked' if is_spiked else 'quiet'}-{number:02}"
+        self.id = self.name = f"org-{'spiked' if spiked else 'quiet'}-{number:02}"
         self.spikes: list[Spike] = []
-        if is_spiked:
+        if spiked:
             chance = random.Random(SEED + number)
             days = chance.sample(range(2, 110), SPIKES)
             for age in days:
@@ -70,11 +70,11 @@ class History(Organization):
                 kind = chance.choice(("volume", "volume", "price", "new key"))
                 factor = Decimal(chance.choice(("2", "3", "5", "8")))
                 self.spikes.append(Spike(day, chance.choice(keys), kind, factor))
-        self._told.clear()
+        self._charges_by_day.clear()
 
-    def _tell(self, day: date) -> list[Charge]:
-        told = [
-            # The simulation's own runaway is no part of a quiet history, and not the only spike.
+    def _charges_on(self, day: date) -> list[Charge]:
+        charges = [
+            # Undo the runaway key of the simulated organization.
             _grown(charge, Decimal("0.125"), "volume")
             if day == TODAY - timedelta(days=RUNAWAY_AGE) and charge.api_key_id == RUNAWAY_KEY
             else charge
@@ -82,8 +82,8 @@ class History(Organization):
         ]
         for spike in self.spikes:
             if spike.day == day:
-                told = [*_spiked(told, spike)]
-        return told
+                charges = [*_spiked(charges, spike)]
+        return charges
 
 
 def _grown(charge: Charge, factor: Decimal, kind: str) -> Charge:
@@ -106,11 +106,11 @@ def _spiked(charges: list[Charge], spike: Spike) -> Iterable[Charge]:
 
 
 def loaded(histories: list[History], folder: Path) -> Path:
-    """All of them in one warehouse, with the marts."""
+    """Load all histories into one warehouse and build the marts; returns its file."""
     import dlt
 
     from openai_costs_source import openai_costs
-    from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, DemoApi
+    from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, SimulatedApi
 
     file = folder / "detection.duckdb"
     pipeline = dlt.pipeline(
@@ -120,7 +120,7 @@ def loaded(histories: list[History], folder: Path) -> Path:
         pipelines_dir=str(folder / "pipelines"),
     )
     for history in histories:
-        with DemoApi(history) as api:
+        with SimulatedApi(history) as api:
             source = openai_costs(DEMO_ADMIN_KEY, api.base_url, loaded=set())
             pipeline.run(source.with_resources("costs", "api_keys"), loader_file_format="parquet")
     project = HERE.parent / "dbt_project"
@@ -147,39 +147,39 @@ def loaded(histories: list[History], folder: Path) -> Path:
 
 
 def detection() -> str:
-    """The section of RESULTS.md."""
+    """Return the section of RESULTS.md."""
     import duckdb
 
-    spiked = [History(number, is_spiked=True) for number in range(HISTORIES)]
-    quiet = [History(number, is_spiked=False) for number in range(HISTORIES)]
+    spiked = [History(number, spiked=True) for number in range(HISTORIES)]
+    quiet = [History(number, spiked=False) for number in range(HISTORIES)]
     with tempfile.TemporaryDirectory(prefix="detection_") as folder:
         file = loaded([*spiked, *quiet], Path(folder))
         with duckdb.connect(str(file), read_only=True) as opened:
-            asked: Callable[[str], list[Any]] = lambda sql: opened.execute(sql).fetchall()  # noqa: E731
-            rung = asked("""
+            query: Callable[[str], list[Any]] = lambda sql: opened.execute(sql).fetchall()  # noqa: E731
+            flagged = query("""
                 select organization_id, date, scope, scope_id, explained_by
                 from openai_marts.cost_anomalies
             """)
-            by_day = asked("""
+            by_day = query("""
                 select organization_id, date, sum(unblended_cost)
                 from openai_marts.daily_costs_by_project group by all
             """)
-            forecasts = asked("""
+            forecasts = query("""
                 select expected_month_end, cost_of_month, unblended_cost, month, as_of
                 from openai_intermediate.int_openai__forecasts
                 where scope = 'organization' and not is_current and organization_id like '%quiet%'
             """)
     whole_days = {(organization, day): cost for organization, day, cost in by_day}
-    return "\n".join([*_spikes_found(spiked, rung, whole_days), *_forecast_errors(forecasts)])
+    return "\n".join([*_spikes_found(spiked, flagged, whole_days), *_forecast_errors(forecasts)])
 
 
 def _spikes_found(
-    spiked: list[History], rung: list[Any], whole_days: dict[tuple[str, date], Decimal]
+    spiked: list[History], flagged: list[Any], whole_days: dict[tuple[str, date], Decimal]
 ) -> list[str]:
-    alarms = {(organization, day) for organization, day, *_ in rung}
-    # A day that rings more than once has one event.
+    flagged_days = {(organization, day) for organization, day, *_ in flagged}
+    # A day that is flagged more than once counts as one event.
     reasons: dict[tuple[str, date], set[str]] = {}
-    for organization, day, scope, scope_id, reason in rung:
+    for organization, day, scope, scope_id, reason in flagged:
         reasons.setdefault((organization, day), set()).add(f"{scope} {scope_id} {reason}")
     rows: dict[str, list[bool]] = {}
     explained: list[bool] = []
@@ -190,36 +190,37 @@ def _spikes_found(
                        if c.api_key_id == spike.key)  # fmt: skip
             share = float(cost * (spike.factor - 1) / whole_days[at])
             size = "under 3 %" if share < 0.03 else "3 to 10 %" if share < 0.1 else "over 10 %"
-            rows.setdefault(size, []).append(at in alarms)
-            if at in alarms and size == "over 10 %":
+            rows.setdefault(size, []).append(at in flagged_days)
+            if at in flagged_days and size == "over 10 %":
                 wanted = {"new key": "new api_key"}.get(spike.kind, spike.kind)
                 named = [text for text in reasons[at] if text.startswith(f"api_key {spike.key}")]
                 explained.append(any(text.endswith(wanted) for text in named))
     planted = {(history.id, spike.day) for history in spiked for spike in history.spikes}
-    false = alarms - planted
+    false = flagged_days - planted
     quiet = [organization for organization, _ in false if "quiet" in organization]
     months = HISTORIES * 180 / 30
     large = rows.get("over 10 %", [])
     return [
         HEADING,
-        f"{HISTORIES} half-years of the simulated organization with spikes planted on days and "
-        f"keys drawn by a seed ({len(planted)} in all: two to eight times the volume or price of a "
-        f"key, or a new key that costs as much more), and the same {HISTORIES} without. A spike "
-        "counts as found when its day rings in `cost_anomalies`, whatever the scope. "
-        "The thresholds were chosen by other histories and spikes. "
-        "`python benchmarks/detection.py` writes this part alone.",
+        f"{HISTORIES} half-years of the simulated organization, with {len(planted)} spikes planted "
+        "on days and keys that a seeded generator chooses (two to eight times the volume or price "
+        "of a key, or a new key that costs the difference), and the same "
+        f"{HISTORIES} without spikes. A spike counts as found if its day is flagged in "
+        "`cost_anomalies`, in any scope. The thresholds were chosen with other histories and "
+        "spikes. `python benchmarks/detection.py` writes only this section.",
         "",
         "| anomalies | measured |",
         "|---|---|",
         *(
             f"| recall, spikes of {size} of the organization's day | "
-            f"{sum(found) / len(found):.2f} of {len(found)} |"
-            for size, found in sorted(rows.items(), key=lambda row: "u3o".index(row[0][0]))
+            f"{sum(hits) / len(hits):.2f} of {len(hits)} |"
+            for size, hits in sorted(rows.items(), key=lambda row: "u3o".index(row[0][0]))
         ),
-        f"| precision, days that ring and have a spike | {1 - len(false) / len(alarms):.2f} of "
-        f"{len(alarms)} |",
-        f"| of those found over 10 %, explained as planted | {sum(explained) / len(large):.2f} |",
-        f"| days that ring in a month without a spike | {len(quiet) / months:.2f} |",
+        f"| precision, flagged days with a spike | {1 - len(false) / len(flagged_days):.2f} of "
+        f"{len(flagged_days)} |",
+        "| spikes of over 10 %, found and explained as planted | "
+        f"{sum(explained) / len(large):.2f} |",
+        f"| flagged days per month without spikes | {len(quiet) / months:.2f} |",
         "",
     ]
 
@@ -233,19 +234,19 @@ def _forecast_errors(forecasts: list[Any]) -> list[str]:
         plain.append(abs(float(so_far) / elapsed * days / float(whole) - 1))
     ours_mean, plain_mean = (f"{sum(errors) / len(errors):.2%}" for errors in (ours, plain))
     return [
-        "| forecasts without spikes, mean error of the month's end | measured |",
+        "| forecasts without spikes, mean error of the month's total | measured |",
         "|---|---|",
-        f"| `cost_forecast`, {len(ours)} months from their day {elapsed} | {ours_mean} |",
-        f"| so far ÷ days that are over × days, the same months | {plain_mean} |",
+        f"| `cost_forecast`, {len(ours)} months, forecast on day {elapsed} | {ours_mean} |",
+        f"| cost so far ÷ elapsed days × days of the month, the same months | {plain_mean} |",
         "",
     ]
 
 
 def main() -> None:
-    told = detection()
+    section = detection()
     before = RESULTS.read_text().split(HEADING)[0]
-    RESULTS.write_text(before.rstrip("\n") + "\n\n" + told)
-    print(told)
+    RESULTS.write_text(before.rstrip("\n") + "\n\n" + section)
+    print(section)
 
 
 if __name__ == "__main__":

@@ -2,10 +2,9 @@
 
     python benchmarks/organization.py --rows 1000000 --days 365
 
-prints its address and serves until its standard input ends. The days of an answer are rendered
-beforehand, so that what is measured is the reader. It has the manners that readers rely on: pages
-of at most 180 or 31 days, tokens, a history that begins somewhere. The simulated organization of
-the tests has the rest.
+prints its URL and serves until its standard input ends. The days are rendered beforehand, so that
+benchmarks measure the client. It implements what clients rely on: pages of at most 180 or 31 days,
+page tokens, a first day of the history. The simulator of the tests implements the rest.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from urllib.parse import parse_qs, urlsplit
 ORGANIZATION = "org-benchmark"
 ONE_DAY = timedelta(days=1)
 MODELS = {
-    # Billionths of a dollar for a token of input, cached input and output.
+    # Billionths of a dollar per token of input, cached input and output.
     "gpt-5.6-sol": (1987, 198, 11923),
     "gpt-5.6-luna": (547, 54, 3449),
     "gpt-5.4-2026-03-05": (2503, 251, 15017),
@@ -38,7 +37,7 @@ COST, USAGE = "/organization/costs", "/organization/usage/"
 
 @dataclass
 class Day:
-    """One UTC day: its buckets' results as JSON, by endpoint, and what it came to."""
+    """One UTC day: the results of its buckets as JSON, by endpoint, and its total cost."""
 
     cost_results: bytes
     completion_results: bytes
@@ -48,8 +47,10 @@ class Day:
 
 @dataclass
 class Organization:
-    """`rows` cost rows over `days` days that end today, of which the last `recent_days` hold
-    `recent_rows` a day where that is given; a third as many rows of usage."""
+    """`rows` cost rows over `days` days that end today, and a third as many rows of usage.
+
+    If `recent_rows` is given, each of the last `recent_days` has that many rows.
+    """
 
     rows: int
     days: int
@@ -63,57 +64,59 @@ class Organization:
         self.first_day = self.today - ONE_DAY * (self.days - 1)
         older = self.days - self.recent_days
         left = self.rows
-        self.told: dict[date, Day] = {}
+        self.by_day: dict[date, Day] = {}
         for n in range(self.days):
-            is_recent = n >= older and self.recent_rows > 0
-            size = self.recent_rows if is_recent else round(left / max(older - n, 1))
-            left -= 0 if is_recent else size
-            self.told[self.first_day + ONE_DAY * n] = _day(chance, heads, size, is_text=n % 3 == 0)
+            recent = n >= older and self.recent_rows > 0
+            size = self.recent_rows if recent else round(left / max(older - n, 1))
+            left -= 0 if recent else size
+            self.by_day[self.first_day + ONE_DAY * n] = _day(
+                chance, heads, size, as_text=n % 3 == 0
+            )
 
-    def results(self, path: str, day: date, is_grouped: bool) -> bytes:
-        told = self.told.get(day)
-        if told and path == COST:
-            return told.cost_results if is_grouped else _ungrouped(told.total)
-        return told.completion_results if told and path == f"{USAGE}completions" else b""
+    def results(self, path: str, day: date, grouped: bool) -> bytes:
+        rendered = self.by_day.get(day)
+        if rendered and path == COST:
+            return rendered.cost_results if grouped else _ungrouped(rendered.total)
+        return rendered.completion_results if rendered and path == f"{USAGE}completions" else b""
 
 
 def _heads(chance: random.Random) -> list[tuple[bytes, bytes, str]]:
-    """Who uses which model: the beginnings of a cost and of a usage result, and the model."""
+    """Return the beginnings of a cost result and a usage result, and the model, for each key."""
     heads = []
     for n in range(4000):
         model = list(MODELS)[n % len(MODELS)]
         project = f"proj_{n % 40:04d}"
         user = f"user-{chance.randrange(300):05d}"
-        whom = {
+        owner = {
             "project_id": project,
             "user_id": user,
             "api_key_id": f"key_{n:05d}",
         }
         cost = {
             "object": "organization.costs.result",
-            **whom,
+            **owner,
             "project_name": f"Project {n % 40}",
             "organization_id": ORGANIZATION,
             "organization_name": "Benchmark",
         }
-        used = {"object": "organization.usage.completions.result", **whom, "model": model}
+        used = {"object": "organization.usage.completions.result", **owner, "model": model}
         heads.append((json.dumps(cost)[:-1].encode(), json.dumps(used)[:-1].encode(), model))
     return heads
 
 
 def _day(
-    chance: random.Random, heads: list[tuple[bytes, bytes, str]], size: int, is_text: bool
+    chance: random.Random, heads: list[tuple[bytes, bytes, str]], size: int, as_text: bool
 ) -> Day:
     costs, used, total = [], [], 0
     first = chance.randrange(len(heads))
-    quote = b'"' if is_text else b""
+    quote = b'"' if as_text else b""
     for n in range(0, size, len(METERS)):
         cost_head, used_head, model = heads[(first + n // len(METERS)) % len(heads)]
         tokens = [chance.randrange(1_000, 9_000_000) for _ in METERS]
         for meter, count, price in list(zip(METERS, tokens, MODELS[model], strict=True))[
             : size - n
         ]:
-            # Billionths times billionths: as many decimals as live amounts have.
+            # 18 decimals, as many as live amounts have.
             amount = count * price * 1_000_000_000 + count
             total += amount
             whole, decimals = divmod(amount, 10**18)
@@ -132,8 +135,8 @@ def _day(
                 )
             )
         uncached, cached, output = [*tokens, 0, 0][:3]
-        told = size - n
-        cached, output = cached if told > 1 else 0, output if told > 2 else 0
+        billed = size - n
+        cached, output = cached if billed > 1 else 0, output if billed > 2 else 0
         used.append(
             b'%b, "batch": false, "service_tier": "default", "input_tokens": %d, '
             b'"input_cached_tokens": %d, "output_tokens": %d, "num_model_requests": %d}'
@@ -196,9 +199,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _page(
         self, path: str, query: dict[str, list[str]], start: date, end: date
     ) -> Iterator[bytes]:
-        most = 180 if path == COST else 31
-        limit = min(int(query.get("limit", ["7"])[0]), most)
-        is_grouped = "group_by" in query or "group_by[]" in query
+        largest_limit = 180 if path == COST else 31
+        limit = min(int(query.get("limit", ["7"])[0]), largest_limit)
+        grouped = "group_by" in query or "group_by[]" in query
         page_from = start + ONE_DAY * int(query.get("page", ["0"])[0])
         until = min(page_from + ONE_DAY * limit, end)
         yield b'{"object": "page", "data": ['
@@ -210,7 +213,7 @@ class _Handler(BaseHTTPRequestHandler):
                 midnight,
                 midnight + 86400,
             )
-            yield self.organization.results(path, day, is_grouped)
+            yield self.organization.results(path, day, grouped)
             yield b"]}"
         has_more = until < end
         token = f'"{(until - start).days}"' if has_more else "null"

@@ -1,9 +1,9 @@
-"""Memory and time of the models after a whole year was loaded again.
+"""Measure memory and time of the models after a whole year was loaded again.
 
     python benchmarks/reload.py --rows 2000000
 
-prints a line for the models of the first load and one for those of the second. What is measured is
-`python pipeline.py models` with all tests of the replaced days, on DuckDB.
+prints a line for the models after the first load and one after the second. Each measures `python
+pipeline.py models` on DuckDB, with all tests of the replaced days.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=2_000_000)
     parser.add_argument("--days", type=int, default=365)
-    given = parser.parse_args()
-    first = datetime.now(UTC).date() - timedelta(days=given.days - 1)
+    options = parser.parse_args()
+    first = datetime.now(UTC).date() - timedelta(days=options.days - 1)
     with (
         tempfile.TemporaryDirectory(prefix="reload_") as folder,
-        serving(rows=given.rows, days=given.days) as url,
+        serving(rows=options.rows, days=options.days) as url,
     ):
         bench = Bench(Path(folder))
-        for way in ("models of the first load", "models of the second load"):
+        for way in ("models after the first load", "models after the second load"):
             bench.python(None, PIPELINE, "load", "--since", first, OPENAI_BASE_URL=url)
             bench.python(way, PIPELINE, "models")
-        print(f"{given.rows:,} rows")
-        print("| way | seconds | from, to, runs | CPU seconds | work alone | peak MB |")
+        print(f"{options.rows:,} rows")
+        print("| task | seconds | from, to, runs | CPU seconds | without start-up | peak MB |")
         for name, measured in bench.ways.items():
             print(f"| {name} | {measured} |")
 

@@ -1,9 +1,10 @@
-"""Measure everything in one run, alternating, and write RESULTS.md: `make bench`.
+"""Measure speed and memory and write RESULTS.md: `make bench`.
 
-Each measurement is a process of its own, and its figure the median of several; whole processes
-are timed, Python's start included, unless it says otherwise. Ratios are of medians of the same run,
-as machines differ, and one machine differs from hour to hour. Requests go to a generated
-organization on loopback that is served from memory.
+Each way to do a task runs in its own process several times, alternating with the other ways. A
+figure is the median of its runs. Whole processes are timed, including the start of Python, unless
+stated otherwise. Ratios compare medians of one run of this script, because machines differ and one
+machine differs from hour to hour. Requests go to a generated organization, served from memory on
+loopback.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ MEGABYTE = 1024
 
 @dataclass
 class Measured:
-    """The runs of one way: seconds, CPU seconds, peak kilobytes, seconds of work alone."""
+    """The runs of one way: seconds, CPU seconds, peak kilobytes, and seconds without start-up."""
 
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
@@ -72,35 +73,35 @@ class Bench:
         }
 
     def run(self, name: str | None, *command: object, **environment: object) -> None:
-        """Run it in the folder; where it is named, count it among the runs of that way."""
-        given = self.environment | {key: str(value) for key, value in environment.items()}
+        """Run a command in the folder; if there is a name, measure it as a run of that way."""
+        variables = self.environment | {key: str(value) for key, value in environment.items()}
         began = time.perf_counter()
         process = subprocess.Popen(
             [str(part) for part in command],
             cwd=self.folder,
-            env=given,
+            env=variables,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
-        # The processes that it starts in turn count too, as far as it waited for them.
-        said, failed = process.communicate()
+        # Includes the processes that it started and waited for.
+        output, errors = process.communicate()
         seconds = time.perf_counter() - began
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
         cpu = used.ru_utime + used.ru_stime
         if process.returncode:
-            raise SystemExit(f"{name or command}: {failed.strip() or said.strip()}")
+            raise SystemExit(f"{name or command}: {errors.strip() or output.strip()}")
         spent, self._cpu = cpu - getattr(self, "_cpu", 0.0), cpu
         if name:
             measured = self.ways.setdefault(name, Measured())
             measured.wall.append(seconds)
             measured.cpu.append(spent)
-            measured.peak.append(int(said.rsplit("peak ", 1)[1]) if "peak " in said else 0)
+            measured.peak.append(int(output.rsplit("peak ", 1)[1]) if "peak " in output else 0)
             with contextlib.suppress(ValueError, IndexError):
-                measured.work.append(float(said.split("work ", 1)[1].split()[0]))
+                measured.work.append(float(output.split("work ", 1)[1].split()[0]))
 
     def python(self, name: str | None, *arguments: object, **environment: object) -> None:
-        """Python with these arguments, and at its end its peak memory: its own or a child's."""
+        """Run Python with these arguments and measure the peak memory of its largest process."""
         self.run(name, sys.executable, HERE / "ways.py", "measured", *arguments, **environment)
 
     def ratio(self, way: str, *others: str) -> float:
@@ -109,7 +110,7 @@ class Bench:
 
 @contextlib.contextmanager
 def serving(**size: int) -> Iterator[str]:
-    """The address of a generated organization."""
+    """Serve a generated organization; yields its URL."""
     options = [f"--{name.replace('_', '-')}={value}" for name, value in size.items()]
     command = [sys.executable, str(HERE / "organization.py"), *options]
     with subprocess.Popen(
@@ -122,7 +123,7 @@ def serving(**size: int) -> Iterator[str]:
 
 
 def loads(bench: Bench, rows: int, days: int, times: int) -> None:
-    """(a) our load, (b) dlt's rest_api_source, (c) the floor; ours of three times the days."""
+    """Measure our load, dlt's rest_api_source, the floor, and our load of three times the days."""
     first = datetime.now(UTC).date() - timedelta(days=days - 1)
     with serving(rows=rows, days=days) as url:
         for n in range(times):
@@ -135,7 +136,7 @@ def loads(bench: Bench, rows: int, days: int, times: int) -> None:
 
 
 def models(bench: Bench, rows: int, days: int, times: int) -> None:
-    """(d) the models, first and incremental, and the same SQL without dbt; (g) the export."""
+    """Measure the models, first and incremental, the same SQL without dbt, and the export."""
     file, loaded = bench.folder / "openai_costs.duckdb", bench.folder / "loaded.duckdb"
     _fresh(file)
     dbt = [sys.executable, "-m", "dbt.cli.main"]
@@ -143,7 +144,7 @@ def models(bench: Bench, rows: int, days: int, times: int) -> None:
     with serving(rows=rows, days=days) as url:
         bench.python(None, PIPELINE, "load", OPENAI_BASE_URL=url)
         named = {"DESTINATION__DUCKDB__CREDENTIALS": file.name}
-        # What the plain SQL needs: seeds, and the SQL as dbt compiles it where nothing is built.
+        # Plain SQL needs the seeds, and the SQL that dbt compiles before anything is built.
         bench.run(None, *dbt, "seed", *folders, **named)
         bench.run(None, *dbt, "compile", *folders, **named)
         manifest = bench.folder / "manifest.json"
@@ -153,19 +154,21 @@ def models(bench: Bench, rows: int, days: int, times: int) -> None:
             shutil.copy(loaded, file)
             bench.python("plain SQL", "way", "plain_sql", manifest, file.name)
             shutil.copy(loaded, file)
-            bench.python("models alone, first", "-m", "dbt.cli.main", "run", *folders, **named)
+            bench.python(
+                "models without tests, first", "-m", "dbt.cli.main", "run", *folders, **named
+            )
             shutil.copy(loaded, file)
-            bench.python("models with their tests, first", PIPELINE, "models")
+            bench.python("models with tests, first", PIPELINE, "models")
         for _ in range(times):
             bench.python(None, PIPELINE, "load", OPENAI_BASE_URL=url)
-            bench.python("models with their tests, incremental", PIPELINE, "models")
+            bench.python("models with tests, incremental", PIPELINE, "models")
         for n in range(times):
             bench.python("export", PIPELINE, "export", "--to", f"focus{n}")
             bench.python("DuckDB's own COPY of focus_costs", "way", "copy_focus", file.name)
 
 
 def daily(bench: Bench, name: str, history: int, days: int, times: int) -> None:
-    """(e), (f) the daily run on a history of so many rows, whose last days hold as many in all."""
+    """Measure the daily run on a history of so many rows; the size of its last days is fixed."""
     _fresh(bench.folder / "openai_costs.duckdb")
     recent = {"recent_days": RECENT_DAYS, "recent_rows": RECENT_ROWS}
     with serving(rows=history, days=days, **recent) as url:
@@ -181,7 +184,7 @@ def daily(bench: Bench, name: str, history: int, days: int, times: int) -> None:
 
 
 def _start_up(bench: Bench, url: str) -> None:
-    """Bare `import dlt`, an empty `dbt parse`, with and without its cache, a request."""
+    """Measure `import dlt`, an empty `dbt parse` with and without its cache, and one request."""
     empty = bench.folder / "empty"
     shutil.copytree(HERE / "empty_project", empty, dirs_exist_ok=True)
     parse = ["-m", "dbt.cli.main", "parse", "--project-dir", empty, "--profiles-dir", empty]
@@ -205,16 +208,16 @@ def results(bench: Bench, rows: int, days: int, largest: int) -> str:
     work = median(ways["load"].work) / median(ways["floor"].work)
     peak = max(ways["load"].peak) / MEGABYTE
     longer = max(ways["load of three times the days"].peak) / MEGABYTE
-    first, tested = "models alone, first", "models with their tests, first"
-    incremental = "models with their tests, incremental"
+    first, tested = "models without tests, first", "models with tests, first"
+    incremental = "models with tests, incremental"
     on = "daily run on {} rows of history".format
     targets = [
         ("load ÷ floor, whole processes", bench.ratio("load", "floor"), "1.6 at most"),
-        ("load ÷ floor, work alone", work, "1.4 at most"),
+        ("load ÷ floor, without start-up", work, "1.4 at most"),
         ("rest_api_source ÷ load", bench.ratio("rest_api", "load"), "10 at least"),
         (f"peak memory of the load of {rows:,} rows, MB", peak, "700 at most"),
         ("peak memory, three times the days ÷ once", longer / peak, "about 1"),
-        ("models alone, first ÷ plain SQL", bench.ratio(first, "plain SQL"), "2 at most"),
+        ("models without tests, first ÷ plain SQL", bench.ratio(first, "plain SQL"), "2 at most"),
         ("models with tests, first ÷ plain SQL", bench.ratio(tested, "plain SQL"), "2 at most"),
         (
             "models with tests, incremental ÷ plain SQL of all days",
@@ -244,25 +247,27 @@ def results(bench: Bench, rows: int, days: int, largest: int) -> str:
         [
             "# Results",
             "",
-            f"`make bench` ({' '.join(sys.argv[1:]) or 'as it is'}) on "
+            f"`make bench` with {' '.join(sys.argv[1:]) or 'default options'} on "
             f"{datetime.now(UTC).date()}: {os.cpu_count()} cores, "
             f"{memory:.0f} GiB, Python {platform.python_version()}, {versions}. "
-            f"{rows:,} cost rows over {days} days, and a third as many of usage, are served on "
-            "loopback from memory. Each figure is the median of the runs of a way, each a process "
-            "of its own, in turn with the others; peak memory is that of the largest process.",
+            f"{rows:,} cost rows over {days} days, and a third as many usage rows, are served from "
+            "memory on loopback. `floor` loads the same rows with requests, PyArrow and DuckDB "
+            "alone. Each figure is the median of several runs; each run is its own process, and "
+            "the runs of compared tasks alternate. Peak memory is that of the largest process.",
             "",
             "| ratio | measured | target |",
             "|---|---|---|",
             *(f"| {name} | {value:.2f} | {target} |" for name, value, target in targets),
             "",
-            "| way | seconds | from, to, runs | CPU seconds | work alone | peak MB |",
+            "| task | seconds | from, to, runs | CPU seconds | without start-up | peak MB |",
             "|---|---|---|---|---|---|",
             *(f"| {name} | {measured} |" for name, measured in ways.items()),
             "",
             "The daily run is `python pipeline.py`: costs, eleven kinds of usage, names, models, "
-            f"tests and the summary, where all but the last {RECENT_DAYS} days, of {RECENT_ROWS} "
-            "rows each, are loaded and closed. Its start-up is the sum of bare `import dlt`, "
-            "`dbt parse` of an empty project and one request, each a process.",
+            "tests and the summary. All days are loaded and closed, except the last "
+            f"{RECENT_DAYS}, which have {RECENT_ROWS} rows each. Its start-up is the sum of "
+            "`import dlt`, `dbt parse` of an empty project and one request, each in its own "
+            "process.",
             "",
         ]
     )
@@ -273,18 +278,20 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--days", type=int, default=365)
     parser.add_argument("--times", type=int, default=5)
-    parser.add_argument("--largest", type=int, default=10_000_000, help="the longest history")
-    asked = parser.parse_args()
+    parser.add_argument(
+        "--largest", type=int, default=10_000_000, help="rows of the longest history"
+    )
+    options = parser.parse_args()
     parts: list[Callable[[Bench], None]] = [
-        lambda bench: loads(bench, asked.rows, asked.days, asked.times),
-        lambda bench: models(bench, asked.rows, asked.days, max(asked.times // 2, 1)),
-        lambda bench: daily(bench, "daily run", 100_000, asked.days, asked.times),
+        lambda bench: loads(bench, options.rows, options.days, options.times),
+        lambda bench: models(bench, options.rows, options.days, max(options.times // 2, 1)),
+        lambda bench: daily(bench, "daily run", 100_000, options.days, options.times),
     ]
-    for history in (100_000, 1_000_000, asked.largest):
+    for history in (100_000, 1_000_000, options.largest):
         name = f"daily run on {history:,} rows of history"
         parts.append(
             lambda bench, name=name, history=history: daily(  # type: ignore[misc]
-                bench, name, history, asked.days, max(asked.times // 2, 1)
+                bench, name, history, options.days, max(options.times // 2, 1)
             )
         )
     with tempfile.TemporaryDirectory(prefix="bench_") as folder:
@@ -294,9 +301,9 @@ def main() -> None:
             for name, measured in bench.ways.items():
                 print(f"{name}: {measured}", flush=True)
             print(flush=True)
-    told = results(bench, asked.rows, asked.days, asked.largest) + "\n" + detection()
-    (HERE / "RESULTS.md").write_text(told)
-    print(told)
+    text = results(bench, options.rows, options.days, options.largest) + "\n" + detection()
+    (HERE / "RESULTS.md").write_text(text)
+    print(text)
 
 
 if __name__ == "__main__":

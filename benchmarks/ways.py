@@ -1,6 +1,6 @@
-"""The ways that are measured, each as a process of its own: `python benchmarks/ways.py way NAME …`.
+"""The ways that are measured, each in its own process: `python benchmarks/ways.py way NAME …`.
 
-A way that tells its work apart from Python's start prints the seconds that it took.
+Each way prints the seconds that it took without the start of Python.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ os.environ.setdefault("RUNTIME__LOG_LEVEL", "CRITICAL")
 
 
 def load(url: str, database: str, *_: str) -> float:
-    """Our source in the command's pipeline: the costs alone, as the others load them."""
+    """Load costs alone with our source, in the command's pipeline."""
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
     from openai_costs.warehouse import connection as warehouse
     from openai_costs_source import openai_costs
@@ -35,7 +35,7 @@ def load(url: str, database: str, *_: str) -> float:
 
 
 def rest_api(url: str, database: str, first_day: str, *_: str) -> float:
-    """dlt's own way to read such an API, with Parquet load files."""
+    """Load costs with dlt's rest_api_source and Parquet load files."""
     import dlt
     from dlt.sources.rest_api import rest_api_source
 
@@ -76,7 +76,7 @@ def rest_api(url: str, database: str, first_day: str, *_: str) -> float:
 
 
 def floor(url: str, database: str, first_day: str, *_: str) -> float:
-    """Requests, PyArrow and DuckDB, no framework: windows of 15 days, two at a time."""
+    """Load costs with requests, PyArrow and DuckDB: ranges of 15 days, two at a time."""
     import io
     from concurrent.futures import ThreadPoolExecutor
 
@@ -102,7 +102,7 @@ def floor(url: str, database: str, first_day: str, *_: str) -> float:
     session = requests.Session()
     session.headers["Authorization"] = f"Bearer {KEY}"
 
-    def window(first: date) -> pa.Table:
+    def loaded_range(first: date) -> pa.Table:
         until = min(first + timedelta(days=15), _tomorrow())
         query = {
             "start_time": _midnight(first),
@@ -112,14 +112,14 @@ def floor(url: str, database: str, first_day: str, *_: str) -> float:
             "group_by": GROUP_BY,
         }
         body = session.get(f"{url}/organization/costs", params=query, timeout=60).content
-        told = pj.read_json(
+        page = pj.read_json(
             io.BytesIO(body),
             read_options=pj.ReadOptions(use_threads=False, block_size=len(body) + 1),
             parse_options=pj.ParseOptions(
                 explicit_schema=envelope, unexpected_field_behavior="ignore"
             ),
         )
-        buckets = told["data"].combine_chunks().flatten()
+        buckets = page["data"].combine_chunks().flatten()
         results = buckets.field("results")
         rows = results.flatten()
         amount = rows.field("amount")
@@ -141,16 +141,16 @@ def floor(url: str, database: str, first_day: str, *_: str) -> float:
         first += timedelta(days=15)
     with duckdb.connect(database) as connection, ThreadPoolExecutor(2) as pool:
         connection.execute("set preserve_insertion_order = false")
-        for n, table in enumerate(pool.map(window, firsts)):
+        for n, table in enumerate(pool.map(loaded_range, firsts)):
             verb = "insert into costs" if n else "create table costs as"
-            connection.register("told", table)
-            connection.execute(f"{verb} select * from told")
-            connection.unregister("told")
+            connection.register("range_rows", table)
+            connection.execute(f"{verb} select * from range_rows")
+            connection.unregister("range_rows")
     return time.perf_counter() - began
 
 
 def plain_sql(manifest: str, database: str, *_: str) -> float:
-    """The SQL of all models, as dbt compiled it for a first build, run by DuckDB alone."""
+    """Run the SQL of all models, as dbt compiled it for a first build, in DuckDB without dbt."""
     import json
 
     import duckdb
@@ -190,7 +190,7 @@ def _midnight(day: date) -> int:
 
 
 def copy_focus(database: str, *_: str) -> float:
-    """DuckDB's own copy of the FOCUS table into one Parquet file."""
+    """Copy the FOCUS table into one Parquet file with DuckDB's COPY."""
     import duckdb
 
     began = time.perf_counter()
@@ -200,7 +200,7 @@ def copy_focus(database: str, *_: str) -> float:
 
 
 def measured(*arguments: str) -> None:
-    """Run Python with these arguments and tell the peak, in kilobytes, of its largest process."""
+    """Run Python with these arguments and print the peak kilobytes of its largest process."""
     if arguments[0] == "way":
         arguments = (__file__, *arguments)
     code = subprocess.run([sys.executable, *arguments]).returncode

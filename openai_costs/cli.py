@@ -51,7 +51,7 @@ def parsed(arguments: list[str] | None, description: str | None) -> argparse.Nam
     parser.add_argument(
         "--trap",
         action="append",
-        choices=_Choices("openai_costs_source.simulator.failure_modes", "TRAPS"),
+        choices=_Choices("openai_costs_source.simulator.failure_modes", "FAILURE_MODES"),
         # Named in the help alone: argparse would import what holds them each time.
         metavar=None if is_help else "NAME",
         default=[],

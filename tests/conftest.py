@@ -21,8 +21,8 @@ from hypothesis import settings
 from running import OURS, SETTINGS, once, run_pipeline, run_pipeline_process
 
 from openai_costs_source import openai_costs
-from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, DemoApi
-from openai_costs_source.simulator.buckets import Window
+from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, SimulatedApi
+from openai_costs_source.simulator.buckets import BucketRequest
 from openai_costs_source.simulator.organization import Organization
 
 TODAY = datetime.now(UTC).date()
@@ -34,7 +34,14 @@ settings.load_profile("quick")
 
 LONGEST = (
     *("test_spark", "test_postgres", "test_dialects"),
-    *("test_faults", "test_traps", "test_models", "test_privacy", "test_usage", "test_source"),
+    *(
+        "test_faults",
+        "test_failure_modes",
+        "test_models",
+        "test_privacy",
+        "test_usage",
+        "test_source",
+    ),
 )
 
 
@@ -134,7 +141,7 @@ class ShortHistory(Organization):
         self.earliest = today - timedelta(days=75)
 
 
-class RememberingApi(DemoApi):
+class RememberingApi(SimulatedApi):
     """Makes days of costs and pages of usage once for all tests, of an organization that none of
     them changes."""
 
@@ -144,14 +151,15 @@ class RememberingApi(DemoApi):
         rows = super()._cost_rows(dimensions, query, day)
         if day in self.overrides:
             return rows
-        asked = (day, *((k, *v) for k, v in query.values.items() if k not in Window.PARAMETERS))
-        return self._once(asked, lambda: list(rows))
+        values = query.values.items()
+        key = (day, *((k, *v) for k, v in values if k not in BucketRequest.PARAMETERS))
+        return self._once(key, lambda: list(rows))
 
     def _usage(self, name, sent):
         page = super()._usage
         if self.overrides:
             return page(name, sent)
-        asked = (name, repr(sent), self.traps, self.days_per_page)
+        asked = (name, repr(sent), self.failure_modes, self.days_per_page)
         return self._once(asked, lambda: page(name, sent))
 
     def _once(self, asked, make):

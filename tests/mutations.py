@@ -1,7 +1,7 @@
-"""Bugs that the test suite must catch: each is put into a copy of the project, one at a time.
+"""Bugs that the test suite must catch; each is planted in its own copy of the project.
 
     python tests/mutations.py                 all mutations
-    python tests/mutations.py --only Slack    those whose description contains the word
+    python tests/mutations.py --only Slack    those with the word in their description
     python tests/mutations.py --unmutated     each selection of tests once, on the unchanged code
     python tests/mutations.py --jobs 2        two runs of pytest at a time
 
@@ -31,7 +31,7 @@ TIMEOUT_SECONDS = 1800
 
 @dataclass(frozen=True)
 class Mutation:
-    """`old` occurs exactly once in `file`; `tests` are pytest's arguments that select its test."""
+    """A bug: `old`, which occurs once in `file`, becomes `new`. `tests` are pytest's arguments."""
 
     description: str
     file: str
@@ -43,14 +43,14 @@ class Mutation:
 MUTATIONS = [
     # Days: transactions, ledgers, finality
     Mutation(
-        "Rows and ledger of a load are merged in transactions of their own.",
+        "Rows and ledger of a load are merged in separate transactions.",
         "openai_costs_source/extract/replace_days.py",
         "if not together or not completed_table_chain_jobs:",
         "if together or not completed_table_chain_jobs:",
         "tests/test_faults.py -k between_two_statements",
     ),
     Mutation(
-        "A limit or filter on a resource is loaded.",
+        "A resource with a limit or filter is loaded.",
         "openai_costs_source/extract/resource_changes.py",
         "if not isinstance(step, MapItem | MetricsItem):",
         "if not step:",
@@ -71,7 +71,7 @@ MUTATIONS = [
         "tests/test_dlt_operations.py -k still_runs",
     ),
     Mutation(
-        "The lock of a load that is complete is kept.",
+        "The lock of a complete load is not released.",
         "openai_costs_source/extract/replace_days.py",
         "        if self._is_complete:",
         "        if not self.config:",
@@ -85,7 +85,7 @@ MUTATIONS = [
         "tests/engines/test_postgres.py -k load_at_once",
     ),
     Mutation(
-        "A day that the ledger and the rows hold twice is not loaded again.",
+        "A day that is in the ledger and in the rows twice is not loaded again.",
         "openai_costs_source/extract/ledger.py",
         " OR SUM(in_ledger) > 1",
         "",
@@ -127,21 +127,21 @@ MUTATIONS = [
         "tests/test_command.py -k variables_of_another_project",
     ),
     Mutation(
-        "An absurd quantity stops the models.",
+        "A quantity that is too large for its type fails the models.",
         "dbt_project/models/staging/stg_openai__costs.sql",
         "case when abs(quantity) < 1000000000000000 then quantity end as quantity",
         "quantity",
         "tests/test_models.py -k no_decimal_holds",
     ),
     Mutation(
-        "On ClickHouse, the row before the first one gives a type's default.",
+        "On ClickHouse, the value before the first row is the type's default.",
         "dbt_project/macros/neighbours.sql",
         "toNullable({{ value }})",
         "{{ value }}",
         "tests/engines/test_dialects.py -k 'row_before and clickhouse'",
     ),
     Mutation(
-        "The digits of an amount of 39 decimals are cut off with its zeros.",
+        "Digits of an amount of 39 decimals are removed along with its zeros.",
         "openai_costs_source/api/pages.py",
         r"""\d{38})0+("?\s*""",
         r"""\d{38})\d+("?\s*""",
@@ -321,14 +321,14 @@ MUTATIONS = [
         "tests/test_incremental.py -k days_that_were_replaced",
     ),
     Mutation(
-        "A fact is marked as built, though facts that it reads were not.",
+        "A fact is marked as built although facts that it reads were not built.",
         "dbt_project/macros/built_days.sql",
         "replace_built_days(built, loaded, model.name, is_built_from_loaded_days())",
         "replace_built_days(built, loaded, model.name, true)",
         "tests/test_incremental.py -k facts_alone_do_not_move_on",
     ),
     Mutation(
-        "A build without loaded costs prints an error for each model.",
+        "A build without loaded costs prints one error per model.",
         "dbt_project/macros/refuse_without_costs.sql",
         "and not load_relation(ledger)",
         "and false",
@@ -342,14 +342,14 @@ MUTATIONS = [
         "tests/test_incremental.py -k fact_of_another_version",
     ),
     Mutation(
-        "The report is written though the models lack days.",
+        "The report is written although days are missing from the models.",
         "openai_costs/commands/run.py",
         "if incomplete := unmodelled(query):",
         "if not (incomplete := unmodelled(query)):",
         "tests/test_incremental.py -k report_and_export_are_refused",
     ),
     Mutation(
-        "A key's owner takes charges that name another user.",
+        "A charge that names a user is attributed to the owner of its key.",
         "dbt_project/macros/attribution.sql",
         "coalesce({{ charges }}.user_id, {{ keys }}.owner_id) as user_id",
         "coalesce({{ keys }}.owner_id, {{ charges }}.user_id) as user_id",
@@ -367,7 +367,7 @@ MUTATIONS = [
         "dbt_project/models/intermediate/line_items/int_openai__line_items.sql",
         "'cached input': 'cached input'",
         "'cached input': 'input'",
-        "tests/test_traps.py -k line_items_are_taken_apart",
+        "tests/test_failure_modes.py -k line_items_are_parsed",
     ),
     Mutation(
         "A credit has a SKU and a price.",
@@ -384,7 +384,7 @@ MUTATIONS = [
         "tests/test_models.py -k billing_period",
     ),
     Mutation(
-        "The list price of a model goes before the price of its version.",
+        "The list price of a model takes precedence over that of its version.",
         "dbt_project/models/intermediate/prices/int_openai__list_prices.sql",
         "max(is_exact) over",
         "min(is_exact) over",
@@ -399,14 +399,14 @@ MUTATIONS = [
         "tests/test_reconciliation.py -k invoice_that_is_more",
     ),
     Mutation(
-        "A project's team takes charges of a key that has a team of its own.",
+        "A project's team takes precedence over the team of a key.",
         "dbt_project/models/intermediate/attribution/int_openai__charge_teams.sql",
         "coalesce(keys.team, people.team, projects.team) as team",
         "coalesce(projects.team, people.team, keys.team) as team",
         "tests/test_attribution.py -k each_charge_goes_to_one_team",
     ),
     Mutation(
-        "A budget that is spent to the last cent is breached.",
+        "A budget that is spent exactly is breached.",
         "dbt_project/models/marts/openai__budget_status.sql",
         "case when spent > budget then",
         "case when spent >= budget then",
@@ -420,7 +420,7 @@ MUTATIONS = [
         "tests/test_plans.py -k growth_goes_on",
     ),
     Mutation(
-        "Anomalies are compared with the days before instead of with the same weekdays.",
+        "Anomalies are compared with the preceding days instead of the same weekdays.",
         "dbt_project/models/intermediate/anomalies/int_openai__weekday_history.sql",
         "'-7 * weeks.generated_number'",
         "'-1 * weeks.generated_number'",
@@ -428,7 +428,7 @@ MUTATIONS = [
     ),
     # Alerts, export, report, status, doctor
     Mutation(
-        "A check of money that differs is only a warning.",
+        "A failed check of amounts is only a warning.",
         "openai_costs/reports/alerts.py",
         """"warning" if check_name in _MAY_WAIT else "critical\"""",
         """"warning\"""",
@@ -442,21 +442,21 @@ MUTATIONS = [
         "tests/test_alerts.py -k alert_is_posted_once",
     ),
     Mutation(
-        "The exit code is 0 where alerts were found.",
+        "The exit code is 0 although alerts were found.",
         "openai_costs/commands/run.py",
         "return 3 if counting else 0",
         "return 0",
         "tests/test_alerts.py -k exit_code_is_3",
     ),
     Mutation(
-        "The exported file of a month is not replaced when a day of it is restated.",
+        "The exported file of a month is not replaced when one of its days is restated.",
         "openai_costs/reports/focus_export.py",
         "is_new = not (file.is_file() and filecmp.cmp(part, file, shallow=False))",
         "is_new = not file.is_file()",
         "tests/test_export.py -k restated_day_replaces",
     ),
     Mutation(
-        "The report compares a month including the day that is still open.",
+        "The report includes the open day when it compares months.",
         "openai_costs/reports/html/report_data.py",
         "if day >= month and day not in open_days]",
         "if day >= month]",
@@ -477,7 +477,7 @@ MUTATIONS = [
         "tests/test_doctor.py -k days_that_are_missing_in_between",
     ),
     Mutation(
-        "The key of an organization that spends nothing is no warning.",
+        "The key of an organization without costs causes no warning.",
         "openai_costs_source/doctor.py",
         "if not any(recent):",
         "if not recent:",
@@ -492,7 +492,7 @@ MUTATIONS = [
         "tests/test_command.py -k wrong_use",
     ),
     Mutation(
-        "The exit code is 0 where one of several organizations failed to load.",
+        "The exit code is 0 although one of several organizations failed to load.",
         "openai_costs/commands/run.py",
         "return is_whole and not failures",
         "return is_whole",
@@ -510,11 +510,11 @@ MUTATIONS = [
         "openai_costs_source/simulator/buckets.py",
         """{name: values[name] for name in sorted(values) if name != "page"}""",
         "{}",
-        "tests/test_demo.py -k page_token_holds",
+        "tests/test_simulator.py -k page_token_is_valid",
     ),
     # Engines
     Mutation(
-        "On ClickHouse, replaced days keep their former rows beside the new ones.",
+        "On ClickHouse, replaced days keep their old rows next to the new ones.",
         "dbt_project/macros/replace_days.sql",
         "delete from {{ this }} where {{ is_literally_to_build() }}",
         "select 1",
@@ -600,12 +600,12 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="runs at a time")
     parser.add_argument("--unmutated", action="store_true", help="run the selections unchanged")
     options = parser.parse_args()
-    chosen = [each for each in MUTATIONS if options.only.lower() in each.description.lower()]
-    runs: list[tuple[str, Mutation | None]] = [(each.tests, each) for each in chosen]
+    chosen = [m for m in MUTATIONS if options.only.lower() in m.description.lower()]
+    runs: list[tuple[str, Mutation | None]] = [(mutation.tests, mutation) for mutation in chosen]
     if options.unmutated:
-        runs = [(tests, None) for tests in dict.fromkeys(each.tests for each in chosen)]
+        runs = [(tests, None) for tests in dict.fromkeys(mutation.tests for mutation in chosen)]
     with ThreadPoolExecutor(options.jobs) as executor:
-        passed = list(executor.map(lambda each: run(*each), runs))
+        passed = list(executor.map(lambda pair: run(*pair), runs))
     return 0 if passed and all(passed) else 1
 
 

@@ -17,8 +17,9 @@ from running import PROJECT, dbt, run_pipeline
 
 from openai_costs.reports.alerts import SEVERITIES, find_alerts
 from openai_costs.reports.slack import checked_webhook
-from openai_costs_source.simulator.api import DemoApi
-from openai_costs_source.simulator.organization import RUNAWAY_AGE, RUNAWAY_KEY, Organization
+from openai_costs_source.simulator.api import SimulatedApi
+from openai_costs_source.simulator.charges import RUNAWAY_AGE, RUNAWAY_KEY
+from openai_costs_source.simulator.organization import Organization
 from openai_costs_source.simulator.seeds import write_seeds
 
 ORG = "org-demo-heliotrope"
@@ -777,7 +778,7 @@ class Untroubled(Organization):
         self.spend_alerts = {}
         self.earliest = days_ago(HISTORY)
 
-    def _tell(self, day):
+    def _charges_on(self, day):
         for charge in self.then.charges(day - self.ago):
             ran_away = day == days_ago(RUNAWAY_AGE) and charge.api_key_id == RUNAWAY_KEY
             part = Decimal("0.125") if ran_away else Decimal(1)
@@ -785,14 +786,14 @@ class Untroubled(Organization):
             yield charge._replace(amount=charge.amount * part, quantity=quantity)
 
     def charges(self, day):
-        if day not in self._told:
-            self._told[day] = list(self._tell(day))
-        return self._told[day]
+        if day not in self._charges_by_day:
+            self._charges_by_day[day] = list(self._charges_on(day))
+        return self._charges_by_day[day]
 
 
 def test_month_without_trouble_raises_nothing(tmp_path):
     organization, books = Untroubled(), Warehouse(tmp_path)
-    with DemoApi(organization) as api:
+    with SimulatedApi(organization) as api:
         books.load(api, (*FEW, "spend_limits"))
     write_seeds(organization, tmp_path / "seeds")
     budgets = tmp_path / "seeds" / "budgets.csv"

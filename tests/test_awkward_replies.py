@@ -10,11 +10,11 @@ from conftest import FEW, TODAY, days_ago
 from test_source import charge
 
 from openai_costs_source import OpenAICostsError
-from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, DemoApi
+from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, SimulatedApi
 from openai_costs_source.simulator.organization import Organization
 
 
-class Awkward(DemoApi):
+class Awkward(SimulatedApi):
     """The demo's API, whose grouped pages of costs a test may bend."""
 
     bend = staticmethod(lambda query, status, page: (status, page))
@@ -228,7 +228,7 @@ def organizations(warehouse):
 
 
 def test_organization_named_on_some_rows_only_has_one_id_on_all(warehouse):
-    with DemoApi(Nameless(TODAY)) as api:
+    with SimulatedApi(Nameless(TODAY)) as api:
         warehouse.load(api, since=days_ago(3))
         total = warehouse.value("select sum(amount) from openai_raw.costs")
         warehouse.load(api, since=days_ago(3))
@@ -237,7 +237,7 @@ def test_organization_named_on_some_rows_only_has_one_id_on_all(warehouse):
 
 
 def test_organization_that_only_a_later_page_names_has_one_id_on_all(organization, warehouse):
-    class NamedLate(DemoApi):
+    class NamedLate(SimulatedApi):
         def answer(self, method, target, authorization):
             status, body = super().answer(method, target, authorization)
             return status, body if "page=" in target else body.replace("organization_id", "x")
@@ -278,7 +278,7 @@ def test_several_keys_are_refused_where_nothing_names_their_organizations(wareho
         warehouse.load(api, since=days_ago(3), loaded=set())
 
 
-class OddListings(DemoApi):
+class OddListings(SimulatedApi):
     """Listings that a test may bend, by the last part of their path."""
 
     def __init__(self, *settings, **bends):
@@ -388,7 +388,7 @@ def test_day_that_was_cut_short_once_is_asked_again(organization, warehouse, cap
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
-class NoisyTotals(DemoApi):
+class NoisyTotals(SimulatedApi):
     """Ungrouped totals as sums of doubles."""
 
     def answer(self, method, target, authorization):

@@ -18,7 +18,7 @@ from running import PROJECT, environment, run_pipeline
 from test_awkward_replies import Truncated
 
 from openai_costs.reports.summary import exact
-from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, DemoApi
+from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, SimulatedApi
 from openai_costs_source.simulator.organization import Organization
 
 KEY = {"OPENAI_ADMIN_KEY": DEMO_ADMIN_KEY}
@@ -272,7 +272,7 @@ def test_models_without_costs_are_one_sentence_and_leave_no_file(tmp_path):
     assert "holds no costs yet" in run_pipeline("models", cwd=tmp_path).stderr
 
 
-class Slow(DemoApi):
+class Slow(SimulatedApi):
     """Hangs on the second page of costs."""
 
     def answer(self, method, target, authorization):
@@ -367,7 +367,7 @@ def test_one_organization_that_fails_does_not_keep_the_other_from_loading(api, t
     assert len(sums(tmp_path / "openai_costs.duckdb")) == 3
 
 
-class TwoKeys(DemoApi):
+class TwoKeys(SimulatedApi):
     """Both keys open the organization, the first one for as long as the test says."""
 
     revoked_at = "/nowhere"

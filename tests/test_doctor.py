@@ -16,9 +16,8 @@ from test_source import charge
 
 from openai_costs.dbt_runner import FOLDERS
 from openai_costs_source.doctor import examine
-from openai_costs_source.simulator import api as demo_api
-from openai_costs_source.simulator import failure_modes as demo_traps
-from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, DemoApi
+from openai_costs_source.simulator import failure_modes, server
+from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, SimulatedApi
 from openai_costs_source.simulator.organization import Organization
 
 KEY = {"OPENAI_ADMIN_KEY": DEMO_ADMIN_KEY}
@@ -36,7 +35,7 @@ def examined(api, key=DEMO_ADMIN_KEY):
 
 
 def examined_with(organization, *traps):
-    with DemoApi(organization, traps=traps) as api:
+    with SimulatedApi(organization, failure_modes=traps) as api:
         return examined(api)
 
 
@@ -86,10 +85,12 @@ def test_check_says_for_a_person_whether_a_load_is_possible(api, tmp_path):
 
 def test_waiting_for_a_rate_limit_does_not_break_the_json(organization, tmp_path, monkeypatch):
     def first_is_limited(request, reply):
-        return reply if request.number else demo_traps.TRAPS["rate-limit"](request, reply)
+        return (
+            reply if request.number else failure_modes.FAILURE_MODES["rate-limit"](request, reply)
+        )
 
-    monkeypatch.setitem(demo_traps.TRAPS, "first", first_is_limited)
-    with DemoApi(organization, traps=["first"]) as api:
+    monkeypatch.setitem(failure_modes.FAILURE_MODES, "first", first_is_limited)
+    with SimulatedApi(organization, failure_modes=["first"]) as api:
         exit_code, found = check(tmp_path, api)
     assert (exit_code, found["costs"]["status"]) == (0, "ok")
 
@@ -133,7 +134,7 @@ def test_key_of_somebody_who_is_no_owner_is_told_by_the_text_whatever_the_status
 
 
 def test_key_that_may_not_read_names_can_load(organization, tmp_path):
-    with DemoApi(organization, traps=["no-management-scope"]) as api:
+    with SimulatedApi(organization, failure_modes=["no-management-scope"]) as api:
         exit_code, found = check(tmp_path, api)
     assert exit_code == 0
     assert found["costs"]["status"] == "ok"
@@ -144,7 +145,7 @@ def test_key_that_may_not_read_names_can_load(organization, tmp_path):
 
 
 def test_key_that_may_not_read_costs_cannot_load(organization, tmp_path):
-    with DemoApi(organization, traps=["no-usage-scope"]) as api:
+    with SimulatedApi(organization, failure_modes=["no-usage-scope"]) as api:
         exit_code, found = check(tmp_path, api)
     assert exit_code == 1
     assert found["costs"]["status"] == "failed"
@@ -154,7 +155,7 @@ def test_key_that_may_not_read_costs_cannot_load(organization, tmp_path):
 
 
 def test_key_of_another_organization_is_a_warning_that_names_it(organization, tmp_path):
-    with DemoApi(organization, traps=["other-organization"]) as api:
+    with SimulatedApi(organization, failure_modes=["other-organization"]) as api:
         exit_code, found = check(tmp_path, api)
     assert exit_code == 0
     assert found["organization"]["status"] == "warning"
@@ -164,7 +165,7 @@ def test_key_of_another_organization_is_a_warning_that_names_it(organization, tm
 
 def test_organization_that_stopped_spending_is_named_too(organization):
     unused = {days_ago(age): [] for age in range(40)}
-    with DemoApi(organization, overrides=unused) as api:
+    with SimulatedApi(organization, overrides=unused) as api:
         found = examined(api)["organization"]
     assert found.status == "warning"
     assert organization.name in found.finding
@@ -211,7 +212,7 @@ def test_clock_that_is_wrong_is_a_warning(api, monkeypatch, seconds, status, tol
         moment = datetime.now(UTC) + timedelta(seconds=seconds)
         return f"{moment:%a, %d %b %Y %H:%M:%S} GMT"
 
-    monkeypatch.setattr(demo_api._Handler, "date_time_string", date_time_string)
+    monkeypatch.setattr(server._Handler, "date_time_string", date_time_string)
     found = examined(api)["clock"]
     assert found.status == status
     assert told in found.finding
@@ -271,7 +272,7 @@ def loaded(tmp_path_factory):
     organization = Organization(TODAY)
     organization.earliest = FIRST_DAY
     warehouse = Warehouse(tmp_path_factory.mktemp("loaded"))
-    with DemoApi(organization) as api:
+    with SimulatedApi(organization) as api:
         warehouse.load(api, resources=["costs"])
         yield warehouse, api
 
@@ -423,7 +424,7 @@ def test_status_tells_the_days_whose_rows_and_ledger_disagree(copy):
 
 
 def test_status_tells_a_day_that_was_left_out_for_it_did_not_add_up(organization, warehouse):
-    with DemoApi(organization, traps=["row-is-missing"]) as api:
+    with SimulatedApi(organization, failure_modes=["row-is-missing"]) as api:
         warehouse.load(api, resources=["costs"], since=days_ago(6))
     told, _ = only_facts(warehouse)
     assert told["Missing"] == str(days_ago(4))
@@ -487,7 +488,7 @@ class OtherOrganization(Organization):
 
 
 def test_status_tells_each_organization_apart(copy):
-    with DemoApi(OtherOrganization(TODAY)) as other:
+    with SimulatedApi(OtherOrganization(TODAY)) as other:
         copy.load(other, resources=["costs"], since=days_ago(3))
     facts, _ = status(copy)
     assert list(facts) == ["Heliotrope Labs (org-demo-heliotrope)", "Other Labs (org-demo-other)"]

@@ -14,7 +14,7 @@ from openai_costs_source.api.client import Client, OpenAICostsError
 from openai_costs_source.api.date_ranges import Stretch
 from openai_costs_source.api.endpoint import Endpoint
 from openai_costs_source.api.pages import read_page
-from openai_costs_source.simulator.organization import midnight
+from openai_costs_source.simulator.unix_time import midnight
 
 PATH = "/organization/costs"
 GROUP_BY = ("line_item",)

@@ -27,10 +27,13 @@ from test_source import charge
 
 from openai_costs_source import OpenAICostsError, openai_costs
 from openai_costs_source.extract.usage import KINDS
-from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, TRAPS
-from openai_costs_source.simulator.buckets import Query, Window
-from openai_costs_source.simulator.failure_modes import Reply
-from openai_costs_source.simulator.organization import Organization, midnight
+from openai_costs_source.simulator.api import DEMO_ADMIN_KEY
+from openai_costs_source.simulator.buckets import BucketRequest
+from openai_costs_source.simulator.failure_modes import FAILURE_MODES
+from openai_costs_source.simulator.organization import Organization
+from openai_costs_source.simulator.query import Query
+from openai_costs_source.simulator.server import Reply
+from openai_costs_source.simulator.unix_time import midnight
 from openai_costs_source.source import BYTES_PER_ROW
 
 FIRST_DAY = days_ago(4)
@@ -271,9 +274,9 @@ def struck(small, monkeypatch):
     monkeypatch.setattr(
         "openai_costs_source.api.endpoint.PAGE_BYTES", 3 * len(MANY) * BYTES_PER_ROW
     )
-    with RememberingApi(small, traps=["fault"]) as api:
+    with RememberingApi(small, failure_modes=["fault"]) as api:
         struck = Struck(api)
-        monkeypatch.setitem(TRAPS, "fault", struck.strike)
+        monkeypatch.setitem(FAILURE_MODES, "fault", struck.strike)
         yield struck
 
 
@@ -344,8 +347,9 @@ class Serving(RememberingApi):
     def _usage(self, kind, sent):
         if kind in USED:
             return super()._usage(kind, sent)
-        query = Query(sent, one=Window.PARAMETERS, many=("group_by",))
-        return Window(query, self.organization, 31, self.days_per_page).page(kind, lambda day: ())
+        query = Query(sent, one=BucketRequest.PARAMETERS, many=("group_by",))
+        request = BucketRequest(query, self.organization, 31, self.days_per_page)
+        return request.page(kind, lambda day: ())
 
     def tell(self, version):
         self.overrides = VERSIONS[version]

@@ -27,7 +27,7 @@ from openai_costs_source.api.client import Client, OpenAICostsError
 from openai_costs_source.api.date_ranges import Stretch, untold_days
 from openai_costs_source.api.pages import read_page
 from openai_costs_source.extract.rows import COSTS, amount_per_day, cost_rows
-from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, DemoApi
+from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, SimulatedApi
 
 DAY = date(2025, 12, 6)
 START = 1764979200  # DAY, in Unix seconds
@@ -604,7 +604,7 @@ def test_exponent_that_crashes_pyarrow_does_no_harm_in_any_disguise():
     assert {line for line in told if str(DAY) not in line} <= {"0E-18"}
 
 
-class Hostile(DemoApi):
+class Hostile(SimulatedApi):
     """Answers each request for costs with the same page."""
 
     page = b""

@@ -7,7 +7,7 @@ import pytest
 from conftest import TODAY, days_ago
 from test_awkward_replies import OddListings
 
-from openai_costs_source.simulator.api import DemoApi
+from openai_costs_source.simulator.api import SimulatedApi
 from openai_costs_source.simulator.organization import Organization
 
 LISTINGS = ["projects", "users", "service_accounts", "api_keys"]
@@ -28,7 +28,7 @@ def changing():
     organization.users = copy.deepcopy(organization.users)
     organization.api_keys = copy.deepcopy(organization.api_keys)
     organization.service_accounts = copy.deepcopy(organization.service_accounts)
-    with DemoApi(organization) as api:
+    with SimulatedApi(organization) as api:
         yield organization, api
 
 

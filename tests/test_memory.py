@@ -145,7 +145,7 @@ def test_every_past_figure_of_a_restated_day_is_kept(api, warehouse):
 
 def test_day_that_does_not_add_up_is_not_logged_as_restated(api, organization, warehouse):
     warehouse.load(api, since=days_ago(6))
-    with RememberingApi(organization, traps=["row-is-missing"]) as odd:
+    with RememberingApi(organization, failure_modes=["row-is-missing"]) as odd:
         warehouse.load(odd, since=days_ago(6))
     assert logged(warehouse) == []
 

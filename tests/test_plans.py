@@ -4,7 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from conftest import TODAY, DemoApi, Warehouse, days_ago
+from conftest import TODAY, SimulatedApi, Warehouse, days_ago
 from running import dbt
 from test_source import charge
 
@@ -179,7 +179,7 @@ def plans(tmp_path_factory):
         world.setenv("DLT_DATA_DIR", str(folder / "dlt"))
         warehouse = Warehouse(folder)
         for bill in BILLS:
-            with DemoApi(Billed(bill)) as api:
+            with SimulatedApi(Billed(bill)) as api:
                 warehouse.load(api, resources=["costs"], loaded=set())
         seeds = folder / "seeds"
         seeds.mkdir()

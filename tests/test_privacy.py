@@ -31,9 +31,9 @@ from openai_costs_source.api.client import PATHS, Client
 from openai_costs_source.doctor import examine
 from openai_costs_source.extract import maintenance as upkeep
 from openai_costs_source.extract.listing_rows import read_listing
-from openai_costs_source.simulator import failure_modes as demo_traps
-from openai_costs_source.simulator.failure_modes import Reply
+from openai_costs_source.simulator import failure_modes
 from openai_costs_source.simulator.organization import Organization
+from openai_costs_source.simulator.server import Reply
 
 KEY = "sk-admin-" + "".join(f"{n:02d}Hq{n * 37 % 100:02d}-tR_" for n in range(15))
 REVOKED = {"admin_key": "sk-admin-the-one-that-is-valid"}
@@ -201,7 +201,10 @@ def whole(tmp_path_factory):
     Its folder, what it printed, the requests to the API, and those that went elsewhere.
     """
     folder = tmp_path_factory.mktemp("whole")
-    with RememberingApi(people(), KEY, traps=[USERS_APART]) as api, proxy() as (proxies, elsewhere):
+    with (
+        RememberingApi(people(), KEY, failure_modes=[USERS_APART]) as api,
+        proxy() as (proxies, elsewhere),
+    ):
         loud = settings(api, folder, RUNTIME__LOG_LEVEL="DEBUG", **proxies)
         result = run_pipeline_process(cwd=folder, **loud)
         assert result.returncode == 0, result.stderr
@@ -329,8 +332,8 @@ def quoting(monkeypatch, organization):
     """A server that quotes the key back, in the way that is named."""
 
     def serve(how):
-        monkeypatch.setitem(demo_traps.TRAPS, how, QUOTING[how])
-        return RememberingApi(organization, KEY, traps=[how])
+        monkeypatch.setitem(failure_modes.FAILURE_MODES, how, QUOTING[how])
+        return RememberingApi(organization, KEY, failure_modes=[how])
 
     return serve
 

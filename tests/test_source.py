@@ -7,8 +7,9 @@ import pytest
 from conftest import FEW, TODAY, RememberingApi, ShortHistory, days_ago
 
 from openai_costs_source import OpenAICostsError, openai_costs
-from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, DemoApi
-from openai_costs_source.simulator.organization import Charge, Organization
+from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, SimulatedApi
+from openai_costs_source.simulator.charges import Charge
+from openai_costs_source.simulator.organization import Organization
 
 DAY = days_ago(5)
 COSTS = "/v1/organization/costs"
@@ -230,7 +231,7 @@ def test_user_who_left_keeps_the_last_known_name(api, warehouse):
     assert name == gone["name"]
 
 
-class WithoutManagementScope(DemoApi):
+class WithoutManagementScope(SimulatedApi):
     def answer(self, method, target, authorization):
         if "/costs" in target:
             return super().answer(method, target, authorization)
@@ -270,7 +271,7 @@ def test_organizations_share_a_warehouse_without_touching_each_other(api, wareho
     assert warehouse.value(kept) > 0
 
 
-class Broken(DemoApi):
+class Broken(SimulatedApi):
     def answer(self, method, target, authorization):
         status, body = super().answer(method, target, authorization)
         is_midway = "page=" in target and "group_by=" in target
@@ -288,7 +289,7 @@ def test_failed_run_leaves_every_day_as_it_was(api, organization, warehouse):
     assert warehouse.rows("select * from openai_raw.costs order by all") == before
 
 
-class Skipping(DemoApi):
+class Skipping(SimulatedApi):
     """Leaves the second bucket out of every page."""
 
     def answer(self, method, target, authorization):

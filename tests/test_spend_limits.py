@@ -11,7 +11,7 @@ from running import dbt
 from test_awkward_replies import OddListings
 
 from openai_costs_source.extract.spend_limits import LIMIT, readable, spend_limit_rows
-from openai_costs_source.simulator.api import DemoApi
+from openai_costs_source.simulator.api import SimulatedApi
 from openai_costs_source.simulator.organization import Organization
 
 ORGANIZATION = "org-demo-heliotrope"
@@ -39,7 +39,7 @@ NO_PERMISSION = "You have insufficient permissions for this operation. Missing s
 def changing():
     """An organization whose budgets a test may change between two loads."""
     organization = Organization(TODAY)
-    with DemoApi(organization) as api:
+    with SimulatedApi(organization) as api:
         yield organization, api
 
 
@@ -288,7 +288,7 @@ def test_two_organizations_keep_their_own_budgets(organization, api, warehouse):
     other.id, other.slug = "org-other", "other"
     other.spend_limits = {"": {**organization.spend_limits[""], "threshold_amount": 1_00}}
     other.spend_alerts = {}
-    with DemoApi(other) as api_of_other:
+    with SimulatedApi(other) as api_of_other:
         for _ in range(2):
             load(warehouse, api, "costs", since=TODAY, loaded=set())
             load(warehouse, api_of_other, "costs", since=TODAY, loaded=set())

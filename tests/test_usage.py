@@ -10,15 +10,15 @@ import pytest
 from conftest import TODAY, RememberingApi, days_ago
 
 from openai_costs_source.extract.usage import KINDS
-from openai_costs_source.simulator.api import DemoApi
-from openai_costs_source.simulator.organization import midnight
+from openai_costs_source.simulator.api import SimulatedApi
+from openai_costs_source.simulator.unix_time import midnight
 
 NAMES = [kind.name for kind in KINDS]
 EVERY = ["costs", "usage_embeddings", "usage_images"]
 SMALL = [days_ago(2), days_ago(1), TODAY]
 
 
-class BentUsage(DemoApi):
+class BentUsage(SimulatedApi):
     """Answers of some kinds of usage are bent by a test, by the kind's name."""
 
     def __init__(self, *settings, **bends):

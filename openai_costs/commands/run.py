@@ -295,12 +295,12 @@ def check(where: Warehouse, api: dict[str, str], is_json: bool) -> int:
 
 @contextlib.contextmanager
 def _demo_api(traps: list[str], is_modelled: bool) -> Iterator[dict[str, str]]:
-    from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, DemoApi
+    from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, SimulatedApi
     from openai_costs_source.simulator.organization import Organization
     from openai_costs_source.simulator.seeds import write_seeds
 
     organization = Organization(datetime.now(UTC).date())
-    with DemoApi(organization, traps=traps) as api:
+    with SimulatedApi(organization, failure_modes=traps) as api:
         if is_modelled:
             seeds = models.made_folder("demo_seeds")
             write_seeds(organization, seeds, api.overrides)

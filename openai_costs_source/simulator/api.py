@@ -1,40 +1,38 @@
-"""The simulated organization behind OpenAI's administration API, on 127.0.0.1.
+"""The API of the simulated organization, served on 127.0.0.1.
 
-    with DemoApi(Organization(today)) as api:
+    with SimulatedApi(Organization(today)) as api:
         get(f"{api.base_url}/organization/costs", start_time=…)
 
-It answers and refuses as the live API was seen to. Amounts keep every digit: a reply is built from
-JSON texts and no number passes through a float.
+It returns and refuses what the live API was observed to return and refuse.
 """
 
 import functools
 import json
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
-from decimal import Decimal
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
-from typing import Any, Self
+from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
-from openai_costs_source.simulator.buckets import Query, Refusal, Sent, Window, as_object
+from openai_costs_source.simulator.buckets import BucketRequest
+from openai_costs_source.simulator.charges import Charge
+from openai_costs_source.simulator.costs import DIMENSIONS, FILTERS, cost_rows
 from openai_costs_source.simulator.failure_modes import (
-    TRAPS,
-    Reply,
+    FAILURE_MODES,
     Request,
+    charges_with_lost_usage,
     credited_days,
     restated_days,
-    usage_left,
 )
-from openai_costs_source.simulator.organization import EXACT, Charge, Organization, noise
-from openai_costs_source.simulator.usage import KINDS, used
+from openai_costs_source.simulator.listings import Listed
+from openai_costs_source.simulator.organization import Organization
+from openai_costs_source.simulator.query import Parameters, Query, Refusal
+from openai_costs_source.simulator.server import Reply, Server
+from openai_costs_source.simulator.usage import usage_rows
+from openai_costs_source.simulator.usage_kinds import KINDS
 
 DEMO_ADMIN_KEY = "sk-admin-demo-heliotrope-labs"
 KEY_FLOOR = 1764979200
 
-_DIMENSIONS = ("project_id", "user_id", "api_key_id", "line_item", "api_source")
-_FILTERS = {"project_ids": "project_id", "api_key_ids": "api_key_id", "line_items": "line_item"}
 _NO_SCOPE = (
     "You have insufficient permissions for this operation. Missing scopes: {}. Check that you have "
     "the correct role in your organization, and if you're using a restricted API key, that it has "
@@ -46,14 +44,15 @@ _WRONG_KEY = (
 )
 
 
-class DemoApi:
+class SimulatedApi:
     """The API of one organization, served while in the `with` block.
 
-    `base_url` ends in `/v1`. `requests` holds each request as (method, path, query as sent).
-    `overrides` replaces what a day tells (an empty list: an emptied day), `organization` may be
-    replaced by the same one of a later day, both between requests. A page holds at most
-    `days_per_page`, whatever limit is asked for. `traps` are names out of `.
-    Requests that arrive at once are answered one after the other.
+    `base_url` ends in `/v1`. `requests` contains each request as (method, path, query as sent).
+    `overrides` replaces the charges of a day (an empty list: a day without any). Both `overrides`
+    and `organization`, by the same one of a later day, may change between requests. A page holds at
+    most `days_per_page` days, whatever the requested limit. `key_floor` is the first Unix time for
+    which costs can be grouped by API key. `failure_modes` are names in `FAILURE_MODES`, applied in
+    that order. Requests that arrive at the same time are answered one after the other.
     """
 
     base_url: str
@@ -66,49 +65,58 @@ class DemoApi:
         key_floor: int = KEY_FLOOR,
         overrides: dict[date, list[Charge]] | None = None,
         days_per_page: int = 180,
-        traps: Iterable[str] = (),
+        failure_modes: Iterable[str] = (),
     ) -> None:
         self.organization = organization
         self.admin_key = admin_key
         self.key_floor = key_floor
         self.overrides = {} if overrides is None else overrides
         self.requests: list[tuple[str, str, dict[str, list[str]]]] = []
-        self.traps = tuple(traps)
-        # Where a window is a page, none is a later one.
-        self.days_per_page = 3 if "horizon-on-a-later-page" in self.traps else days_per_page
-        self.is_answering = Lock()
-        if "restated" in self.traps:
+        self.failure_modes = tuple(failure_modes)
+        # If a page held all requested days, there would be no later page.
+        self.days_per_page = 3 if "horizon-on-a-later-page" in self.failure_modes else days_per_page
+        if "restated" in self.failure_modes:
             self.overrides |= restated_days(organization)
-        if "credits" in self.traps:
+        if "credits" in self.failure_modes:
             self.overrides |= credited_days(organization)
 
     def __enter__(self) -> Self:
-        self._server = _Server(("127.0.0.1", 0), functools.partial(_Handler, self))
-        self.base_url = f"http://127.0.0.1:{self._server.server_port}/v1"
-        Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
-        self.is_open = True
+        self._server = Server(self._reply)
+        self.base_url = f"http://127.0.0.1:{self._server.port}/v1"
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.is_open = False
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.close()
+
+    def _reply(self, method: str, target: str, authorization: str) -> Reply:
+        """Return the reply to one request, changed by the failure modes."""
+        status, body = self.answer(method, target, authorization)
+        headers = {"Content-Type": "application/json"}
+        # Live, the header may contain a name instead of the id that is on the rows.
+        if self.organization.slug:
+            headers["openai-organization"] = self.organization.slug
+        reply = Reply(status, body, headers)
+        _, path, query = self.requests[-1]
+        request = Request(len(self.requests) - 1, path, query, self.organization)
+        for name in self.failure_modes:
+            reply = FAILURE_MODES[name](request, reply)
+        return reply
 
     def answer(self, method: str, target: str, authorization: str) -> tuple[int, str]:
-        """The status and the JSON text for one request."""
+        """Return the status and the JSON text for one request, without failure modes of replies."""
         url = urlsplit(target)
-        sent = parse_qs(url.query, keep_blank_values=True)
-        self.requests.append((method, url.path, sent))
+        parameters = parse_qs(url.query, keep_blank_values=True)
+        self.requests.append((method, url.path, parameters))
         try:
             endpoint, scope = self._route(method, url.path)
             self._authorize(authorization, scope)
             if method != "GET":
                 raise Refusal(405, f"Not allowed to {method} on {url.path}.")
-            return 200, endpoint(sent)
+            return 200, endpoint(parameters)
         except Refusal as refusal:
             return refusal.status, refusal.body
 
-    def _route(self, method: str, path: str) -> tuple[Callable[[Sent], str], str]:
+    def _route(self, method: str, path: str) -> tuple[Callable[[Parameters], str], str]:
         match path.removeprefix("/v1/organization/").split("/"):
             case ["costs"]:
                 return self._costs, "api.usage.read"
@@ -142,34 +150,34 @@ class DemoApi:
             raise Refusal(401, "You didn't provide an API key.")
         raise Refusal(401, _WRONG_KEY.format(key[:4], key[-3:]), code="invalid_api_key")
 
-    def _costs(self, sent: Sent) -> str:
-        query = Query(sent, one=Window.PARAMETERS, many=("group_by", *_FILTERS))
-        asked = query.many("group_by", allowed=_DIMENSIONS)
-        dimensions = tuple(name for name in _DIMENSIONS if name in asked)
-        window = Window(query, self.organization, 180, self.days_per_page)
-        if "api_key_id" in dimensions and window.start < self.key_floor:
+    def _costs(self, parameters: Parameters) -> str:
+        query = Query(parameters, one=BucketRequest.PARAMETERS, many=("group_by", *FILTERS))
+        group_by = query.many("group_by", allowed=DIMENSIONS)
+        dimensions = tuple(name for name in DIMENSIONS if name in group_by)
+        request = BucketRequest(query, self.organization, 180, self.days_per_page)
+        if "api_key_id" in dimensions and request.start < self.key_floor:
             raise Refusal(
                 400,
                 "group_by=api_key_id is not available for this time range. "
                 f"Try a start_time on or after {self.key_floor}.",
                 "start_time",
             )
-        return window.page("costs", functools.partial(self._cost_rows, dimensions, query))
+        return request.page("costs", functools.partial(self._cost_rows, dimensions, query))
 
-    def _usage(self, name: str, sent: Sent) -> str:
+    def _usage(self, name: str, parameters: Parameters) -> str:
         kind = KINDS[name]
-        query = Query(sent, one=Window.PARAMETERS, many=("group_by", *kind.filters))
-        asked = query.many("group_by", allowed=kind.dimensions)
-        keep = kind.kept(query)
-        window = Window(query, self.organization, 31, self.days_per_page)
+        query = Query(parameters, one=BucketRequest.PARAMETERS, many=("group_by", *kind.filters))
+        group_by = query.many("group_by", allowed=kind.dimensions)
+        keep = kind.filtered(query)
+        request = BucketRequest(query, self.organization, 31, self.days_per_page)
 
         def results(day: date) -> Iterator[str]:
             charges = self._charges(day)
-            if "usage-lost" in self.traps:
-                charges = usage_left(self.organization, name, day, charges)
-            return map(json.dumps, kind.results(used(name, day, charges), asked, keep))
+            if "usage-lost" in self.failure_modes:
+                charges = charges_with_lost_usage(self.organization, name, day, charges)
+            return map(json.dumps, kind.results(usage_rows(name, day, charges), group_by, keep))
 
-        return window.page(name, results)
+        return request.page(name, results)
 
     def _charges(self, day: date) -> list[Charge]:
         charges = self.overrides.get(day)
@@ -177,83 +185,53 @@ class DemoApi:
 
     def _cost_rows(self, dimensions: tuple[str, ...], query: Query, day: date) -> Iterator[str]:
         charges = self._charges(day)
-        for parameter, name in _FILTERS.items():
-            if wanted := query.many(parameter):
-                charges = [charge for charge in charges if getattr(charge, name) in wanted]
-        groups: dict[tuple[str | None, ...], list[Charge]] = {}
-        for charge in charges:
-            key = tuple([getattr(charge, name) for name in dimensions])
-            groups.setdefault(key, []).append(charge)
-        for key, group in groups.items():
-            yield self._row(day, dict(zip(dimensions, key, strict=True)), group)
+        for parameter, name in FILTERS.items():
+            if values := query.many(parameter):
+                charges = [charge for charge in charges if getattr(charge, name) in values]
+        return cost_rows(self.organization, day, charges, dimensions)
 
-    def _row(self, day: date, group: Mapping[str, str | None], charges: list[Charge]) -> str:
-        amount, quantity = Decimal(0), None
-        for charge in charges:
-            amount = EXACT.add(amount, charge.amount)
-            if charge.quantity is not None and "line_item" in group:
-                quantity = EXACT.add(quantity or Decimal(0), charge.quantity)
-        unit = charges[0].quantity_unit if "line_item" in group else None
-        row = (day.toordinal(), *group.values())
-        fields = {
-            "object": '"organization.costs.result"',
-            "amount": f'{{"value": {literal(amount, *row)}, "currency": "usd"}}',
-            **{name: _json(group.get(name)) for name in _DIMENSIONS},
-            "quantity": "null" if quantity is None else f"{quantity:f}",
-            "quantity_unit": _json(unit),
-        }
-        # Undocumented, and not on every row; the name of a deleted user stays on the bill.
-        if noise("extras", *row)[0] < 0.85:
-            fields["organization_id"] = _json(self.organization.id)
-            fields["organization_name"] = _json(self.organization.name)
-            if project_id := group.get("project_id"):
-                fields["project_name"] = _json(self.organization.project_names.get(project_id))
-            if user_id := group.get("user_id"):
-                fields["user_email"] = _json(self.organization.emails.get(user_id))
-        return as_object(fields)
-
-    def _projects(self, sent: Sent) -> str:
-        query = Query(sent, one=("after", "limit", "include_archived"))
+    def _projects(self, parameters: Parameters) -> str:
+        query = Query(parameters, one=("after", "limit", "include_archived"))
         archived = query.one("include_archived", "false", allowed=("true", "false")) == "true"
         projects = self.organization.projects
         return _listing(query, [p for p in projects if archived or p["status"] == "active"])
 
-    def _users(self, sent: Sent) -> str:
-        query = Query(sent, one=("after", "limit"), many=("emails",))
+    def _users(self, parameters: Parameters) -> str:
+        query = Query(parameters, one=("after", "limit"), many=("emails",))
         emails = query.many("emails")
         users = self.organization.users
         return _listing(query, [u for u in users if not emails or u["email"] in emails])
 
-    def _api_keys(self, project_id: str, sent: Sent) -> str:
-        query = Query(sent, one=("after", "limit", "owner_project_access"))
-        # Left out, the keys of owners who lost access to the project are not listed.
+    def _api_keys(self, project_id: str, parameters: Parameters) -> str:
+        query = Query(parameters, one=("after", "limit", "owner_project_access"))
+        # By default, keys of owners who lost access to the project are not listed.
         access = query.one("owner_project_access", "active", allowed=("active", "inactive", "any"))
-        self._check_open(project_id)
+        self._check_active(project_id)
         keys = self.organization.api_keys[project_id]
         return _listing(query, [k for k in keys if access in ("any", k["owner_project_access"])])
 
-    def _service_accounts(self, project_id: str, sent: Sent) -> str:
-        query = Query(sent, one=("after", "limit"))
-        self._check_open(project_id)
+    def _service_accounts(self, project_id: str, parameters: Parameters) -> str:
+        query = Query(parameters, one=("after", "limit"))
+        self._check_active(project_id)
         return _listing(query, self.organization.service_accounts[project_id])
 
-    def _spend_limit(self, project_id: str, sent: Sent) -> str:
-        Query(sent)
+    def _spend_limit(self, project_id: str, parameters: Parameters) -> str:
+        Query(parameters)
         if project_id:
-            self._check_open(project_id)
+            self._check_active(project_id)
         limit = self.organization.spend_limits.get(project_id)
         if not limit:
             raise Refusal(404, "No hard spend limit is set.", code="not_found")
         return json.dumps(limit)
 
-    def _spend_alerts(self, project_id: str, sent: Sent) -> str:
-        query = Query(sent, one=("after", "limit"))
+    def _spend_alerts(self, project_id: str, parameters: Parameters) -> str:
+        query = Query(parameters, one=("after", "limit"))
         if project_id:
-            self._check_open(project_id)
+            self._check_active(project_id)
         return _listing(query, self.organization.spend_alerts.get(project_id, []))
 
-    def _check_open(self, project_id: str) -> None:
-        """What is within an archived project cannot be read."""
+    def _check_active(self, project_id: str) -> None:
+        """Raise a refusal if the project is unknown, or archived: its objects cannot be read."""
         status = {project["id"]: project["status"] for project in self.organization.projects}
         if project_id not in status:
             message = f"No project found with id '{project_id}'."
@@ -262,88 +240,22 @@ class DemoApi:
             raise Refusal(403, f"Project '{project_id}' is archived.", "project_id")
 
 
-_json = functools.cache(json.dumps)
-"""The JSON of a name or an id, of which many rows hold the same few."""
-
-
-def literal(amount: Decimal, *row: object) -> str:
-    """The JSON text of an amount, in one of the spellings that the live API uses; `row` decides.
-
-    A number, a string, a string of 39 decimals; zero also as `0E-6176`, bare or as a string.
-    """
-    choice = noise("literal", *row)[0]
-    if amount == 0 and choice < 0.6:
-        return "0E-6176" if choice < 0.3 else '"0E-6176"'
-    if choice < 0.75:
-        return str(amount)
-    return f'"{amount:f}"' if choice < 0.9 else f'"{amount:.39f}"'
-
-
-def _listing(query: Query, found: list[dict[str, Any]]) -> str:
+def _listing(query: Query, objects: list[Listed]) -> str:
+    """Return the requested page of a listing as JSON."""
     limit = query.integer("limit", 20, 1, 100)
-    ids = [entry["id"] for entry in found]
+    ids = [listed["id"] for listed in objects]
     first = 0
     if after := query.one("after", ""):
         if after not in ids:
             raise Refusal(400, f"Invalid 'after': no object with id '{after}'.", "after")
         first = ids.index(after) + 1
-    page = found[first : first + limit]
+    page = objects[first : first + limit]
     return json.dumps(
         {
             "object": "list",
             "data": page,
             "first_id": page[0]["id"] if page else None,
             "last_id": page[-1]["id"] if page else None,
-            "has_more": first + limit < len(found),
+            "has_more": first + limit < len(objects),
         }
     )
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-
-    def __init__(self, api: DemoApi, *connection: Any) -> None:
-        self.api = api
-        super().__init__(*connection)
-
-    def do_GET(self) -> None:
-        # An unread body would be taken for the connection's next request.
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        if not self.api.is_open:
-            self.close_connection = True
-            return
-        authorization = self.headers.get("Authorization") or ""
-        with self.api.is_answering:
-            reply = self._trapped(*self.api.answer(self.command, self.path, authorization))
-        body = reply.body.encode()
-        self.send_response(reply.status)
-        for name, value in {**reply.headers, "Content-Length": str(len(body))}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-    def _trapped(self, status: int, body: str) -> Reply:
-        organization = self.api.organization
-        headers = {"Content-Type": "application/json"}
-        # Live, the header may hold a name in place of the id that the rows tell.
-        if organization.slug:
-            headers["openai-organization"] = organization.slug
-        reply = Reply(status, body, headers)
-        _, path, query = self.api.requests[-1]
-        request = Request(len(self.api.requests) - 1, path, query, organization)
-        for name in self.api.traps:
-            reply = TRAPS[name](request, reply)
-        return reply
-
-    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_GET
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
-
-
-class _Server(ThreadingHTTPServer):
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)

@@ -1,24 +1,28 @@
-"""What live organizations' API was seen, or said, to do to its readers: each can be switched on in
-the simulated one, by its name in `TRAPS`.
+"""What live organizations' APIs were observed to do to their clients, by name in `FAILURE_MODES`.
 
-A trap takes a request and the reply that it would get, and gives the reply that it gets instead.
+A failure mode takes a request and the reply that it would get, and returns the reply that it gets
+instead. `restated`, `credits` and `usage-lost` change charges instead of replies. The command's
+option `--trap` takes the names.
 """
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import wraps
 from typing import Any
 
-from openai_costs_source.simulator.organization import Charge, Organization, midnight
-from openai_costs_source.simulator.usage import KINDS
+from openai_costs_source.simulator.charges import Charge
+from openai_costs_source.simulator.organization import Organization
+from openai_costs_source.simulator.server import Reply
+from openai_costs_source.simulator.unix_time import midnight
+from openai_costs_source.simulator.usage_kinds import KINDS
 
 
 @dataclass(frozen=True)
 class Request:
-    """`number` counts the requests of the server's life, from 0."""
+    """A request; `number` counts the server's requests from 0."""
 
     number: int
     path: str
@@ -37,17 +41,10 @@ class Request:
         return self.organization.today - timedelta(days=days_ago)
 
 
-@dataclass(frozen=True)
-class Reply:
-    status: int
-    body: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
 LOST_MODEL = "gpt-5.6-sol"
 LOST_DAYS_AGO = 10
 
-Trap = Callable[[Request, Reply], Reply]
+FailureMode = Callable[[Request, Reply], Reply]
 _Page = dict[str, Any]
 
 _REPORTS = ("/costs", *(f"/usage/{kind}" for kind in KINDS))
@@ -62,18 +59,18 @@ def _refused(status: int, message: str, param: str | None = None, code: str | No
     return Reply(status, json.dumps({"error": error}), {"Content-Type": "application/json"})
 
 
-def _costs(trap: Trap) -> Trap:
-    """The trap, for costs alone."""
+def _costs(mode: FailureMode) -> FailureMode:
+    """Limit a failure mode to requests for costs."""
 
-    @wraps(trap)
+    @wraps(mode)
     def on_costs(request: Request, reply: Reply) -> Reply:
-        return trap(request, reply) if request.path.endswith("/costs") else reply
+        return mode(request, reply) if request.path.endswith("/costs") else reply
 
     return on_costs
 
 
-def _pages(change: Callable[[Request, _Page], None]) -> Trap:
-    """The trap that changes each page of costs, in place."""
+def _pages(change: Callable[[Request, _Page], None]) -> FailureMode:
+    """Return the failure mode that changes each page of costs in place."""
 
     @wraps(change)
     def on_pages(request: Request, reply: Reply) -> Reply:
@@ -90,16 +87,16 @@ def _results(page: _Page) -> Iterator[dict[str, Any]]:
     return (result for bucket in page["data"] for result in bucket["results"])
 
 
-def _users_apart_before(days_ago: int) -> Trap:
+def _users_apart_before(days_ago: int) -> FailureMode:
     @_costs
-    def trap(request: Request, reply: Reply) -> Reply:
+    def mode(request: Request, reply: Reply) -> Reply:
         if not {"user_id", "project_id"} <= set(request.group_by):
             return reply
         if request.start_time >= midnight(request.day(days_ago)):
             return reply
         return _refused(400, "group_by user_id cannot be combined with project_id.", "group_by")
 
-    return trap
+    return mode
 
 
 @_costs
@@ -107,8 +104,11 @@ def _key_floor(request: Request, reply: Reply) -> Reply:
     floor = midnight(request.day(20))
     if "api_key_id" not in request.group_by or request.start_time >= floor:
         return reply
-    said = "group_by=api_key_id is not available for this time range. Try a start_time on or after"
-    return _refused(400, f"{said} {floor}.", "start_time")
+    message = (
+        "group_by=api_key_id is not available for this time range. "
+        f"Try a start_time on or after {floor}."
+    )
+    return _refused(400, message, "start_time")
 
 
 @_costs
@@ -210,12 +210,14 @@ def _same_token_again(request: Request, reply: Reply) -> Reply:
     return replace(reply, status=200, body=json.dumps(page))
 
 
-def _lacking(scope: str, status: int, *ends: str) -> Trap:
-    def trap(request: Request, reply: Reply) -> Reply:
-        is_meant = not ends or request.path.endswith(ends)
-        return _refused(status, _NO_PERMISSION.format(scope)) if is_meant else reply
+def _missing_scope(scope: str, status: int, *ends: str) -> FailureMode:
+    """Return the failure mode that refuses paths with one of these ends; without any, all paths."""
 
-    return trap
+    def mode(request: Request, reply: Reply) -> Reply:
+        refused = not ends or request.path.endswith(ends)
+        return _refused(status, _NO_PERMISSION.format(scope)) if refused else reply
+
+    return mode
 
 
 def _revoked_key(request: Request, reply: Reply) -> Reply:
@@ -266,11 +268,12 @@ def _no_usage_kind(request: Request, reply: Reply) -> Reply:
     return reply
 
 
-def _as_it_is(request: Request, reply: Reply) -> Reply:
+def _unchanged(request: Request, reply: Reply) -> Reply:
+    """Return the reply as it is: this failure mode changes charges."""
     return reply
 
 
-TRAPS: Mapping[str, Trap] = {
+FAILURE_MODES: Mapping[str, FailureMode] = {
     "users-apart": _users_apart_before(-1),
     "users-apart-before": _users_apart_before(20),
     "key-floor": _key_floor,
@@ -279,9 +282,9 @@ TRAPS: Mapping[str, Trap] = {
     "unknown-units": _unknown_units,
     "no-extras": _no_extras,
     "no-header": _no_header,
-    "restated": _as_it_is,
-    "credits": _as_it_is,
-    "usage-lost": _as_it_is,
+    "restated": _unchanged,
+    "credits": _unchanged,
+    "usage-lost": _unchanged,
     "no-usage-kind": _no_usage_kind,
     "today-is-missing": _today_is_missing,
     "day-is-missing": _day_is_missing,
@@ -290,10 +293,10 @@ TRAPS: Mapping[str, Trap] = {
     "pages-without-end": _pages_without_end,
     "more-without-a-token": _more_without_a_token,
     "same-token-again": _same_token_again,
-    "ordinary-key": _lacking("api.usage.read", 403),
-    "ordinary-key-401": _lacking("api.usage.read", 401),
-    "no-usage-scope": _lacking("api.usage.read", 403, *_REPORTS),
-    "no-management-scope": _lacking(
+    "ordinary-key": _missing_scope("api.usage.read", 403),
+    "ordinary-key-401": _missing_scope("api.usage.read", 401),
+    "no-usage-scope": _missing_scope("api.usage.read", 403, *_REPORTS),
+    "no-management-scope": _missing_scope(
         "api.management.read",
         403,
         *("/projects", "/users", "/api_keys", "/spend_limit", "/spend_alerts"),
@@ -309,7 +312,7 @@ TRAPS: Mapping[str, Trap] = {
 
 
 def restated_days(organization: Organization) -> dict[date, list[Charge]]:
-    """Closed days as the trap `restated` tells them: emptied, shortened, corrected."""
+    """Return closed days as `restated` changes them: emptied, shortened, corrected."""
     days = {ago: organization.today - timedelta(days=ago) for ago in (2, 5, 9)}
     first, *others = organization.charges(days[9])
     return {
@@ -320,24 +323,24 @@ def restated_days(organization: Organization) -> dict[date, list[Charge]]:
 
 
 def credited_days(organization: Organization) -> dict[date, list[Charge]]:
-    """Days with negative rows, as the trap `credits` tells them: of a project, and of none."""
+    """Return days with negative rows, as `credits` adds them: of a project, and of none."""
     days = {ago: organization.today - timedelta(days=ago) for ago in (3, 12, 40)}
-    told = {day: organization.charges(day) for day in days.values()}
+    charges = {day: organization.charges(day) for day in days.values()}
     grant = Charge(None, None, None, "promotional credit", Decimal("-250"), None, None)
     refund = Charge(
         "proj_studio", None, None, "dall-e-2, output", Decimal("-12.345678901234567891"), None, None
     )
     return {
-        days[3]: [*told[days[3]], refund],
-        days[12]: [*told[days[12]], grant],
-        days[40]: [*told[days[40]], grant._replace(amount=Decimal("-0.000000000000000001"))],
+        days[3]: [*charges[days[3]], refund],
+        days[12]: [*charges[days[12]], grant],
+        days[40]: [*charges[days[40]], grant._replace(amount=Decimal("-0.000000000000000001"))],
     }
 
 
-def usage_left(
+def charges_with_lost_usage(
     organization: Organization, kind: str, day: date, charges: list[Charge]
 ) -> list[Charge]:
-    """The charges that usage is told from under the trap `usage-lost`: on one closed day, a tenth
+    """Return the charges that usage is derived from under `usage-lost`: on one closed day, a tenth
     of the input of one busy model is missing.
     """
     if kind != "completions" or (organization.today - day).days != LOST_DAYS_AGO:

@@ -1,7 +1,7 @@
-"""What a person of the simulated organization would enter by hand: its teams and invoices, budgets
-and prepaid credits.
+"""The seeds that people of the simulated organization would fill in: teams, invoices, budgets and
+prepaid credits.
 
-They are written into a folder of the demo's own and never reach the warehouse of a real one.
+They are written to a separate folder and never reach the warehouse of a real organization.
 """
 
 import csv
@@ -11,9 +11,10 @@ from datetime import date, timedelta
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
 from pathlib import Path
 
-from openai_costs_source.simulator.organization import EXACT, Charge, Organization
+from openai_costs_source.simulator.charges import EXACT, Charge
+from openai_costs_source.simulator.organization import Organization
 
-# kind; id; team; cost centre. The projects for Europe and of 2025 and most people have no team.
+# kind; id; team; cost centre. Two projects and most people have no team.
 _TEAMS = """
     project;         proj_storefront;        Commerce;         CC-1100
     project;         proj_support;           Customer care;    CC-1200
@@ -27,7 +28,7 @@ _TEAMS = """
     api_key;         key_search-codex-ci;    Developer tools;  CC-2200
     api_key;         key_europe-tuned;       Research;         CC-3100
 """
-# scope; id; per cent of what it cost in the month before. The one for Europe is too small.
+# scope; id; per cent of its cost in the month before. The budget of proj_europe is too small.
 _BUDGETS = """
     organization; ;               115
     project;      proj_europe;    25
@@ -46,7 +47,7 @@ def write_seeds(
     folder: Path,
     overrides: Mapping[date, list[Charge]] | None = None,
 ) -> None:
-    """Write a file for each seed; `overrides` are those of the API, where it has some."""
+    """Write a file for each seed; `overrides` are those of the API, if it has any."""
     folder.mkdir(parents=True, exist_ok=True)
     teams = [
         [organization.id, *(cell.strip() for cell in line.split(";"))]
@@ -65,13 +66,14 @@ def write_seeds(
 def _invoices(
     organization: Organization, overrides: Mapping[date, list[Charge]]
 ) -> list[list[str]]:
-    """One for each month that is over, the credits in the last but one.
+    """Return one invoice for each month that is over; the last but one has credits.
 
-    The first month had begun before the history does: its invoice comes to more than can be loaded.
+    The first month began before the history: its invoice is higher than the costs that can be
+    loaded.
     """
     bills: dict[date, Decimal] = {}
     day = organization.earliest
-    told_in_first_month = monthrange(day.year, day.month)[1] - day.day + 1
+    days_in_first_month = monthrange(day.year, day.month)[1] - day.day + 1
     while day < organization.today.replace(day=1):
         for charge in overrides.get(day, organization.charges(day)):
             month = day.replace(day=1)
@@ -80,7 +82,7 @@ def _invoices(
     rows = []
     for month, bill in bills.items():
         if month < organization.earliest:
-            bill = bill * monthrange(month.year, month.month)[1] / told_in_first_month
+            bill = bill * monthrange(month.year, month.month)[1] / days_in_first_month
         amount = bill.quantize(_CENT, ROUND_HALF_EVEN)
         credits = min(_CREDITS, amount) if month == list(bills)[-2:][0] else Decimal("0.00")
         tax = ((amount - credits) * _TAX_RATE).quantize(_CENT, ROUND_HALF_EVEN)
@@ -90,19 +92,19 @@ def _invoices(
 
 
 def _budgets(organization: Organization) -> list[list[str]]:
-    """In force from the month before this one on, in whole hundreds above the share of its bill."""
+    """Return budgets that apply from the month before this one, rounded up to whole hundreds."""
     month, charges = _month_before(organization)
     rows = []
     for line in _BUDGETS.strip().splitlines():
         scope, id, share = (cell.strip() for cell in line.split(";"))
-        bill = sum((c.amount for c in charges if _is_of(c, scope, id)), Decimal(0))
+        bill = sum((c.amount for c in charges if _belongs_to(c, scope, id)), Decimal(0))
         amount = (bill * int(share) / 10000).to_integral_value(ROUND_CEILING) * 100
         rows.append([organization.id, scope, id, "", f"{month:%Y-%m}", "", f"{amount}.00", "USD"])
     return rows
 
 
-def _is_of(charge: Charge, scope: str, id: str) -> bool:
-    if scope == "team":  # Of the one that has a budget, one project is nearly all.
+def _belongs_to(charge: Charge, scope: str, id: str) -> bool:
+    if scope == "team":  # One project makes up nearly all of the only team with a budget.
         return charge.project_id == "proj_storefront"
     if scope == "model":
         return charge.line_item.startswith(f"{id},")
@@ -110,7 +112,7 @@ def _is_of(charge: Charge, scope: str, id: str) -> bool:
 
 
 def _credit_grants(organization: Organization) -> list[list[str]]:
-    """Four months' bills, and what expired of them since."""
+    """Return a grant of four months' costs, and the part of it that expired."""
     month, charges = _month_before(organization)
     granted_on = max(month, organization.earliest)
     bill = sum((charge.amount for charge in charges), Decimal(0))
@@ -122,7 +124,7 @@ def _credit_grants(organization: Organization) -> list[list[str]]:
 
 
 def _month_before(organization: Organization) -> tuple[date, list[Charge]]:
-    """Its first day and its charges."""
+    """Return the first day of the month before this one, and its charges."""
     end = organization.today.replace(day=1)
     month = (end - timedelta(days=1)).replace(day=1)
     days = [month + timedelta(days=n) for n in range((end - month).days)]

@@ -1,130 +1,21 @@
-"""What the simulated organization used, as OpenAI's usage API would tell it.
+"""The usage of the simulated organization, derived from the charges of the same day.
 
-Usage follows from the charges of the same day, so that it agrees with the bill by day, model and
-meter, also on days that are told differently. It tells more than the bill: requests, free
-moderations, which tool calls ran with which model; and it names some models differently.
+Usage therefore agrees with the bill by day, model and meter, also on days that the API restates. It
+contains more than the bill: requests, free moderations, the model that made each tool call. Some
+models have other names than on the bill.
 """
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from openai_costs_source.simulator.buckets import Query
-from openai_costs_source.simulator.organization import AGENTS_KEY, Charge, noise
-
-Row = dict[str, Any]
-"""What was used by one project, user, key, model, …: the measures, and who and what it was."""
-
-_OWNER = ("project_id", "user_id", "api_key_id")
-_MODEL = (*_OWNER, "model")
-_WORKLOAD = (*_MODEL, "batch", "service_tier", "api_source")
-_FILTERS = {
-    "project_ids": "project_id",
-    "user_ids": "user_id",
-    "api_key_ids": "api_key_id",
-    "models": "model",
-    "batch": "batch",
-    "sizes": "size",
-    "sources": "source",
-    "context_levels": "context_level",
-    "vector_store_ids": "vector_store_id",
-}
-# What usage tells beyond the bill; a charge has one of them.
-_CHOICES = {
-    "size": ("256x256", "512x512", "1024x1024"),
-    "source": ("image.generation", "image.edit", "image.variation"),
-    "context_level": ("low", "medium", "high"),
-    "vector_store_id": ("vs_handbook", "vs_tickets"),
-}
-# The values that a filter may have, where OpenAI lists them.
-_LISTED = {
-    "sizes": (*_CHOICES["size"], "1792x1792", "1024x1792"),
-    "sources": _CHOICES["source"],
-    "context_levels": _CHOICES["context_level"],
-    "batch": ("true", "false"),
-}
-_MODALITIES = ("text", "audio", "image")
-_TOKENS = (
-    "input_tokens",
-    "output_tokens",
-    "num_model_requests",
-    "input_uncached_tokens",
-    "input_cached_tokens",
-    "input_cache_write_tokens",
-    "input_cache_write_30m_tokens",
-    "input_cache_write_12h_tokens",
-    *(f"input_{modality}_tokens" for modality in _MODALITIES),
-    *(f"input_cached_{modality}_tokens" for modality in _MODALITIES),
-    *(f"output_{modality}_tokens" for modality in _MODALITIES),
-)
-
-
-class Kind(NamedTuple):
-    """A kind of usage: its endpoint's results, what they may be grouped by, what they measure.
-
-    `per_request`: about how much of the first two measures is used by one request to a model.
-    """
-
-    object: str
-    dimensions: tuple[str, ...]
-    measures: tuple[str, ...]
-    per_request: float = 1
-
-    @property
-    def filters(self) -> dict[str, str]:
-        """The parameters that keep some values of a dimension, and which."""
-        return {filter: name for filter, name in _FILTERS.items() if name in self.dimensions}
-
-    def kept(self, query: Query) -> dict[str, list[str]]:
-        """The values that a query keeps, by dimension."""
-        asked = {name: query.many(f, _LISTED.get(f, ())) for f, name in self.filters.items()}
-        return {name: values for name, values in asked.items() if values}
-
-    def results(
-        self, rows: Iterable[Row], group_by: Iterable[str], keep: Mapping[str, list[str]]
-    ) -> Iterator[Row]:
-        """The results of a day: rows that are kept, added up by what they are grouped by."""
-        by = [name for name in self.dimensions if name in group_by]
-        groups: dict[tuple[Any, ...], Counter[str]] = {}
-        for row in rows:
-            if all(_spelled(row[name]) in values for name, values in keep.items()):
-                count = groups.setdefault(tuple([row[name] for name in by]), Counter())
-                count.update({name: row[name] for name in self.measures})
-        for key, count in groups.items():
-            yield {
-                "object": f"organization.usage.{self.object}.result",
-                **{name: count[name] for name in self.measures},
-                **dict.fromkeys(self.dimensions),
-                **dict(zip(by, key, strict=True)),
-            }
-
-
-KINDS = {
-    "completions": Kind("completions", _WORKLOAD, _TOKENS, 4000),
-    "decisions": Kind("decisions", _WORKLOAD, _TOKENS, 900),
-    "embeddings": Kind("embeddings", _MODEL, ("input_tokens", "num_model_requests"), 6000),
-    "moderations": Kind("moderations", _MODEL, ("input_tokens", "num_model_requests"), 300),
-    "images": Kind("images", (*_MODEL, "size", "source"), ("images", "num_model_requests"), 2),
-    "audio_speeches": Kind("audio_speeches", _MODEL, ("characters", "num_model_requests"), 600),
-    "audio_transcriptions": Kind(
-        "audio_transcriptions", _MODEL, ("seconds", "num_model_requests"), 90
-    ),
-    "vector_stores": Kind("vector_stores", ("project_id",), ("usage_bytes",)),
-    "code_interpreter_sessions": Kind(
-        "code_interpreter_sessions", ("project_id",), ("num_sessions",)
-    ),
-    "file_search_calls": Kind("file_searches", (*_OWNER, "vector_store_id"), ("num_requests",)),
-    "web_search_calls": Kind(
-        "web_searches",
-        (*_MODEL, "context_level", "api_source"),
-        ("num_requests", "num_model_requests"),
-        2,
-    ),
-}
+from openai_costs_source.simulator.charges import Charge
+from openai_costs_source.simulator.noise import noise
+from openai_costs_source.simulator.usage_kinds import CHOICES, KINDS, MODALITIES, Kind, Row
+from openai_costs_source.simulator.workloads import AGENTS_KEY
 
 _USAGE_MODELS = {
     "gpt-image-1": "gpt-image-1-2025-04-23",
@@ -141,12 +32,12 @@ _METERS = {
     "cache writes": "input_cache_write_tokens",
     "output": "output_{}_tokens",
 }
-# The bill's unit in the measure's: a day's gibibyte hours in the bytes held on average.
+# The bill's unit in the measure's: a day's gibibyte hours as the bytes stored on average.
 _UNITS = {"1000_tokens": Decimal(1000), "gibibyte_hours": Decimal(2**30) / 24}
 
 
 class _Use(NamedTuple):
-    """What a charge tells of usage."""
+    """The usage that a line item is for."""
 
     kind: str
     measure: str
@@ -163,8 +54,8 @@ _TOOLS = {
     "file search tool calls": _Use("file_search_calls", "num_requests"),
     "web search tool calls": _Use("web_search_calls", "num_requests"),
 }
-# Usage that is never billed comes along with the tokens of these keys: the model, one token in so
-# many, and what the tokens on the bill count as.
+# Usage that is never billed, along with billed tokens of some keys: the keys; the model, and the
+# number of billed tokens per unbilled one; the measure for each measure of the billed tokens.
 _UNBILLED = {
     "moderations": (
         ("key_storefront-chat", "key_helpdesk-replies", "key_europe-chat"),
@@ -174,13 +65,13 @@ _UNBILLED = {
     "decisions": (
         (AGENTS_KEY,),
         ("decisions-preview", 100),
-        {each: each for each in ("input_text_tokens", "output_text_tokens")},
+        {measure: measure for measure in ("input_text_tokens", "output_text_tokens")},
     ),
 }
 
 
-def used(name: str, day: date, charges: list[Charge]) -> list[Row]:
-    """What was used of a kind on the day that has these charges, at the finest grain."""
+def usage_rows(name: str, day: date, charges: list[Charge]) -> list[Row]:
+    """Return the usage of a kind on the day with these charges, at the finest grain."""
     kind = KINDS[name]
     models = _models(charges) if name == "web_search_calls" else {}
     counts: dict[tuple[Any, ...], Counter[str]] = {}
@@ -188,14 +79,14 @@ def used(name: str, day: date, charges: list[Charge]) -> list[Row]:
         use, quantity = _use(name, charge)
         if not use or not quantity:
             continue
-        told = {
+        values = {
             **charge._asdict(),
             **use._asdict(),
             "model": use.model or models.get(_owner(charge)),
             "api_source": charge.api_source,
-            **{each: _choice(each, day, charge) for each in _CHOICES if each in kind.dimensions},
+            **{d: _choice(d, day, charge) for d in CHOICES if d in kind.dimensions},
         }
-        key = tuple([told[each] for each in kind.dimensions])
+        key = tuple([values[dimension] for dimension in kind.dimensions])
         counts.setdefault(key, Counter())[use.measure] += quantity
     return [
         _row(kind, dict(zip(kind.dimensions, key, strict=True)), count)
@@ -204,8 +95,8 @@ def used(name: str, day: date, charges: list[Charge]) -> list[Row]:
 
 
 def _use(name: str, charge: Charge) -> tuple[_Use | None, int]:
-    """What the charge tells of this kind of usage, and how much of it."""
-    use = _read(charge.line_item)
+    """Return the usage of this kind that the charge is for, and its quantity."""
+    use = _parsed(charge.line_item)
     if use is None or charge.quantity is None:
         return None, 0
     quantity = int(
@@ -220,25 +111,25 @@ def _use(name: str, charge: Charge) -> tuple[_Use | None, int]:
 
 
 @lru_cache
-def _read(line_item: str) -> _Use | None:
+def _parsed(line_item: str) -> _Use | None:
     tool, _, model = line_item.partition(" | ")
     if use := _TOOLS.get(line_item):
         return use
     if use := _TOOLS.get(tool):
         return use._replace(model=model)
-    if not (found := _TOKEN_LINE.fullmatch(line_item)):
+    if not (match := _TOKEN_LINE.fullmatch(line_item)):
         return None
-    model = _USAGE_MODELS.get(found["model"], found["model"])
+    model = _USAGE_MODELS.get(match["model"], match["model"])
     if model.startswith("dall-e"):
         return _Use("images", "images", model)
     if model.startswith("text-embedding"):
         return _Use("embeddings", "input_tokens", model)
     return _Use(
         "completions",
-        _METERS[found["meter"]].format(found["modality"] or "text"),
+        _METERS[match["meter"]].format(match["modality"] or "text"),
         model,
-        batch=found["prefix"] == "batch",
-        service_tier="priority" if found["prefix"] == "priority" else "default",
+        batch=match["prefix"] == "batch",
+        service_tier="priority" if match["prefix"] == "priority" else "default",
     )
 
 
@@ -247,32 +138,32 @@ def _owner(charge: Charge) -> tuple[str | None, ...]:
 
 
 def _models(charges: list[Charge]) -> dict[tuple[str | None, ...], str | None]:
-    """The model that each owner's tools were called by: the first that it was charged for."""
-    found: dict[tuple[str | None, ...], str | None] = {}
+    """Return the model that called each owner's tools: the first one charged to the owner."""
+    models: dict[tuple[str | None, ...], str | None] = {}
     for charge in charges:
-        use = _read(charge.line_item)
+        use = _parsed(charge.line_item)
         if use and use.kind == "completions":
-            found.setdefault(_owner(charge), use.model)
-    return found
+            models.setdefault(_owner(charge), use.model)
+    return models
 
 
 def _choice(dimension: str, day: date, charge: Charge) -> str:
-    choices = _CHOICES[dimension]
+    choices = CHOICES[dimension]
     return choices[int(noise(dimension, day.toordinal(), *_owner(charge))[0] * len(choices))]
 
 
-def _row(kind: Kind, told: Row, count: Counter[str]) -> Row:
+def _row(kind: Kind, values: Row, count: Counter[str]) -> Row:
     if "input_cached_tokens" in kind.measures:
         _add_totals(count)
     if "num_model_requests" in kind.measures:
-        size = kind.per_request * (0.5 + noise("request", told["api_key_id"], told["model"])[0])
+        size = kind.per_request * (0.5 + noise("request", values["api_key_id"], values["model"])[0])
         count["num_model_requests"] = max(1, int(sum(count[m] for m in kind.measures[:2]) / size))
-    return {**told, **{measure: count[measure] for measure in kind.measures}}
+    return {**values, **{measure: count[measure] for measure in kind.measures}}
 
 
 def _add_totals(count: Counter[str]) -> None:
     def over_modalities(pattern: str) -> int:
-        return sum(count[pattern.format(modality)] for modality in _MODALITIES)
+        return sum(count[pattern.format(modality)] for modality in MODALITIES)
 
     uncached = over_modalities("input_{}_tokens")
     cached = over_modalities("input_cached_{}_tokens")
@@ -286,8 +177,3 @@ def _add_totals(count: Counter[str]) -> None:
         input_cache_write_30m_tokens=writes - kept_longer,
         input_cache_write_12h_tokens=kept_longer,
     )
-
-
-def _spelled(value: object) -> object:
-    """A dimension's value as a query spells it."""
-    return str(value).lower() if isinstance(value, bool) else value

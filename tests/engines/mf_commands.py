@@ -11,7 +11,7 @@ from pathlib import Path
 from click.testing import CliRunner
 from mashumaro.config import BaseConfig
 
-# Before dbt is imported: its classes compile their serializers when they are first used.
+# Set before dbt is imported, so that its classes compile their serializers on first use.
 BaseConfig.lazy_compilation = True
 
 from dbt.cli.main import dbtRunner  # noqa: E402

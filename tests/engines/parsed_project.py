@@ -1,10 +1,10 @@
-"""The dbt project, parsed once for one target; its commands run in this process."""
+"""The dbt project, parsed once for one target. Commands run in this process."""
 
 import pytest
 from mashumaro.config import BaseConfig
 from running import DBT_PROJECT
 
-# Before dbt is imported: its classes compile their serializers when they are first used.
+# Set before dbt is imported, so that its classes compile their serializers on first use.
 BaseConfig.lazy_compilation = True
 
 from dbt.cli.main import dbtRunner  # noqa: E402
@@ -14,9 +14,9 @@ QUIETLY = ("--quiet", "--log-level", "none", "--no-write-json")
 
 
 class ParsedProject:
-    """The project for a target of its profile; `environment` holds the target's settings.
+    """The project for a target of its profile, with the target's settings in `environment`.
 
-    Without a target, the settings choose it.
+    If no target is given, the settings choose it.
     """
 
     def __init__(self, target, folder, environment):
@@ -30,7 +30,7 @@ class ParsedProject:
         self.manifest = self.run("parse")
 
     def run(self, command, *arguments, **environment):
-        """The result of a dbt command, which must succeed."""
+        """Run a dbt command, which must succeed, and return its result."""
         with pytest.MonkeyPatch.context() as patch:
             for name, value in {**self._environment, **environment}.items():
                 patch.setenv(name, value)
@@ -43,7 +43,7 @@ class ParsedProject:
         return done.result
 
     def build(self, *arguments, **environment):
-        """The statuses by node of `dbt build`, without unit tests."""
+        """Run `dbt build` without unit tests and return the status of each node."""
         models = ("build", "--exclude-resource-type", "unit_test")
         results = self.run(*models, *arguments, **environment)
         return {result.node.name: str(result.status) for result in results}

@@ -1,7 +1,7 @@
-"""A real Spark and its Thrift server, in one process or on a standalone cluster.
+"""Spark and its Thrift server, in one process or on a standalone cluster.
 
-All of it comes with PyPI's pyspark, runs on Java and loopback, and is removed afterwards. The time
-zone is not UTC, so that a shifted day shows.
+Everything comes from PyPI's pyspark, runs on Java and loopback, and is removed afterwards. The time
+zone is not UTC, so that a shifted day fails a test.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ START_TIMEOUT = 120
 
 
 def missing():
-    """Why Spark cannot be started here, as a sentence; None if it can."""
+    """The reason why Spark cannot be started here, or None."""
     if not importlib.util.find_spec("pyspark") or not importlib.util.find_spec(
         "dbt.adapters.spark"
     ):
@@ -40,29 +40,29 @@ _WITHOUT_METASTORE = """
 """
 
 
-# With few rows, plans cost more than what they save; a cluster keeps Spark's defaults.
-_PLAINLY = {
+# With few rows, planning takes longer than it saves; a cluster keeps Spark's defaults.
+_WITHOUT_OPTIMIZATION = {
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.sql.shuffle.partitions": "1",
-    # Nobody looks at the plans, which Spark would write out for each query.
+    # Spark would write out a plan for each query, which no test reads.
     "spark.sql.ui.explainMode": "simple",
     "spark.sql.maxPlanStringLength": "100",
-    # Without a file of checksums beside each.
+    # Without a file of checksums next to each file.
     "spark.hadoop.fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
 }
 _DEPLOY = "org.apache.spark.deploy"
 
 
 class Spark:
-    """The server, while in the `with` block; `port` is that of its Thrift server.
+    """The server, while in the `with` block; `port` is the port of its Thrift server.
 
-    `is_cluster` runs it on a standalone cluster of a master and two workers instead of two threads.
+    `clustered` runs it on a standalone cluster of a master and two workers, not in two threads.
     """
 
-    def __init__(self, folder, is_cluster=False):
-        self.folder, self.is_cluster = folder, is_cluster
+    def __init__(self, folder, clustered=False):
+        self.folder, self.clustered = folder, clustered
         self.warehouse = folder / "warehouse"
         self.port = _free_port()
 
@@ -70,7 +70,7 @@ class Spark:
         (self.folder / "hive-site.xml").write_text(_WITHOUT_METASTORE)
         self._parts = contextlib.ExitStack()
         with contextlib.ExitStack() as started:
-            url = self._cluster(started) if self.is_cluster else "local[2]"
+            url = self._cluster(started) if self.clustered else "local[2]"
             part = self._start(started, f"{_DEPLOY}.SparkSubmit", *self._thrift_server(url))
             _await(self.port, part)
             self._parts = started.pop_all()
@@ -81,7 +81,7 @@ class Spark:
         shutil.rmtree(self.folder)
 
     def rows(self, sql):
-        """What another session reads, in the cluster's time zone: names of columns, and rows."""
+        """The column names and rows that a new session reads, in the cluster's time zone."""
         from pyhive import hive
 
         with (
@@ -94,7 +94,7 @@ class Spark:
             return [column[0] for column in cursor.description], cursor.fetchall()
 
     def _cluster(self, started):
-        """Start a master and its workers; the master's URL."""
+        """Start a master and its workers; returns the master's URL."""
         port = _free_port()
         url = f"spark://127.0.0.1:{port}"
         where = ("--host", "127.0.0.1", "--webui-port", "0")
@@ -106,7 +106,7 @@ class Spark:
         return url
 
     def _thrift_server(self, master):
-        # Queries are short and many: a compiler that starts fast beats one that compiles best.
+        # Many short queries: a compiler that starts fast is faster than one that optimizes.
         quick = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -XX:+UseSerialGC"
         # Hadoop runs chmod for each file that it writes.
         quick += " -Djdk.lang.Process.launchMechanism=VFORK"
@@ -119,11 +119,11 @@ class Spark:
             "spark.executor.extraJavaOptions": quick,
             "spark.ui.enabled": "false",
             "spark.eventLog.enabled": "false",
-            # A metastore would outlive the cluster, and takes most of the time.
+            # A metastore would outlive the cluster and take most of the time.
             "spark.sql.catalogImplementation": "in-memory",
             "spark.sql.session.timeZone": TIME_ZONE,
             "spark.sql.shuffle.partitions": "2",
-            **({} if self.is_cluster else _PLAINLY),
+            **({} if self.clustered else _WITHOUT_OPTIMIZATION),
             "spark.sql.warehouse.dir": self.warehouse.as_uri(),
         }
         configured = [f"--conf={name}={value}" for name, value in settings.items()]
@@ -137,7 +137,7 @@ class Spark:
             *configured,
             f"--class={server}",
             "spark-internal",
-            *(text for each in given for text in ("--hiveconf", each)),
+            *(text for setting in given for text in ("--hiveconf", setting)),
         )
 
     def _start(self, parts, main, *arguments):
@@ -145,7 +145,7 @@ class Spark:
 
         home = Path(pyspark.__file__).parent
         java = os.environ.get("JAVA_HOME")
-        own = {
+        environment = {
             "SPARK_HOME": str(home),
             "SPARK_CONF_DIR": str(self.folder),
             "SPARK_LOCAL_DIRS": str(self.folder / "local"),
@@ -158,7 +158,7 @@ class Spark:
         process = subprocess.Popen(
             [str(home / "bin" / "spark-class"), main, *arguments],
             cwd=self.folder,
-            env=own,
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

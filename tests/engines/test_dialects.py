@@ -1,4 +1,4 @@
-"""The models for warehouses that no test can reach: the SQL that dbt would send to each."""
+"""Warehouses that no test can reach: the SQL that dbt would send to each for the models."""
 
 import importlib.util
 import json
@@ -19,7 +19,7 @@ WAREHOUSES = {
 }
 BUILDS = ("first build", "next build")
 FACTS = {path.stem for path in (PROJECT / "dbt_project/models/intermediate/facts").glob("*.sql")}
-# The digits and decimals of factors that are no result: money and quantities are the first two.
+# Digits and decimals: of money, of quantities, then of intermediate factors.
 DECIMALS = {
     (38, 18), (38, 9), (37, 18), (28, 9), (27, 18), (26, 6), (24, 9), (18, 18), (18, 0), (13, 9),
     (12, 12), (9, 8), (7, 6), (7, 0), (6, 0),
@@ -46,25 +46,25 @@ class Unsent:
         for build in BUILDS:
             yield from self.builds[build]["compiled"].items()
 
-    def replacing(self, is_mark=False):
+    def replacing(self, built_days=False):
         """By fact, the statements of the next build that delete or insert its rows.
 
-        With `is_mark`, those that note the days that the fact was built from.
+        With `built_days`, the statements that record the days that the fact was built from.
         """
-        found = {fact: [] for fact in FACTS}
+        statements = {fact: [] for fact in FACTS}
         for node, sql in self.builds["next build"]["sent"]:
             fact = node.split(".")[-1]
-            is_change = re.match(r"\s*(begin;\s*)?(delete|insert|merge)\b", sql, re.I)
-            if fact in found and is_change and ("int_openai__built_days" in sql) == is_mark:
-                found[fact].append(sql)
-        return found
+            changes = re.match(r"\s*(begin;\s*)?(delete|insert|merge)\b", sql, re.I)
+            if fact in statements and changes and ("int_openai__built_days" in sql) == built_days:
+                statements[fact].append(sql)
+        return statements
 
 
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory):
-    """The folder of what dbt would have sent to each warehouse whose adapter is installed."""
+    """The folder of what dbt would have sent to each warehouse with an installed adapter."""
     folder = tmp_path_factory.mktemp("unsent")
-    # Databricks' path has a fixed shape; the name of a database is part of the SQL.
+    # Databricks' path has a fixed format; the name of a database is part of the SQL.
     settings = {
         f"DESTINATION__{warehouse.upper()}__CREDENTIALS__{name}": (
             "/unsent/1" if name.endswith("PATH") else "unsent"
@@ -114,17 +114,17 @@ def test_facts_are_replaced_by_day_in_statements_of_the_dialect(unsent):
         assert not any(isinstance(tree, exp.Command) for tree in trees), (fact, statements)
         deletes = [t for t in trees if t.find(exp.Delete) or isinstance(t, exp.Merge)]
         inserts = [t for t in trees if isinstance(t, (exp.Insert, exp.Merge))]
-        # Of Databricks's one statement, what it replaces is a part of the insert.
+        # Databricks replaces rows in one statement: the condition is a part of the insert.
         removes = deletes or [tree for tree in inserts if tree.args.get("where")]
         assert len(removes) == len(inserts) == 1, (fact, statements)
         (removed,) = removes
-        # An organization of the day that is not replaced stays, and so does a day before them all.
+        # Other organizations of the day are kept, and so are days before the replaced ones.
         assert "organization_id" in {column.name for column in removed.find_all(exp.Column)}
         assert "2026-10-01" in removed.sql(unsent.dialect)
 
 
 def test_built_days_of_a_fact_are_replaced_in_statements_of_the_dialect(unsent):
-    for fact, statements in unsent.replacing(is_mark=True).items():
+    for fact, statements in unsent.replacing(built_days=True).items():
         trees = [tree for sql in statements for tree in unsent.parse(sql)]
         assert not any(isinstance(tree, exp.Command) for tree in trees), (fact, statements)
         assert isinstance(trees[-1], exp.Insert)
@@ -142,7 +142,7 @@ def test_the_next_build_reads_the_days_to_build_alone(unsent):
 
 
 def decimal(kind):
-    """Digits and decimals of a type, none of which BigQuery's has."""
+    """Digits and decimals of a type; BigQuery's type has neither."""
     return tuple(int(parameter.name) for parameter in kind.expressions)
 
 
@@ -152,7 +152,7 @@ def is_decimal(kind):
     )
 
 
-def test_decimals_have_the_digits_that_are_meant(unsent):
+def test_decimals_have_the_intended_digits(unsent):
     for node, sql in unsent.compiled():
         for tree in unsent.parse(sql):
             for cast in tree.find_all(exp.Cast):
@@ -164,17 +164,17 @@ def test_decimals_have_the_digits_that_are_meant(unsent):
                     assert decimal(cast.to) in DECIMALS, (node, cast.sql(unsent.dialect))
 
 
-def test_money_and_quantities_are_what_the_marts_promise(unsent):
+def test_money_and_quantities_have_the_declared_types(unsent):
     cast_columns = 0
     for node, sql in unsent.compiled():
-        promised = {
+        declared_types = {
             name.lower(): DECLARED[kind]
             for name, kind in unsent.declared[node].items()
             if kind in DECLARED
         }
         for tree in unsent.parse(sql):
             for column in tree.find_all(exp.Alias):
-                wanted = promised.get(column.alias.lower())
+                wanted = declared_types.get(column.alias.lower())
                 if not wanted or not isinstance(column.this, exp.Cast):
                     continue
                 cast_columns += 1
@@ -184,12 +184,12 @@ def test_money_and_quantities_are_what_the_marts_promise(unsent):
     assert cast_columns > 50
 
 
-def test_row_before_the_first_and_after_the_last_gives_null(unsent):
-    """ClickHouse gives the type's default instead, unless the value can be null."""
+def test_row_before_the_first_and_after_the_last_is_null(unsent):
+    """ClickHouse returns the type's default instead, unless the value is nullable."""
     values = [
-        re.match(r"(lag|lead)\s*\(\s*(toNullable)?", found[0], re.I)
+        re.match(r"(lag|lead)\s*\(\s*(toNullable)?", call[0], re.I)
         for _, sql in unsent.compiled()
-        for found in re.finditer(r"\b(lag|lead)\s*\(\s*\w+", sql, re.I)
+        for call in re.finditer(r"\b(lag|lead)\s*\(\s*\w+", sql, re.I)
     ]
     assert len(values) >= len(BUILDS) * 4
     assert {bool(value[2]) for value in values} == {unsent.dialect == "clickhouse"}

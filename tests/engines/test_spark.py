@@ -1,4 +1,4 @@
-"""A lake: dlt writes Parquet files, and Spark builds the same marts from them as DuckDB has."""
+"""A lake: Spark builds the same marts from dlt's Parquet files as DuckDB builds."""
 
 import json
 import math
@@ -9,7 +9,7 @@ from itertools import zip_longest
 import dlt
 import duckdb
 import pytest
-from conftest import TODAY, DemoApi, Warehouse, days_ago, known
+from conftest import TODAY, SimulatedApi, Warehouse, days_ago, known
 from parsed_project import ParsedProject
 from running import PROJECT, dbt, run_pipeline, run_process
 from spark import Spark, missing
@@ -23,11 +23,11 @@ from openai_costs_source.simulator.api import DEMO_ADMIN_KEY
 from openai_costs_source.simulator.organization import Organization
 from openai_costs_source.simulator.seeds import write_seeds
 
-# The last week, and the anomaly nine days ago with the weekdays before that it needs. Each day of
-# a fact is a file or more, and each file costs Hadoop a process that sets its permissions.
+# The last week, and the anomaly nine days ago with the weekdays that it is compared with. Each day
+# of a fact is at least one file, and Hadoop starts a process to set the permissions of each file.
 DAYS = {days_ago(age) for age in (*range(8), 9, 16, 23, 30, 37)}
 RESTATED, EMPTIED, UNTOUCHED = days_ago(4), days_ago(6), days_ago(9)
-# Spark plans all views under a data test again, which takes longer than building all models.
+# For each data test, Spark plans all views again, which takes longer than building all models.
 DATA_TESTS = ("reconciliation_is_exact", "charges_are_as_focus_wants")
 # A derived price is a ratio too, and engines differ in the last digits of ratios.
 RATIOS = {
@@ -39,14 +39,14 @@ RATIOS = {
 
 
 class FewDays(Organization):
-    """The demo organization, which uses nothing on other days than these."""
+    """The demo organization with charges on these days only."""
 
     def charges(self, day):
         return super().charges(day) if day in DAYS else []
 
 
 class Lake:
-    """A folder that dlt loads into, and the Spark that builds the models over it."""
+    """A folder that dlt loads into, and the Spark server that builds the models from it."""
 
     def __init__(self, folder, spark):
         self.folder, self.spark = folder, spark
@@ -59,7 +59,7 @@ class Lake:
         }
 
     def load(self, api, **settings):
-        """Load without any state but the lake's own; the id of the load."""
+        """Load with the state in the lake only; returns the id of the load."""
         pipeline = dlt.pipeline(
             "openai_costs",
             destination=dlt.destinations.filesystem(self.bucket.as_uri()),
@@ -73,7 +73,7 @@ class Lake:
         return list(self.bucket.glob("openai_raw/_dlt_loads/*.jsonl"))
 
     def files(self, fact, day):
-        """The files of one day of a fact; a rewritten file has another name."""
+        """The files of one day of a fact. A rewritten file has another name."""
         table = self.spark.warehouse / "openai_intermediate.db" / fact
         return sorted(table.glob(f"organization_id=*/date={day}/*.parquet"))
 
@@ -87,7 +87,7 @@ def spark(tmp_path_factory):
 
 
 class Both:
-    """The demo organization in a lake and in DuckDB; the command loaded and built the lake."""
+    """The demo organization in a lake, loaded and modelled by the command, and in DuckDB."""
 
     def __init__(self, api, lake, warehouse, seeds):
         self.api, self.lake, self.warehouse = api, lake, warehouse
@@ -113,9 +113,9 @@ class Both:
 
 
 def project_with_few_tests(folder):
-    """A copy of this project whose dbt project has two data tests."""
+    """A copy of this project with two data tests in its dbt project."""
     project = folder / "project"
-    for name in ("command", "openai_costs_source", "reporting", "dbt_project"):
+    for name in ("openai_costs", "openai_costs_source", "dbt_project"):
         leftovers = shutil.ignore_patterns("target", "logs", "__pycache__")
         shutil.copytree(PROJECT / name, project / name, ignore=leftovers)
     shutil.copy(PROJECT / "pipeline.py", project)
@@ -133,33 +133,33 @@ def both(spark, tmp_path_factory):
         world.setenv("DLT_DATA_DIR", str(folder / "dlt"))
         organization = FewDays(TODAY)
         write_seeds(organization, folder / "seeds")
-        with DemoApi(organization, overrides={}) as api:
+        with SimulatedApi(organization, overrides={}) as api:
             yield Both(api, Lake(folder, spark), Warehouse(folder), folder / "seeds")
 
 
 def assert_equal(lake, warehouse):
-    """No mart is empty; its rows are equal to the last digit, ratios at 1e-12 relative."""
+    """No mart is empty; rows are equal to the last digit, ratios at 1e-12 relative."""
     marts = warehouse.rows("""
         select table_name from information_schema.tables where table_schema = 'openai_marts'
     """)
     assert len(marts) >= 12
     differing = {}
     for (mart,) in marts:
-        names, found = lake.spark.rows(f"select * from openai_marts.{mart}")
+        names, actual = lake.spark.rows(f"select * from openai_marts.{mart}")
         described = warehouse.rows(f"describe openai_marts.{mart}")
         assert names == [name for name, *_ in described]
         are_ratios = [name in RATIOS or type == "DOUBLE" for name, type, *_ in described]
-        # The effects add up to an amount; one of zero may be the rounding error of a sum.
+        # An effect of zero may be a rounding error, as the effects add up to an amount.
         absolute = 1e-9 if mart == "cost_anomalies" else 0
-        rows = in_order(found, are_ratios)
+        rows = in_order(actual, are_ratios)
         expected = in_order(warehouse.rows(f"from openai_marts.{mart}"), are_ratios)
         pairs = zip_longest(rows, expected)
-        differing[mart] = [pair for pair in pairs if not is_same(*pair, absolute)][:2]
+        differing[mart] = [pair for pair in pairs if not same(*pair, absolute)][:2]
         assert rows, mart
     assert {mart: pairs for mart, pairs in differing.items() if pairs} == {}
 
 
-def is_same(row, expected, absolute):
+def same(row, expected, absolute):
     if not (row and expected) or row[0] != expected[0]:
         return False
     return all(
@@ -170,7 +170,7 @@ def is_same(row, expected, absolute):
 
 
 def in_order(rows, are_ratios):
-    """Each row as a pair: the values that are compared exactly, and the ratios."""
+    """Each row as a pair: its exact values, and its ratios."""
     split = [
         (
             tuple(v for v, is_ratio in zip(row, are_ratios, strict=True) if not is_ratio),
@@ -225,17 +225,17 @@ def test_lake_follows_later_loads_and_equals_duckdb(both):
     lake.load(api, since=days_ago(7), until=days_ago(3))
     assert len(lake.loads()) == 2
     warehouse.load(api, resources=None, since=days_ago(7), until=days_ago(3))
-    # A killed load leaves its files, but not dlt's note that it is complete.
+    # A killed load leaves its files, without dlt's record that it is complete.
     api.overrides[UNTOUCHED] = [charge("1000000")]
     api.organization.projects[0]["name"] = "Never loaded"
     killed = lake.load(api, since=UNTOUCHED, until=days_ago(8))
-    (note,) = [path for path in lake.loads() if json.loads(path.read_text())["load_id"] == killed]
-    note.unlink()
+    (record,) = [path for path in lake.loads() if json.loads(path.read_text())["load_id"] == killed]
+    record.unlink()
     # The models that the command builds after a load.
     models = ("--indirect-selection", "empty", "--select", *DAILY)
     both.project.build(*models, "--exclude", "resource_type:test")
     both.build_in_duckdb()
-    # Days that the second load left alone are as the first build made them.
+    # Days that the second load did not replace are unchanged.
     assert_equal(lake, warehouse)
     days = "select min(date), max(date) from openai_marts.daily_costs_by_project"
     assert lake.spark.rows(days)[1] == [(str(min(DAYS)), str(TODAY))]
@@ -250,7 +250,7 @@ def test_lake_follows_later_loads_and_equals_duckdb(both):
 
 
 def test_models_are_built_on_a_standalone_cluster(both, tmp_path_factory):
-    with Spark(tmp_path_factory.mktemp("cluster"), is_cluster=True) as cluster:
+    with Spark(tmp_path_factory.mktemp("cluster"), clustered=True) as cluster:
         both.project.build(
             "--select", "+openai__daily_costs_by_project", "--exclude", "resource_type:test",
             SPARK_THRIFT_PORT=str(cluster.port),

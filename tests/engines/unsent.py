@@ -1,7 +1,7 @@
-"""Build the models for warehouses that are not there, and write what dbt would have sent to each.
+"""Build the models without a warehouse, and write the statements that dbt would have sent.
 
-`unsent.py FOLDER TARGET...` writes a JSON file for each target of the dbt profile. One process for
-all of them, as each would import dbt and compile its classes again.
+`unsent.py FOLDER TARGET...` writes a JSON file for each target of the dbt profile. One process
+builds for all targets, because importing dbt and compiling its classes takes most of the time.
 """
 
 import gc
@@ -16,7 +16,7 @@ from unittest.mock import MagicMock
 import agate
 from mashumaro.config import BaseConfig
 
-# Before dbt is imported: its classes compile their serializers when they are first used.
+# Set before dbt is imported, so that its classes compile their serializers on first use.
 BaseConfig.lazy_compilation = True
 
 from dbt.adapters.factory import FACTORY  # noqa: E402
@@ -31,8 +31,8 @@ DAYS = [
 ]
 
 
-def answer_to(sql):
-    """What a warehouse returns whose facts are built, and that was loaded since."""
+def reply_to(sql):
+    """The reply of a warehouse that has built facts and was loaded since."""
     number, truth = agate.Number(), agate.Boolean()
     if "should_error" in sql:
         return agate.Table(
@@ -61,7 +61,7 @@ class Unsent:
         }
 
     def columns_of(self, relation):
-        """An empty table with the columns that the model of this name declares."""
+        """An empty table with the columns that this model declares."""
         name = re.sub(r"[`\"]", "", relation).split(".")[-1].lower()
         names = [*self.named["openai_intermediate", name].columns]
         return agate.Table([], names, [agate.Text()] * len(names))
@@ -74,9 +74,9 @@ class Unsent:
             response = MagicMock(rows_affected=0, query_id="", _message="OK")
             response.__str__.return_value = "OK"
             response.to_dict.return_value = {}
-            if found := re.match(r"\s*select \* from (\S+) where 1 = 0", sql):
-                return response, self.columns_of(found[1])
-            return response, answer_to(sql)
+            if match := re.match(r"\s*select \* from (\S+) where 1 = 0", sql):
+                return response, self.columns_of(match[1])
+            return response, reply_to(sql)
 
         def add_query(manager, sql, *_, **__):
             self.sent.append((manager.get_thread_connection().name, sql))
@@ -106,7 +106,7 @@ class Unsent:
             # A temporary table has the model's name, and may have no schema.
             name = relation.identifier.split("__dbt")[0]
             schemas = (relation.schema, "openai_intermediate", "openai_marts")
-            node = next(self.named[each, name] for each in schemas if (each, name) in self.named)
+            node = next(self.named[s, name] for s in schemas if (s, name) in self.named)
             return [
                 its.Column(column.name, its.Column.translate_type(column.data_type or "string"))
                 for column in node.columns.values()
@@ -126,7 +126,7 @@ class Unsent:
             "set_relations_cache", "cache_added", "cache_dropped", "cache_renamed",
         ):  # fmt: skip
             setattr(adapter, name, lambda *_, **__: "")
-        # What single adapters request in addition.
+        # Some adapters request these too.
         known = {
             "has_dbr_capability": True,
             "is_cluster": False,
@@ -144,7 +144,7 @@ class Unsent:
                 setattr(adapter, name, lambda *_, answer=answer, **__: answer)
 
 
-def answer(target):
+def statements_of(target):
     """What dbt compiled and would have sent to the target, by build, and its declared columns."""
     options = [*OPTIONS, "--target", target]
     parsed = dbtRunner().invoke(["parse", *options, "--no-partial-parse"])
@@ -181,10 +181,10 @@ def answer(target):
 
 
 def main(folder, *targets):
-    # Collecting garbage takes a fifth of the time, and memory is freed soon.
+    # Collecting garbage takes a fifth of the time, and the process ends soon.
     gc.disable()
     for target in targets:
-        Path(folder, f"{target}.json").write_text(json.dumps(answer(target)))
+        Path(folder, f"{target}.json").write_text(json.dumps(statements_of(target)))
 
 
 main(*sys.argv[1:])

@@ -1,4 +1,4 @@
-"""The seeds of the simulated organization: what its people would have entered by hand."""
+"""The seeds that people of the simulated organization would fill in."""
 
 import csv
 from calendar import monthrange
@@ -7,9 +7,9 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
 
 import pytest
-from test_demo import TODAY, aged, exact_sum
+from test_simulator import TODAY, days_ago, exact_sum
 
-from openai_costs_source.simulator.api import DemoApi
+from openai_costs_source.simulator.api import SimulatedApi
 from openai_costs_source.simulator.organization import Organization
 from openai_costs_source.simulator.seeds import write_seeds
 
@@ -28,7 +28,7 @@ def organization() -> Organization:
 
 @pytest.fixture(scope="module")
 def seeds(organization: Organization, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("seeds") / "of the demo"
+    folder = tmp_path_factory.mktemp("seeds") / "demo"
     write_seeds(organization, folder)
     return folder
 
@@ -36,8 +36,8 @@ def seeds(organization: Organization, tmp_path_factory: pytest.TempPathFactory) 
 def bill(organization: Organization, month: str) -> Decimal:
     first = date.fromisoformat(f"{month}-01")
     days = [first.replace(day=n + 1) for n in range(monthrange(first.year, first.month)[1])]
-    told = [day for day in days if day >= organization.earliest]
-    return exact_sum(charge.amount for day in told for charge in organization.charges(day))
+    loaded = [day for day in days if day >= organization.earliest]
+    return exact_sum(charge.amount for day in loaded for charge in organization.charges(day))
 
 
 def test_seeds_have_the_columns_that_the_models_read(seeds: Path) -> None:
@@ -60,12 +60,14 @@ def test_seeds_have_the_columns_that_the_models_read(seeds: Path) -> None:
     ]
 
 
-def test_seeds_are_of_that_organization_alone(seeds: Path, organization: Organization) -> None:
+def test_seeds_have_the_id_of_the_organization_on_every_row(
+    seeds: Path, organization: Organization
+) -> None:
     for file in seeds.iterdir():
         assert {row["organization_id"] for row in read(file)} == {organization.id}
 
 
-def test_seeds_are_the_same_whenever_they_are_written(seeds: Path, tmp_path: Path) -> None:
+def test_seeds_are_the_same_each_time_they_are_written(seeds: Path, tmp_path: Path) -> None:
     for _ in range(2):
         write_seeds(Organization(TODAY), tmp_path)
     for file in seeds.iterdir():
@@ -81,8 +83,8 @@ def test_teams_have_members_of_each_kind_and_all_of_them_were_billed(
     teams = read(seeds / "teams.csv")
     assert all(row["team"] and row["cost_center"] for row in teams)
     assert len({(row["kind"], row["id"]) for row in teams}) == len(teams)
-    charges = [charge for age in range(181) for charge in organization.charges(aged(age))]
-    accounts = [each["id"] for listed in organization.service_accounts.values() for each in listed]
+    charges = [charge for age in range(181) for charge in organization.charges(days_ago(age))]
+    accounts = [one["id"] for listed in organization.service_accounts.values() for one in listed]
     known = {
         "project": {charge.project_id for charge in charges},
         "user": {charge.user_id for charge in charges},
@@ -113,11 +115,11 @@ def test_each_invoice_is_the_bill_of_its_month_to_the_cent(
 ) -> None:
     _, *whole = read(seeds / "invoices.csv")
     for row in whole:
-        told = bill(organization, row["month"])
-        assert row["amount_before_tax"] == str(told.quantize(CENT, ROUND_HALF_EVEN))
+        amount = bill(organization, row["month"])
+        assert row["amount_before_tax"] == str(amount.quantize(CENT, ROUND_HALF_EVEN))
 
 
-def test_the_invoice_of_the_first_month_comes_to_more_than_is_still_told(
+def test_the_invoice_of_the_first_month_is_higher_than_its_returned_costs(
     seeds: Path, organization: Organization
 ) -> None:
     first, *_ = read(seeds / "invoices.csv")
@@ -125,16 +127,16 @@ def test_the_invoice_of_the_first_month_comes_to_more_than_is_still_told(
     assert Decimal(first["amount_before_tax"]) > 2 * bill(organization, first["month"])
 
 
-def test_a_history_from_the_first_of_a_month_leaves_no_month_partial(tmp_path: Path) -> None:
+def test_a_history_from_the_first_of_a_month_has_no_partial_month(tmp_path: Path) -> None:
     organization = Organization(date(2026, 11, 28))
     assert organization.earliest == date(2026, 6, 1)
     write_seeds(organization, tmp_path)
     for row in read(tmp_path / "invoices.csv"):
-        told = bill(organization, row["month"])
-        assert row["amount_before_tax"] == str(told.quantize(CENT, ROUND_HALF_EVEN))
+        amount = bill(organization, row["month"])
+        assert row["amount_before_tax"] == str(amount.quantize(CENT, ROUND_HALF_EVEN))
 
 
-def test_credits_were_deducted_once_and_tax_is_on_the_rest(seeds: Path) -> None:
+def test_credits_are_deducted_once_and_the_rest_is_taxed(seeds: Path) -> None:
     invoices = read(seeds / "invoices.csv")
     assert [row["month"] for row in invoices if Decimal(row["credits"])] == ["2026-09"]
     for row in invoices:
@@ -146,9 +148,9 @@ def test_credits_were_deducted_once_and_tax_is_on_the_rest(seeds: Path) -> None:
         assert row["currency"] == "USD"
 
 
-def test_invoices_follow_days_that_the_api_tells_differently(tmp_path: Path) -> None:
+def test_invoices_include_overridden_days(tmp_path: Path) -> None:
     organization = Organization(date(2026, 11, 4))
-    api = DemoApi(organization, traps=["restated"])
+    api = SimulatedApi(organization, failure_modes=["restated"])
     write_seeds(organization, tmp_path / "plain")
     write_seeds(organization, tmp_path / "restated", api.overrides)
     plain, restated = (read(tmp_path / name / "invoices.csv")[-1] for name in ("plain", "restated"))
