@@ -429,16 +429,16 @@ MUTATIONS = [
     # Alerts, export, report, status, doctor
     Mutation(
         "A check of money that differs is only a warning.",
-        "openai_costs/reports/alerts.py",
-        """"warning" if check_name in _MAY_WAIT else "critical\"""",
+        "openai_costs/reports/alerts/rules/reconciliation.py",
+        """"warning" if check_name in _WARNING_CHECKS else "critical\"""",
         """"warning\"""",
         "tests/test_alerts.py -k check_of_money_that_differs",
     ),
     Mutation(
         "An alert is posted to Slack twice.",
-        "openai_costs/reports/slack.py",
-        "SEVERITIES.index(each.severity) > posted.get(each.key, -1)",
-        "SEVERITIES.index(each.severity) >= posted.get(each.key, -1)",
+        "openai_costs/reports/alerts/slack.py",
+        "SEVERITIES.index(alert.severity) > posted.get(alert.key, -1)",
+        "SEVERITIES.index(alert.severity) >= posted.get(alert.key, -1)",
         "tests/test_alerts.py -k alert_is_posted_once",
     ),
     Mutation(
@@ -472,8 +472,8 @@ MUTATIONS = [
     Mutation(
         "Status does not list the days that are missing.",
         "openai_costs/reports/status.py",
-        "_each_day(days[0][0], today) if day not in loaded]",
-        "_each_day(days[0][0], today) if day in ()]",
+        "days_between(days[0][0], today) if day not in loaded]",
+        "days_between(days[0][0], today) if day in ()]",
         "tests/test_doctor.py -k days_that_are_missing_in_between",
     ),
     Mutation(

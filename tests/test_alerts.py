@@ -16,7 +16,7 @@ from markdown_it import MarkdownIt
 from running import PROJECT, dbt, run_pipeline
 
 from openai_costs.reports.alerts import SEVERITIES, find_alerts
-from openai_costs.reports.slack import checked_webhook
+from openai_costs.reports.alerts.slack import checked_webhook
 from openai_costs_source.simulator.api import DemoApi
 from openai_costs_source.simulator.organization import RUNAWAY_AGE, RUNAWAY_KEY, Organization
 from openai_costs_source.simulator.seeds import write_seeds
@@ -294,8 +294,8 @@ def test_events_of_one_day_that_share_no_charge_stay_apart(bill):
     bill.anomaly("project", "proj_studio", 300)
     told = {each.subject: each.text for each in bill.found()}
     assert list(told) == ["key_search-reranker", "proj_studio"]
-    assert "project proj_search too" in told["key_search-reranker"]
-    assert "too" not in told["proj_studio"]
+    assert "also shows in project proj_search" in told["key_search-reranker"]
+    assert "also" not in told["proj_studio"]
 
 
 def test_project_in_which_two_keys_ran_away_adds_no_third_event(bill):
@@ -382,7 +382,7 @@ def test_check_that_differs_often_is_one_alert_with_the_count_and_the_largest(bi
     bill.differs("tokens billed equal tokens used", 7, status="equal")
     (alert,) = bill.found()
     largest = f"1,234,567 (gpt-5.6-sol, output, on {days_ago(5)}): less than expected"
-    assert f"fails 2 times, the most by {largest}" in alert.text
+    assert f"fails 2 times, by at most {largest}" in alert.text
 
 
 def test_difference_below_a_cent_is_shown_exactly(bill):
@@ -430,7 +430,7 @@ def test_days_whose_rows_and_ledger_disagree_are_critical(bill):
     bill.change(f"update openai_raw.cost_days set row_count = row_count - 1 where date = '{day}'")
     alert = bill.only()
     assert (alert.kind, alert.severity, alert.day) == ("incomplete days", "critical", day)
-    assert f"The rows of {day} are not those that the ledger counts" in alert.text
+    assert f"The rows of {day} do not match the ledger" in alert.text
 
 
 def test_history_that_was_chosen_to_begin_later_is_no_trouble(bill):
@@ -601,10 +601,10 @@ def test_address_is_in_no_output_and_not_in_the_warehouse(bill, slack):
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
-        ((403, "invalid_token"), "it refused with 403, invalid_token."),
-        ((404, f"no such path /services/{SECRET}"), "it refused with 404."),
-        ((302, ""), "it refused with 302."),
-        ((500, "<html>"), "it refused with 500."),
+        ((403, "invalid_token"), "the webhook refused with 403, invalid_token."),
+        ((404, f"no such path /services/{SECRET}"), "the webhook refused with 404."),
+        ((302, ""), "the webhook refused with 302."),
+        ((500, "<html>"), "the webhook refused with 500."),
     ],
 )
 def test_webhook_that_refuses_is_one_sentence_and_tried_again(bill, slack, answer, told):
@@ -624,7 +624,7 @@ def test_webhook_that_cannot_be_reached_is_one_sentence(bill):
     bill.budget()
     result = post(bill, f"https://127.0.0.1:9/services/{SECRET}")
     assert result.returncode == 1
-    assert "it cannot be reached" in result.stderr
+    assert "the webhook cannot be reached" in result.stderr
     assert len(result.stderr.splitlines()) == 1
 
 

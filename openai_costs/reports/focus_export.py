@@ -30,8 +30,8 @@ from dlt.destinations.exceptions import DatabaseException, DatabaseUndefinedRela
 from rich.console import Console
 from rich.markup import escape
 
+from openai_costs.reports.amounts import exact
 from openai_costs.reports.focus_metadata import DATE_TIME, write_metadata
-from openai_costs.reports.summary import exact
 
 FORMATS = ("parquet", "csv")
 ROWS_AT_A_TIME = 20_000

@@ -18,8 +18,8 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from openai_costs.query import Query
 from openai_costs.reports.html.report_data import report_data
-from openai_costs.reports.summary import Query
 
 FILE = "openai_costs_report.html"
 _PAGE = Path(__file__).resolve().parent / "page"

@@ -13,9 +13,10 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from openai_costs.query import Query
 from openai_costs.reports.alerts import find_alerts
-from openai_costs.reports.status import is_stale, when_loaded
-from openai_costs.reports.summary import Query, exact
+from openai_costs.reports.amounts import exact
+from openai_costs.reports.loaded_days import load_age, stale
 
 MONTHS = 13
 """The months that the report tells of: the last one, and all since the same month a year before."""
@@ -179,8 +180,8 @@ def _organization(
         "days": [str(day) for day, _ in days],
         "open_days": [str(day) for day in open_days],
         "months": _months(days[0][0], last)[-MONTHS:],
-        "loaded": when_loaded(now, loaded_at),
-        "is_stale": is_stale(now, loaded_at),
+        "loaded": load_age(now, loaded_at),
+        "is_stale": stale(now, loaded_at),
         "checks": [
             [name, status, count] for name, status, count in query(_CHECKS, organization_id)
         ],

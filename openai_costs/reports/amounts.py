@@ -1,0 +1,23 @@
+"""Amounts as text: exact, or rounded to the cent."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+
+def exact(amount: Decimal) -> str:
+    """All digits of an amount, without trailing zeros."""
+    # Decimal.normalize() would round to 28 digits.
+    return f"{amount:f}".rstrip("0").rstrip(".")
+
+
+def exact_grouped(amount: Decimal) -> str:
+    """All digits of an amount, with thousands separators."""
+    text = f"{amount:,f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def cents(amount: Any) -> str:
+    """An amount rounded to the cent, with thousands separators."""
+    return f"{amount:,.2f}"
