@@ -451,8 +451,8 @@ MUTATIONS = [
     Mutation(
         "The exported file of a month is not replaced when a day of it is restated.",
         "openai_costs/reports/focus_export.py",
-        "is_new = not (file.is_file() and filecmp.cmp(part, file, shallow=False))",
-        "is_new = not file.is_file()",
+        "written = not (file.is_file() and filecmp.cmp(temporary, file, shallow=False))",
+        "written = not file.is_file()",
         "tests/test_export.py -k restated_day_replaces",
     ),
     Mutation(

@@ -428,7 +428,7 @@ def test_csv_of_one_charge_of_any_name_is_exact(empty, tmp_path):
 @pytest.mark.parametrize("at_a_time", [2, 7])
 def test_month_of_many_charges_is_whole(at_a_time, empty, tmp_path, monkeypatch):
     """They are read and written some days at a time; a day is read at once."""
-    monkeypatch.setattr("openai_costs.reports.focus_export.ROWS_AT_A_TIME", at_a_time)
+    monkeypatch.setattr("openai_costs.reports.focus_file.ROWS_PER_QUERY", at_a_time)
     days = ["01", "01", "01", "02", "05", "05", "06", "29", "30", "30"]
     empty.add(ledger("2026-09"))
     empty.add(*(charge(f"2026-09-{day}", n) for n, day in enumerate(days)))

@@ -245,9 +245,9 @@ def _with_models(source: Warehouse | str) -> Iterator[None]:
     try:
         yield
     except DatabaseException as error:
-        from openai_costs.reports.focus_export import is_lacking
+        from openai_costs.reports.missing_models import models_missing
 
-        if not is_lacking(error):
+        if not models_missing(error):
             raise
         raise Stop(
             f"{source} lacks models, or has old ones: run python pipeline.py models."
