@@ -798,7 +798,7 @@ def test_month_without_trouble_raises_nothing(tmp_path):
     budgets = tmp_path / "seeds" / "budgets.csv"
     enough = [row for row in budgets.read_text().splitlines() if "proj_europe" not in row]
     budgets.write_text("\n".join(enough) + "\n")
-    models = [f"+{table.partition('.')[2]}" for table in READ if table.startswith("openai_marts")]
+    models = [f"+openai__{table.partition('.')[2]}" for table in READ if table.startswith("openai_marts")]
     built = dbt(
         *("build", "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"),
         *("--select", *models, "+int_openai__project_prices"),

@@ -188,7 +188,7 @@ def plans(tmp_path_factory):
         (seeds / "invoices.csv").write_text(header)
         (seeds / "budgets.csv").write_text(BUDGETS.lstrip())
         (seeds / "credit_grants.csv").write_text(CREDITS + BAD_CREDITS)
-        selected = [f"+{mart}" for mart in MARTS] + [
+        selected = [f"+openai__{mart}" for mart in MARTS] + [
             "budgets_can_be_read",
             "credit_grants_can_be_read",
         ]
