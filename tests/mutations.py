@@ -417,22 +417,22 @@ MUTATIONS = [
         "dbt_project/models/intermediate/plans/int_openai__expected_daily_costs.sql",
         "then least(1.3333, greatest(0.75, recent / earlier))",
         "then 1",
-        "tests/test_plans.py -k growth_goes_on",
+        "tests/test_plans.py -k growth_continues",
     ),
     Mutation(
         "Anomalies are compared with the days before instead of with the same weekdays.",
         "dbt_project/models/intermediate/anomalies/int_openai__weekday_history.sql",
         "'-7 * weeks.generated_number'",
         "'-1 * weeks.generated_number'",
-        "tests/test_plans.py -k nothing_rings",
+        "tests/test_plans.py -k nothing_is_flagged",
     ),
     # Alerts, export, report, status, doctor
     Mutation(
-        "A check of money that differs is only a warning.",
+        "A money check that differs is only a warning.",
         "openai_costs/reports/alerts/rules/reconciliation.py",
         """"warning" if check_name in _WARNING_CHECKS else "critical\"""",
         """"warning\"""",
-        "tests/test_alerts.py -k check_of_money_that_differs",
+        "tests/test_alerts.py -k money_check_that_differs",
     ),
     Mutation(
         "An alert is posted to Slack twice.",
@@ -464,10 +464,10 @@ MUTATIONS = [
     ),
     Mutation(
         "The report of one project shows the models of all projects.",
-        "openai_costs/reports/html/page/report.js",
-        "isPeriod(when, period) && isProject(project))",
-        "isPeriod(when, period))",
-        "tests/test_report.py -k each_line_is_that_of_the_marts",
+        "openai_costs/reports/html/page/costs.js",
+        "isPeriod(rowPeriod, period) && isSelectedProject(project))",
+        "isPeriod(rowPeriod, period))",
+        "tests/test_report.py -k each_line_equals_the_marts",
     ),
     Mutation(
         "Status does not list the days that are missing.",
