@@ -67,13 +67,13 @@ def months(client: Any) -> list[Month]:
     rows = client.execute_sql(_MONTHS)
     # The last day of a month is closed if a later month is loaded as well.
     last_start = {organization_id: start for organization_id, _, start, _ in rows}
-    found = []
+    result = []
     for organization_id, name, start, days in rows:
         month = Month(organization_id, name, start, complete=False)
         all_loaded = int(days) == (month.end - month.start).days
         complete = all_loaded and start < last_start[organization_id]
-        found.append(month._replace(complete=complete))
-    return found
+        result.append(month._replace(complete=complete))
+    return result
 
 
 def export(

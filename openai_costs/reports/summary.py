@@ -1,4 +1,4 @@
-"""The summary at the end of a run: days loaded, costs, and the largest cost of each kind."""
+"""The summary at the end of a run: days loaded, costs, and the top projects, users and models."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ class Alert:
     """`key` identifies the problem: a later run that finds it again gives it the same key.
 
     The fields are the JSON of `alerts --format json`. The warehouse stores the keys of posted
-    alerts: an alert whose key changes is posted again.
+    alerts, so a change of a key posts its alert again.
     """
 
     kind: str
