@@ -403,6 +403,7 @@ def test_report_without_any_cost_says_so(marts, open_page):
     marts.change(*(f"delete from {table}" for table in COSTS))
     page = open_page(marts.report())
     assert exactly(page, "#figure-total") == 0
+    assert exactly(page, "#trust .facts") == 0
     assert "Nothing was billed" in page.inner_text("#where .answer")
 
 
