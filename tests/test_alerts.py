@@ -1,4 +1,4 @@
-"""`python pipeline.py alerts`: what it finds in a warehouse, says, posts and exits with."""
+"""`python pipeline.py alerts`: its alerts, output formats, Slack messages and exit codes."""
 
 import http.server
 import json
@@ -16,7 +16,7 @@ from markdown_it import MarkdownIt
 from running import PROJECT, dbt, run_pipeline
 
 from openai_costs.reports.alerts import SEVERITIES, find_alerts
-from openai_costs.reports.slack import checked_webhook
+from openai_costs.reports.alerts.slack import checked_webhook
 from openai_costs_source.simulator.api import SimulatedApi
 from openai_costs_source.simulator.charges import RUNAWAY_AGE, RUNAWAY_KEY
 from openai_costs_source.simulator.organization import Organization
@@ -40,15 +40,15 @@ READ = {
         "limit 0",
     ),
 }
-"""The tables that alerts and these tests read, and the rows that they need of each."""
+"""The tables that alerts and these tests read, and which of their rows they need."""
 SECRET = "T0SECRET/B0SECRET/s3cr3t"
 HOSTILE = (
     "a|b\n<img src=x> **x** `y` [l](http://evil.example) www.evil.example a@b.example \x1b[31m"
 )
 
 
-class Bill:
-    """A copy of the quiet warehouse, in whose marts a test writes what should be found."""
+class AlertMarts:
+    """A copy of the warehouse without alerts; a test adds rows that raise alerts."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -85,8 +85,8 @@ class Bill:
         self.put("budget_status", **{**row, **changed})
 
     def at_risk(self, **changed):
-        told = {"status": "at risk", "breached_on": None, "expected_breach_on": TODAY}
-        self.budget(**told, unblended_cost=Decimal(900), spent_share=0.9, **changed)
+        status = {"status": "at risk", "breached_on": None, "expected_breach_on": TODAY}
+        self.budget(**status, unblended_cost=Decimal(900), spent_share=0.9, **changed)
 
     def anomaly(self, scope, scope_id, excess, day=9, expected=100, **changed):
         row = {
@@ -104,7 +104,7 @@ class Bill:
         }
         self.put("cost_anomalies", **{**row, **changed})
 
-    def differs(self, check_name, difference, **changed):
+    def difference(self, check_name, difference, **changed):
         row = {
             **NAMED,
             "period": "day",
@@ -128,7 +128,7 @@ class Bill:
             runs_out_on=TODAY + timedelta(days=days_from_now),
         )
 
-    def found(self, now=NOW):
+    def alerts(self, now=NOW):
         with duckdb.connect(str(self.path)) as connection:
             connection.execute("set TimeZone = 'UTC'")
 
@@ -137,8 +137,8 @@ class Bill:
 
             return find_alerts(query, now)
 
-    def only(self, now=NOW):
-        (alert,) = self.found(now)
+    def only_alert(self, now=NOW):
+        (alert,) = self.alerts(now)
         return alert
 
     def run(self, *arguments, **environment):
@@ -148,7 +148,7 @@ class Bill:
 
 @pytest.fixture(scope="module")
 def quiet(demo, tmp_path_factory):
-    """What alerts read of the demo's warehouse, as tables; nothing is wrong in them."""
+    """The tables of the demo's warehouse that alerts read, without rows that raise alerts."""
     path = tmp_path_factory.mktemp("quiet") / "quiet.duckdb"
     with duckdb.connect(str(path)) as connection:
         connection.execute(
@@ -163,38 +163,38 @@ def quiet(demo, tmp_path_factory):
 
 
 @pytest.fixture
-def bill(quiet, tmp_path):
+def marts(quiet, tmp_path):
     shutil.copy(quiet, tmp_path / "demo.duckdb")
-    return Bill(tmp_path)
+    return AlertMarts(tmp_path)
 
 
 class Slack(http.server.ThreadingHTTPServer):
-    """A webhook that keeps what is posted, and answers with the next of its `statuses`."""
+    """A webhook that keeps the posted messages, and responds with the next of its `answers`."""
 
     def __init__(self):
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 slack = self.server
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                slack.asked.append((self.path, dict(self.headers)))
-                slack.is_asked.set()
+                slack.requests.append((self.path, dict(self.headers)))
+                slack.requested.set()
                 slack.may_answer.wait(60)
-                status, said = slack.answers.pop(0) if slack.answers else (200, "ok")
+                status, text = slack.answers.pop(0) if slack.answers else (200, "ok")
                 if status == 200:
                     slack.messages.append(json.loads(body))
                 self.send_response(status)
                 if 300 <= status < 400:
                     self.send_header("Location", "/elsewhere")
-                self.send_header("Content-Length", str(len(said)))
+                self.send_header("Content-Length", str(len(text)))
                 self.end_headers()
-                self.wfile.write(said.encode())
+                self.wfile.write(text.encode())
 
             def log_message(self, *_):
                 pass
 
         super().__init__(("127.0.0.1", 0), Handler)
-        self.asked, self.messages, self.answers = [], [], []
-        self.is_asked, self.may_answer = threading.Event(), threading.Event()
+        self.requests, self.messages, self.answers = [], [], []
+        self.requested, self.may_answer = threading.Event(), threading.Event()
         self.may_answer.set()
         self.url = f"http://127.0.0.1:{self.server_port}/services/{SECRET}"
 
@@ -211,19 +211,19 @@ def slack():
         server.shutdown()
 
 
-def post(bill, url, *arguments, **environment):
-    result = bill.run("--slack-webhook", *arguments, ALERTS__SLACK_WEBHOOK=url, **environment)
+def post(marts, url, *arguments, **environment):
+    result = marts.run("--slack-webhook", *arguments, ALERTS__SLACK_WEBHOOK=url, **environment)
     for part in SECRET.split("/"):
         assert part not in result.stdout + result.stderr
     return result
 
 
-def test_warehouse_without_trouble_looks_right(bill):
-    assert bill.found() == []
-    result = bill.run()
+def test_warehouse_without_problems_raises_no_alert(marts):
+    assert marts.alerts() == []
+    result = marts.run()
     assert (result.returncode, result.stdout, result.stderr) == (0, "Nothing looks wrong.\n", "")
-    assert json.loads(bill.run("--format", "json").stdout) == []
-    assert "Nothing looks wrong." in bill.run("--format", "markdown").stdout
+    assert json.loads(marts.run("--format", "json").stdout) == []
+    assert "Nothing looks wrong." in marts.run("--format", "markdown").stdout
 
 
 @pytest.mark.parametrize(
@@ -234,51 +234,51 @@ def test_warehouse_without_trouble_looks_right(bill):
         ("spend_alert", "info", None),
     ],
 )
-def test_budget_is_as_severe_as_what_follows_from_it(bill, source, breached, at_risk):
-    bill.budget(budget_source=source)
-    alert = bill.only()
+def test_severity_of_a_budget_depends_on_its_source(marts, source, breached, at_risk):
+    marts.budget(budget_source=source)
+    alert = marts.only_alert()
     assert (alert.kind, alert.severity, alert.subject) == ("budget", breached, "Europe")
     assert f"on {TODAY}" in alert.text
     assert "1,234.57 of 1,000.00 USD (123%)" in alert.text
     assert ("refuses its calls" in alert.text) == (source == "spend_limit")
-    bill.change("delete from openai_marts.budget_status")
-    bill.at_risk(budget_source=source)
-    assert [each.severity for each in bill.found()] == ([at_risk] if at_risk else [])
-    for each in bill.found():
-        assert f"on {TODAY}" in each.text
-        assert "2,000.00 USD expected by the end of the month" in each.text
+    marts.change("delete from openai_marts.budget_status")
+    marts.at_risk(budget_source=source)
+    assert [alert.severity for alert in marts.alerts()] == ([at_risk] if at_risk else [])
+    for alert in marts.alerts():
+        assert f"on {TODAY}" in alert.text
+        assert "2,000.00 USD expected by the end of the month" in alert.text
 
 
 @pytest.mark.parametrize("status", ["on track", "kept"])
-def test_budget_that_holds_is_no_alert(bill, status):
-    bill.budget(status=status)
-    assert bill.found() == []
+def test_kept_budget_is_no_alert(marts, status):
+    marts.budget(status=status)
+    assert marts.alerts() == []
 
 
-def test_budget_of_the_last_month_matters_for_two_weeks(bill):
-    bill.budget()
+def test_budget_of_the_last_month_raises_alerts_for_two_weeks(marts):
+    marts.budget()
     next_month = (TODAY.replace(day=1) + timedelta(days=31)).replace(day=1)
-    for days, is_found in ((13, True), (14, False)):
+    for days, expected in ((13, True), (14, False)):
         now = datetime.combine(next_month + timedelta(days=days), NOW.time(), UTC)
-        assert ("budget" in [each.kind for each in bill.found(now)]) == is_found
+        assert ("budget" in [alert.kind for alert in marts.alerts(now)]) == expected
 
 
-def test_budget_that_was_raised_and_passed_again_is_another_alert(bill):
-    bill.budget()
-    before = bill.only().key
-    bill.change("update openai_marts.budget_status set unblended_cost = 1500")
-    assert bill.only().key == before
-    bill.change("update openai_marts.budget_status set budget = 1200")
-    assert bill.only().key != before
+def test_budget_that_was_raised_and_passed_again_is_another_alert(marts):
+    marts.budget()
+    before = marts.only_alert().key
+    marts.change("update openai_marts.budget_status set unblended_cost = 1500")
+    assert marts.only_alert().key == before
+    marts.change("update openai_marts.budget_status set budget = 1200")
+    assert marts.only_alert().key != before
 
 
-def test_one_event_that_rings_in_each_scope_is_one_alert_that_names_the_key(bill):
-    bill.anomaly("project", "proj_search", 640)
-    bill.anomaly("model", "gpt-5.6-luna", 560)
-    bill.anomaly("model", "gpt-5-mini", 60)
-    bill.anomaly("user", "svc_acct_search-indexer", 630)
-    bill.anomaly("api_key", "key_search-reranker", 620, scope_name="search-reranker")
-    alert = bill.only()
+def test_event_that_is_flagged_in_all_scopes_is_one_alert_with_the_key(marts):
+    marts.anomaly("project", "proj_search", 640)
+    marts.anomaly("model", "gpt-5.6-luna", 560)
+    marts.anomaly("model", "gpt-5-mini", 60)
+    marts.anomaly("user", "svc_acct_search-indexer", 630)
+    marts.anomaly("api_key", "key_search-reranker", 620, scope_name="search-reranker")
+    alert = marts.only_alert()
     assert (alert.kind, alert.severity, alert.day) == ("anomaly", "warning", days_ago(9))
     assert alert.subject == "search-reranker"
     assert alert.text.startswith(
@@ -289,54 +289,58 @@ def test_one_event_that_rings_in_each_scope_is_one_alert_that_names_the_key(bill
         assert wider in alert.text
 
 
-def test_events_of_one_day_that_share_no_charge_stay_apart(bill):
-    bill.anomaly("api_key", "key_search-reranker", 300)
-    bill.anomaly("project", "proj_search", 310)
-    bill.anomaly("project", "proj_studio", 300)
-    told = {each.subject: each.text for each in bill.found()}
-    assert list(told) == ["key_search-reranker", "proj_studio"]
-    assert "project proj_search too" in told["key_search-reranker"]
-    assert "too" not in told["proj_studio"]
+def test_events_of_one_day_without_shared_charges_are_separate(marts):
+    marts.anomaly("api_key", "key_search-reranker", 300)
+    marts.anomaly("project", "proj_search", 310)
+    marts.anomaly("project", "proj_studio", 300)
+    texts = {alert.subject: alert.text for alert in marts.alerts()}
+    assert list(texts) == ["key_search-reranker", "proj_studio"]
+    assert "also shows in project proj_search" in texts["key_search-reranker"]
+    assert "also" not in texts["proj_studio"]
 
 
-def test_project_in_which_two_keys_ran_away_adds_no_third_event(bill):
-    bill.anomaly("api_key", "key_search-reranker", 300)
-    bill.anomaly("api_key", "key_search-codex-ci", 30)
-    bill.anomaly("project", "proj_search", 330)
-    assert {each.subject for each in bill.found()} == {"key_search-reranker", "key_search-codex-ci"}
+def test_project_of_two_runaway_keys_adds_no_third_event(marts):
+    marts.anomaly("api_key", "key_search-reranker", 300)
+    marts.anomaly("api_key", "key_search-codex-ci", 30)
+    marts.anomaly("project", "proj_search", 330)
+    assert {alert.subject for alert in marts.alerts()} == {
+        "key_search-reranker",
+        "key_search-codex-ci",
+    }
 
 
-def test_project_that_rose_by_more_than_its_key_is_an_event_of_its_own(bill):
-    bill.anomaly("api_key", "key_search-codex-ci", 30)
-    bill.anomaly("project", "proj_search", 300)
-    assert {each.subject for each in bill.found()} == {"key_search-codex-ci", "proj_search"}
+def test_project_that_exceeds_its_key_is_a_separate_event(marts):
+    marts.anomaly("api_key", "key_search-codex-ci", 30)
+    marts.anomaly("project", "proj_search", 300)
+    assert {alert.subject for alert in marts.alerts()} == {"key_search-codex-ci", "proj_search"}
 
 
-def test_same_event_on_another_day_is_another_alert(bill):
-    bill.anomaly("api_key", "key_search-reranker", 300, day=9)
-    bill.anomaly("project", "proj_search", 300, day=8)
-    assert [each.day for each in bill.found()] == [days_ago(8), days_ago(9)]
+def test_same_event_on_another_day_is_another_alert(marts):
+    marts.anomaly("api_key", "key_search-reranker", 300, day=9)
+    marts.anomaly("project", "proj_search", 300, day=8)
+    assert [alert.day for alert in marts.alerts()] == [days_ago(8), days_ago(9)]
 
 
-def test_anomaly_is_critical_above_half_of_what_the_organization_usually_costs(bill):
-    with duckdb.connect(str(bill.path), read_only=True) as connection:
+def test_anomaly_above_half_of_the_usual_day_is_critical(marts):
+    with duckdb.connect(str(marts.path), read_only=True) as connection:
         usual = connection.execute(
             "select median(cost) from (select sum(amount) as cost from openai_raw.costs "
             "where date >= ? and date < ? group by date)",
             [days_ago(37), days_ago(9)],
         ).fetchone()[0]
     for share, severity in ((0.49, "warning"), (0.51, "critical")):
-        bill.change("delete from openai_marts.cost_anomalies")
-        bill.anomaly("model", "gpt-5.6-luna", round(float(usual) * share))
-        assert bill.only().severity == severity
+        marts.change("delete from openai_marts.cost_anomalies")
+        marts.anomaly("model", "gpt-5.6-luna", round(float(usual) * share))
+        assert marts.only_alert().severity == severity
 
 
-def test_anomalies_of_the_two_weeks_before_the_last_loaded_day_count(bill):
-    bill.anomaly("api_key", "key_search-reranker", 300, day=14)
-    assert bill.found() == []
-    bill.anomaly("api_key", "key_search-reranker", 300, day=13)
+def test_anomalies_of_the_last_two_weeks_raise_alerts(marts):
+    marts.anomaly("api_key", "key_search-reranker", 300, day=14)
+    assert marts.alerts() == []
+    marts.anomaly("api_key", "key_search-reranker", 300, day=13)
     much_later = NOW + timedelta(days=30)
-    assert [each.day for each in bill.found(much_later) if each.kind == "anomaly"] == [days_ago(13)]
+    later = [alert.day for alert in marts.alerts(much_later) if alert.kind == "anomaly"]
+    assert later == [days_ago(13)]
 
 
 @pytest.mark.parametrize(
@@ -349,14 +353,14 @@ def test_anomalies_of_the_two_weeks_before_the_last_loaded_day_count(bill):
         (0, None, "where 0.00 is usual."),
     ],
 )
-def test_anomaly_says_in_words_what_explains_it(bill, expected, explained_by, words):
-    bill.anomaly("api_key", "k", 50, expected=expected, explained_by=explained_by)
-    assert words in bill.only().text
+def test_anomaly_names_its_cause(marts, expected, explained_by, words):
+    marts.anomaly("api_key", "k", 50, expected=expected, explained_by=explained_by)
+    assert words in marts.only_alert().text
 
 
-def test_costs_without_a_project_are_called_so(bill):
-    bill.anomaly("project", "", 50, scope_name="no project")
-    assert bill.only().text.startswith("No project cost 150.00 USD")
+def test_costs_without_a_project_are_named_no_project(marts):
+    marts.anomaly("project", "", 50, scope_name="no project")
+    assert marts.only_alert().text.startswith("No project cost 150.00 USD")
 
 
 @pytest.mark.parametrize(
@@ -369,40 +373,43 @@ def test_costs_without_a_project_are_called_so(bill):
         ("month equals its invoice", "warning"),
     ],
 )
-def test_check_of_money_that_differs_is_critical(bill, check_name, severity):
-    bill.differs(check_name, "-2")
-    alert = bill.only()
+def test_money_check_that_differs_is_critical(marts, check_name, severity):
+    marts.difference(check_name, "-2")
+    alert = marts.only_alert()
     assert (alert.kind, alert.severity, alert.subject) == ("reconciliation", severity, check_name)
     assert f'"{check_name}" fails once, by 2 (on {days_ago(3)}): less than expected.' in alert.text
 
 
-def test_check_that_differs_often_is_one_alert_with_the_count_and_the_largest(bill):
+def test_check_that_differs_often_is_one_alert_with_count_and_largest_difference(marts):
     tokens = {"model_family": "gpt-5.6-sol", "meter": "output"}
-    bill.differs("tokens billed equal tokens used", 5)
-    bill.differs("tokens billed equal tokens used", -1234567, **tokens, period_start=days_ago(5))
-    bill.differs("tokens billed equal tokens used", 7, status="equal")
-    (alert,) = bill.found()
+    marts.difference("tokens billed equal tokens used", 5)
+    marts.difference(
+        "tokens billed equal tokens used", -1234567, **tokens, period_start=days_ago(5)
+    )
+    marts.difference("tokens billed equal tokens used", 7, status="equal")
+    (alert,) = marts.alerts()
     largest = f"1,234,567 (gpt-5.6-sol, output, on {days_ago(5)}): less than expected"
-    assert f"fails 2 times, the most by {largest}" in alert.text
+    assert f"fails 2 times, by at most {largest}" in alert.text
 
 
-def test_difference_below_a_cent_is_shown_exactly(bill):
-    bill.differs("focus_costs equals raw", "0.000000000000000012", currency="USD")
-    assert "by 0.000000000000000012 USD" in bill.only().text
-    bill.change("update openai_marts.reconciliation set difference = 1234.5678")
-    assert "by 1,234.57 USD" in bill.only().text
+def test_difference_below_a_cent_is_shown_exactly(marts):
+    marts.difference("focus_costs equals raw", "0.000000000000000012", currency="USD")
+    assert "by 0.000000000000000012 USD" in marts.only_alert().text
+    marts.change("update openai_marts.reconciliation set difference = 1234.5678")
+    assert "by 1,234.57 USD" in marts.only_alert().text
 
 
-def test_check_that_differed_long_ago_is_told_apart_and_harmless(bill):
-    bill.differs("focus_costs equals raw", 1, period_start=days_ago(63))
-    assert bill.found()[0].severity == "critical"
-    bill.differs("focus_costs equals raw", 2, period_start=days_ago(64))
-    assert [each.severity for each in bill.found()] == ["critical", "info"]
+def test_old_difference_is_a_separate_info(marts):
+    marts.difference("focus_costs equals raw", 1, period_start=days_ago(63))
+    assert marts.alerts()[0].severity == "critical"
+    marts.difference("focus_costs equals raw", 2, period_start=days_ago(64))
+    assert [alert.severity for alert in marts.alerts()] == ["critical", "info"]
 
 
-def test_data_that_nothing_loads_any_more_is_stale(bill):
+def test_data_without_recent_loads_are_stale(marts):
     def stale(**later):
-        return [each for each in bill.found(NOW + timedelta(**later)) if each.kind == "stale data"]
+        alerts = marts.alerts(NOW + timedelta(**later))
+        return [alert for alert in alerts if alert.kind == "stale data"]
 
     assert stale(hours=35) == []
     (warning,), (critical,) = stale(hours=38), stale(days=8.5)
@@ -412,46 +419,47 @@ def test_data_that_nothing_loads_any_more_is_stale(bill):
 
 
 @pytest.mark.parametrize(("days", "severity"), [(3, "critical"), (10, "warning")])
-def test_days_that_openai_soon_forgets_are_to_be_loaded(bill, days, severity):
+def test_expiring_days_that_are_not_loaded_raise_an_alert(marts, days, severity):
     earliest = Organization(TODAY).earliest
     first, last = (earliest + timedelta(days=ahead) for ahead in (days, days + 2))
-    bill.change(f"delete from openai_raw.cost_days where date between '{first}' and '{last}'")
-    alert = bill.only()
+    marts.change(f"delete from openai_raw.cost_days where date between '{first}' and '{last}'")
+    alert = marts.only_alert()
     assert (alert.kind, alert.severity) == ("days expiring", severity)
     assert f"{first} to {last}" in alert.text
     assert f"until {TODAY + timedelta(days=days)}: run with --since {first}" in alert.text
     tomorrow = NOW + timedelta(days=days + 1)
-    later = [each for each in bill.found(tomorrow) if each.kind == "days expiring"]
-    assert [each.key for each in later] == [alert.key]
+    later = [other for other in marts.alerts(tomorrow) if other.kind == "days expiring"]
+    assert [other.key for other in later] == [alert.key]
     assert f"{first + timedelta(days=1)} to {last}" in later[0].text
 
 
-def test_days_whose_rows_and_ledger_disagree_are_critical(bill):
+def test_days_with_rows_that_do_not_match_the_ledger_are_critical(marts):
     day = days_ago(70)
-    bill.change(f"update openai_raw.cost_days set row_count = row_count - 1 where date = '{day}'")
-    alert = bill.only()
+    marts.change(f"update openai_raw.cost_days set row_count = row_count - 1 where date = '{day}'")
+    alert = marts.only_alert()
     assert (alert.kind, alert.severity, alert.day) == ("incomplete days", "critical", day)
-    assert f"The rows of {day} are not those that the ledger counts" in alert.text
+    assert f"The rows of {day} do not match the ledger" in alert.text
 
 
-def test_history_that_was_chosen_to_begin_later_is_no_trouble(bill):
-    bill.change(f"delete from openai_raw.cost_days where date < '{days_ago(100)}'")
-    assert [(each.kind, each.severity) for each in bill.found()] == [("days expiring", "info")]
+def test_expiring_days_before_the_start_date_are_info(marts):
+    marts.change(f"delete from openai_raw.cost_days where date < '{days_ago(100)}'")
+    kinds = [(alert.kind, alert.severity) for alert in marts.alerts()]
+    assert kinds == [("days expiring", "info")]
 
 
-def test_deleted_key_that_still_costs_is_named(bill):
+def test_deleted_key_with_recent_costs_is_an_alert(marts):
     key = {
         **NAMED,
         "api_key_id": "key_storefront-chat",
         "api_key_name": "storefront-chat",
         "project_name": "Storefront assistant",
     }
-    bill.put("api_keys", **key, is_deleted=False)
-    assert bill.found() == []
-    bill.change("update openai_marts.api_keys set is_deleted = true")
-    alert = bill.only()
+    marts.put("api_keys", **key, is_deleted=False)
+    assert marts.alerts() == []
+    marts.change("update openai_marts.api_keys set is_deleted = true")
+    alert = marts.only_alert()
     assert (alert.kind, alert.severity, alert.day) == ("deleted key", "warning", days_ago(1))
-    with duckdb.connect(str(bill.path), read_only=True) as connection:
+    with duckdb.connect(str(marts.path), read_only=True) as connection:
         cost = connection.execute(
             "select sum(amount) from openai_raw.costs where date between ? and ? "
             "and api_key_id = 'key_storefront-chat'",
@@ -461,58 +469,58 @@ def test_deleted_key_that_still_costs_is_named(bill):
     assert f"cost {cost:,.2f} USD from {days_ago(3)} to {days_ago(1)}" in alert.text
 
 
-def test_key_that_was_deleted_and_costs_nothing_more_is_no_alert(bill):
-    bill.put("api_keys", **NAMED, api_key_id="key_storefront-canary", is_deleted=True)
-    assert bill.found() == []
+def test_deleted_key_without_recent_costs_is_no_alert(marts):
+    marts.put("api_keys", **NAMED, api_key_id="key_storefront-canary", is_deleted=True)
+    assert marts.alerts() == []
 
 
 @pytest.mark.parametrize(
     ("days", "balance", "severity"),
     [(15, 200, None), (14, 180, "warning"), (4, 50, "warning"), (3, 40, "critical")],
 )
-def test_credits_that_run_out_are_told_in_time(bill, days, balance, severity):
-    bill.credit(1, 10, day=2)  # A day before a top-up says nothing of today.
-    bill.credit(days, balance)
-    assert [each.severity for each in bill.found()] == ([severity] if severity else [])
-    for each in bill.found():
-        assert f"{balance}.00 USD" in each.text
-        assert "12.50 USD a day" in each.text
+def test_credits_that_run_out_soon_are_an_alert(marts, days, balance, severity):
+    marts.credit(1, 10, day=2)  # An earlier day does not count.
+    marts.credit(days, balance)
+    assert [alert.severity for alert in marts.alerts()] == ([severity] if severity else [])
+    for alert in marts.alerts():
+        assert f"{balance}.00 USD" in alert.text
+        assert "12.50 USD a day" in alert.text
 
 
-def test_credits_that_are_used_up_are_critical_and_once_for_each_grant(bill):
-    bill.credit(-1, "-3.456", day=2)
-    first = bill.only()
+def test_used_up_credits_are_one_critical_alert_per_grant(marts):
+    marts.credit(-1, "-3.456", day=2)
+    first = marts.only_alert()
     assert first.severity == "critical"
     assert "-3.46 USD" in first.text
-    bill.credit(-1, "-9", day=1, granted=-50)  # What expired is no grant.
-    assert bill.only().key == first.key
-    bill.credit(2, 10, day=0, granted=50)
-    assert bill.only().key != first.key
+    marts.credit(-1, "-9", day=1, granted=-50)  # A negative amount expired, and is no grant.
+    assert marts.only_alert().key == first.key
+    marts.credit(2, 10, day=0, granted=50)
+    assert marts.only_alert().key != first.key
 
 
-def test_most_severe_alerts_come_first(bill):
-    bill.differs("tokens billed equal tokens used", 5)
-    bill.differs("tokens billed equal tokens used", 5, period_start=days_ago(100))
-    bill.budget()
-    severities = [SEVERITIES.index(each.severity) for each in bill.found()]
+def test_most_severe_alerts_come_first(marts):
+    marts.difference("tokens billed equal tokens used", 5)
+    marts.difference("tokens billed equal tokens used", 5, period_start=days_ago(100))
+    marts.budget()
+    severities = [SEVERITIES.index(alert.severity) for alert in marts.alerts()]
     assert severities == [2, 1, 0]
-    printed = bill.run().stdout.splitlines()
+    printed = marts.run().stdout.splitlines()
     assert [line.split()[0] for line in printed] == ["critical", "warning", "info"]
 
 
 @pytest.mark.parametrize(
     ("severity", "code"), [(None, 3), ("info", 3), ("warning", 3), ("critical", 0)]
 )
-def test_exit_code_is_3_from_the_chosen_severity_on(bill, severity, code):
-    bill.at_risk()
-    result = bill.run(*(["--severity", severity] if severity else []))
+def test_exit_code_is_3_from_the_chosen_severity_on(marts, severity, code):
+    marts.at_risk()
+    result = marts.run(*(["--severity", severity] if severity else []))
     assert result.returncode == code
     assert "Project Europe is expected to pass its budget" in result.stdout
 
 
-def test_json_has_all_fields_and_nothing_else(bill):
-    bill.budget()
-    result = bill.run("--format", "json")
+def test_json_has_the_fields_of_an_alert_and_nothing_else(marts):
+    marts.budget()
+    result = marts.run("--format", "json")
     (alert,) = json.loads(result.stdout)
     assert list(alert) == [
         *("kind", "severity", "organization_id", "organization_name"),
@@ -522,110 +530,110 @@ def test_json_has_all_fields_and_nothing_else(bill):
     assert result.returncode == 3
 
 
-def test_hostile_names_stay_names(bill, slack):
-    bill.budget(scope_name=HOSTILE, organization_name="[red]R&D</table> @here <!channel>")
-    (as_json,) = json.loads(bill.run("--format", "json").stdout)
-    shown = bill.run()
+def test_hostile_names_are_text_in_all_formats(marts, slack):
+    marts.budget(scope_name=HOSTILE, organization_name="[red]R&D</table> @here <!channel>")
+    (as_json,) = json.loads(marts.run("--format", "json").stdout)
+    shown = marts.run()
     assert len(shown.stdout.splitlines()) == 1
     assert "[red]R&D</table>" in shown.stdout
     assert "\x1b" not in shown.stdout
     rendered = (
-        MarkdownIt("commonmark").enable("table").parse(bill.run("--format", "markdown").stdout)
+        MarkdownIt("commonmark").enable("table").parse(marts.run("--format", "markdown").stdout)
     )
     cells = [token for token in rendered if token.type == "inline"][1:]
-    assert len(cells) == 8  # The heading, one row.
+    assert len(cells) == 8  # The header and one row.
     for cell in cells:
         assert {child.type for child in cell.children} <= {"text", "text_special"}
     assert "".join(child.content for child in cells[-1].children) == as_json["text"]
-    post(bill, slack.url)
+    post(marts, slack.url)
     (text,) = slack.texts
     assert "R&amp;D&lt;/table&gt; @here &lt;!channel&gt;" in text
     assert "<" not in text
 
 
-def test_markdown_links_no_name(bill):
-    bill.budget(scope_name=HOSTILE)
-    table = bill.run("--format", "markdown").stdout
+def test_names_become_no_links_in_markdown(marts):
+    marts.budget(scope_name=HOSTILE)
+    table = marts.run("--format", "markdown").stdout
     for address in ("http://evil", "www.evil", "a@b"):
         assert address not in table
 
 
-def test_alert_is_posted_once(bill, slack):
-    bill.budget()
-    assert post(bill, slack.url).returncode == 3
+def test_alert_is_posted_once(marts, slack):
+    marts.budget()
+    assert post(marts, slack.url).returncode == 3
     (message,) = slack.messages
     assert "1 critical" in message["text"]
     assert message["blocks"][0]["text"]["verbatim"] is True
     assert "*critical* Heliotrope Labs: Project Europe passed its budget" in slack.texts[0]
-    again = post(bill, slack.url)
+    again = post(marts, slack.url)
     assert again.returncode == 3
     assert "Project Europe" in again.stdout
     assert len(slack.messages) == 1
 
 
-def test_alert_that_gets_worse_is_posted_again_and_not_when_it_gets_better(bill, slack):
-    bill.at_risk()
-    post(bill, slack.url)
-    bill.change("update openai_marts.budget_status set status = 'breached'")
-    post(bill, slack.url)
-    bill.change("update openai_marts.budget_status set status = 'at risk'")
-    post(bill, slack.url)
+def test_alert_is_posted_again_only_if_its_severity_rises(marts, slack):
+    marts.at_risk()
+    post(marts, slack.url)
+    marts.change("update openai_marts.budget_status set status = 'breached'")
+    post(marts, slack.url)
+    marts.change("update openai_marts.budget_status set status = 'at risk'")
+    post(marts, slack.url)
     assert ["*warning*" in text for text in slack.texts] == [True, False]
 
 
-def test_alerts_below_the_severity_are_not_posted(bill, slack):
-    bill.at_risk()
-    assert post(bill, slack.url, "--severity", "critical").returncode == 0
-    assert slack.asked == []
-    assert post(bill, slack.url).returncode == 3
+def test_alerts_below_the_severity_are_not_posted(marts, slack):
+    marts.at_risk()
+    assert post(marts, slack.url, "--severity", "critical").returncode == 0
+    assert slack.requests == []
+    assert post(marts, slack.url).returncode == 3
     assert len(slack.texts) == 1
 
 
-def test_where_nothing_is_wrong_nothing_is_posted(bill, slack):
-    assert post(bill, slack.url).returncode == 0
-    assert slack.asked == []
+def test_without_alerts_nothing_is_posted(marts, slack):
+    assert post(marts, slack.url).returncode == 0
+    assert slack.requests == []
 
 
-def test_address_is_in_no_output_and_not_in_the_warehouse(bill, slack):
-    bill.budget()
-    result = post(bill, slack.url, "--format", "json", RUNTIME__LOG_LEVEL="DEBUG")
+def test_webhook_address_is_neither_printed_nor_stored(marts, slack):
+    marts.budget()
+    result = post(marts, slack.url, "--format", "json", RUNTIME__LOG_LEVEL="DEBUG")
     assert len(json.loads(result.stdout)) == 1
-    with duckdb.connect(str(bill.path), read_only=True) as connection:
+    with duckdb.connect(str(marts.path), read_only=True) as connection:
         ((key, severity, at),) = connection.execute(
             "from openai_intermediate.posted_alerts"
         ).fetchall()
     assert (key.split()[0], severity) == ("budget", "critical")
     assert abs(datetime.now(UTC).replace(tzinfo=None) - at) < timedelta(minutes=5)
-    assert SECRET.encode() not in bill.path.read_bytes()
+    assert SECRET.encode() not in marts.path.read_bytes()
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "text"),
     [
-        ((403, "invalid_token"), "it refused with 403, invalid_token."),
-        ((404, f"no such path /services/{SECRET}"), "it refused with 404."),
-        ((302, ""), "it refused with 302."),
-        ((500, "<html>"), "it refused with 500."),
+        ((403, "invalid_token"), "the webhook refused with 403, invalid_token."),
+        ((404, f"no such path /services/{SECRET}"), "the webhook refused with 404."),
+        ((302, ""), "the webhook refused with 302."),
+        ((500, "<html>"), "the webhook refused with 500."),
     ],
 )
-def test_webhook_that_refuses_is_one_sentence_and_tried_again(bill, slack, answer, told):
-    bill.budget()
+def test_webhook_that_refuses_is_one_sentence_and_the_next_run_posts(marts, slack, answer, text):
+    marts.budget()
     slack.answers = [answer]
-    refused = post(bill, slack.url)
+    refused = post(marts, slack.url)
     assert refused.returncode == 1
-    assert told in refused.stderr
+    assert text in refused.stderr
     assert len(refused.stderr.splitlines()) == 1
     assert "Project Europe" in refused.stdout
-    assert [path for path, _ in slack.asked] == [f"/services/{SECRET}"]
-    assert post(bill, slack.url).returncode == 3
+    assert [path for path, _ in slack.requests] == [f"/services/{SECRET}"]
+    assert post(marts, slack.url).returncode == 3
     assert len(slack.messages) == 1
 
 
-def test_webhook_that_cannot_be_reached_is_one_sentence(bill):
-    bill.budget()
-    result = post(bill, f"https://127.0.0.1:9/services/{SECRET}")
+def test_unreachable_webhook_is_one_sentence(marts):
+    marts.budget()
+    result = post(marts, f"https://127.0.0.1:9/services/{SECRET}")
     assert result.returncode == 1
-    assert "it cannot be reached" in result.stderr
+    assert "the webhook cannot be reached" in result.stderr
     assert len(result.stderr.splitlines()) == 1
 
 
@@ -636,73 +644,75 @@ def test_webhook_that_cannot_be_reached_is_one_sentence(bill):
         *(f"hooks.slack.com/{SECRET}", f"https://[{SECRET}", f"https:///{SECRET}", 5),
     ],
 )
-def test_webhook_that_is_not_https_is_none(address):
+def test_webhook_without_https_is_refused(address):
     assert checked_webhook(address) == ""
 
 
-def test_webhook_that_is_missing_or_not_https_is_wrong_use(bill):
-    bill.budget()
+def test_missing_or_unsafe_webhook_is_a_usage_error(marts):
+    marts.budget()
     for address in ("", f"http://hooks.slack.com/services/{SECRET}"):
-        result = post(bill, address)
+        result = post(marts, address)
         assert result.returncode == 2
         assert "alerts.slack_webhook" in result.stderr
         assert (result.stdout, len(result.stderr.splitlines())) == ("", 1)
 
 
-def test_webhook_of_a_settings_file_is_used(bill, slack):
-    bill.budget()
-    (bill.folder / ".dlt").mkdir()
-    (bill.folder / ".dlt" / "secrets.toml").write_text(f'[alerts]\nslack_webhook = "{slack.url}"\n')
-    assert bill.run("--slack-webhook").returncode == 3
+def test_webhook_from_a_settings_file_is_used(marts, slack):
+    marts.budget()
+    (marts.folder / ".dlt").mkdir()
+    (marts.folder / ".dlt" / "secrets.toml").write_text(
+        f'[alerts]\nslack_webhook = "{slack.url}"\n'
+    )
+    assert marts.run("--slack-webhook").returncode == 3
     assert len(slack.texts) == 1
 
 
-def test_misspelt_setting_of_alerts_is_refused(bill):
-    result = bill.run(ALERTS__SLACK_WEBHOK="https://hooks.slack.com/services/x")
+def test_misspelt_setting_of_alerts_is_refused(marts):
+    result = marts.run(ALERTS__SLACK_WEBHOK="https://hooks.slack.com/services/x")
     assert result.returncode == 2
     assert "no setting alerts.slack_webhok" in result.stderr
 
 
-def test_more_alerts_than_slack_takes_are_several_messages_and_none_is_lost(bill, slack):
-    bill.budget(scope_name="project 00")
-    bill.change(
+def test_many_alerts_are_split_into_messages_without_loss(marts, slack):
+    marts.budget(scope_name="project 00")
+    marts.change(
         "insert into openai_marts.budget_status "
         "select row.* replace ('b-' || n as budget_id, printf('project %02d', n) as scope_name) "
         "from openai_marts.budget_status as row cross join range(1, 60) as numbers (n)"
     )
     slack.answers = [(200, "ok"), (429, "rate_limited")]
-    assert post(bill, slack.url).returncode == 1
-    assert post(bill, slack.url).returncode == 3
+    assert post(marts, slack.url).returncode == 1
+    assert post(marts, slack.url).returncode == 3
     assert len(slack.messages) == 2
     assert all(len(message["blocks"]) <= 50 for message in slack.messages)
-    told = {text.split(" passed ")[0][-2:] for text in slack.texts}
-    assert len(slack.texts) == len(told) == 60
+    projects = {text.split(" passed ")[0][-2:] for text in slack.texts}
+    assert len(slack.texts) == len(projects) == 60
 
 
-def test_name_without_end_is_cut_to_what_slack_takes(bill, slack):
-    bill.budget(scope_name="&" * 5000)
-    assert post(bill, slack.url).returncode == 3
+def test_long_name_is_cut_to_slacks_limit(marts, slack):
+    marts.budget(scope_name="&" * 5000)
+    assert post(marts, slack.url).returncode == 3
     (text,) = slack.texts
     assert len(text) <= 3000
     assert text.endswith("&amp;…")
 
 
-def test_second_run_posts_nothing_while_the_first_one_does(bill, slack):
-    bill.budget()
+def test_second_run_posts_nothing_while_the_first_one_posts(marts, slack):
+    marts.budget()
     slack.may_answer.clear()
     first = subprocess.Popen(
         [sys.executable, PROJECT / "pipeline.py", "alerts", "--demo", "--slack-webhook"],
-        cwd=bill.folder,
-        env={"ALERTS__SLACK_WEBHOOK": slack.url, "HOME": str(bill.folder)},
+        cwd=marts.folder,
+        env={"ALERTS__SLACK_WEBHOOK": slack.url, "HOME": str(marts.folder)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    assert slack.is_asked.wait(60)
-    second = post(bill, slack.url)
+    assert slack.requested.wait(60)
+    second = post(marts, slack.url)
     slack.may_answer.set()
     assert (first.wait(60), second.returncode) == (3, 1)
     assert "open in another program" in second.stderr
-    assert len(slack.asked) == 1
+    assert len(slack.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -725,56 +735,56 @@ def test_wrong_use_is_one_sentence(tmp_path, arguments, sentence):
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_warehouse_without_costs_or_models_is_one_sentence(api, tmp_path, bill):
+def test_warehouse_without_costs_or_models_is_one_sentence(api, tmp_path, marts):
     empty = tmp_path / "empty"
     empty.mkdir()
     result = run_pipeline("alerts", cwd=empty)
     assert result.returncode == 1
     assert "load costs first" in result.stderr
-    bill.change("drop table openai_marts.cost_anomalies")
-    result = bill.run()
+    marts.change("drop table openai_marts.cost_anomalies")
+    result = marts.run()
     assert result.returncode == 1
     assert "lacks models, or has old ones: run python pipeline.py models." in result.stderr
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_demo_tells_its_runaway_key_and_its_breached_budget(demo):
+def test_demo_has_a_runaway_key_and_a_breached_budget(demo):
     folder, _ = demo
     result = run_pipeline("alerts", "--demo", "--format", "json", cwd=folder)
     assert result.returncode == 3, result.stderr
-    found = json.loads(result.stdout)
-    # Early in a month it is the budget of the month before.
-    passed = [each for each in found if each["kind"] == "budget" and each["subject"] == "Europe"]
-    assert "critical" in [each["severity"] for each in passed]
-    anomalies = [(each["day"], each["subject"]) for each in found if each["kind"] == "anomaly"]
+    alerts = json.loads(result.stdout)
+    # Early in a month, it is the budget of the month before.
+    budgets = [row for row in alerts if row["kind"] == "budget" and row["subject"] == "Europe"]
+    assert "critical" in [row["severity"] for row in budgets]
+    anomalies = [(row["day"], row["subject"]) for row in alerts if row["kind"] == "anomaly"]
     assert (str(days_ago(9)), "search-reranker") in anomalies
-    assert {each["kind"] for each in found} == {"budget", "anomaly"}
+    assert {row["kind"] for row in alerts} == {"budget", "anomaly"}
 
 
-def test_tokens_that_were_billed_and_not_used_are_a_warning(demo, tmp_path):
+def test_billed_tokens_without_usage_are_a_warning(demo, tmp_path):
     shutil.copy(demo[0] / "demo.duckdb", tmp_path)
-    bill = Bill(tmp_path)
-    bill.change(f"""
+    marts = AlertMarts(tmp_path)
+    marts.change(f"""
         update openai_intermediate.int_openai__daily_checks set expected = expected * 0.9
         where check_name = 'tokens billed equal tokens used' and date = '{days_ago(10)}'
             and model_family = 'gpt-5.6-sol' and meter = 'input'
     """)
-    (alert,) = (each for each in bill.found() if each.kind == "reconciliation")
+    (alert,) = (alert for alert in marts.alerts() if alert.kind == "reconciliation")
     assert alert.subject == "tokens billed equal tokens used"
     assert alert.severity == "warning"
 
 
 HISTORY = 77
-"""Eight weeks, which tell what is usual of a weekday, before the days whose anomalies count."""
+"""Eight weeks, from which the usual cost of a weekday follows, and three weeks of checked days."""
 
 
 class Untroubled(Organization):
-    """The same weeks, on whatever day the tests run; no key runs away in them."""
+    """The same weeks on any day on which the tests run, without a runaway key."""
 
     def __init__(self):
         super().__init__(TODAY)
-        told_on = date(2026, 11, 23) + timedelta(days=TODAY.weekday())
-        self.then, self.ago = Organization(told_on), TODAY - told_on
+        base_day = date(2026, 11, 23) + timedelta(days=TODAY.weekday())
+        self.then, self.ago = Organization(base_day), TODAY - base_day
         self.spend_alerts = {}
         self.earliest = days_ago(HISTORY)
 
@@ -791,10 +801,10 @@ class Untroubled(Organization):
         return self._charges_by_day[day]
 
 
-def test_month_without_trouble_raises_nothing(tmp_path):
-    organization, books = Untroubled(), Warehouse(tmp_path)
+def test_month_without_problems_raises_no_alert(tmp_path):
+    organization, warehouse = Untroubled(), Warehouse(tmp_path)
     with SimulatedApi(organization) as api:
-        books.load(api, (*FEW, "spend_limits"))
+        warehouse.load(api, (*FEW, "spend_limits"))
     write_seeds(organization, tmp_path / "seeds")
     budgets = tmp_path / "seeds" / "budgets.csv"
     enough = [row for row in budgets.read_text().splitlines() if "proj_europe" not in row]
@@ -805,12 +815,12 @@ def test_month_without_trouble_raises_nothing(tmp_path):
     built = dbt(
         *("build", "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"),
         *("--select", *models, "+int_openai__project_prices"),
-        warehouse=books,
+        warehouse=warehouse,
         OPENAI_COSTS_SEEDS=str(tmp_path / "seeds"),
     )
     assert built.returncode == 0, built.stdout
-    sources = books.rows("select distinct budget_source from openai_marts.budget_status")
+    sources = warehouse.rows("select distinct budget_source from openai_marts.budget_status")
     assert sorted(sources) == [("budgets.csv",), ("spend_limit",)]
-    found = run_pipeline("alerts", "--severity", "info", cwd=tmp_path)
-    assert found.stdout == "Nothing looks wrong.\n"
-    assert found.returncode == 0
+    result = run_pipeline("alerts", "--severity", "info", cwd=tmp_path)
+    assert result.stdout == "Nothing looks wrong.\n"
+    assert result.returncode == 0

@@ -1,4 +1,4 @@
-"""What BI tools read: the costs of other providers, and the file that they open."""
+"""What BI tools read: the costs of all providers, and the DuckDB file."""
 
 import json
 import shutil
@@ -12,7 +12,7 @@ from running import dbt
 
 ALL = "openai_marts.unblended_costs_all_providers"
 OURS = "openai_marts.focus_costs"
-# Hourly, in doubles, of FOCUS 1.0, as AWS exports it.
+# FOCUS 1.0, hourly and in doubles, as AWS exports it.
 AWS = """
     create schema aws_focus;
     create table aws_focus.cost_and_usage as
@@ -40,7 +40,7 @@ AWS = """
         timestamp '2026-10-01' as ChargePeriodStart, 12345.678::double as EffectiveCost,
         'AWS' as ProviderName, 'Tax' as ServiceName;
 """
-# Exact, of FOCUS 1.2, in lower case and with time zones, as PostgreSQL would keep it.
+# FOCUS 1.2, exact, in lower case and with time zones, as PostgreSQL would store it.
 ANTHROPIC = """
     create schema anthropic_focus;
     create table anthropic_focus.costs as
@@ -57,9 +57,9 @@ ANTHROPIC = """
         ('1.000000000000000001', '2026-10-01 23:30:00+00'),
         ('2.000000000000000002', '2026-10-02 00:30:00+00'),
         ('-0.000000000000000003', '2026-10-02 00:30:00+00')
-    ) as told (amount, chargeperiodstart);
+    ) as charges (amount, chargeperiodstart);
 """
-# Of FOCUS 1.3, whose ServiceProviderName is there beside ProviderName; a CSV file's texts.
+# FOCUS 1.3, which has both ServiceProviderName and ProviderName; the texts of a CSV file.
 TEXTS = """
     create schema other_focus;
     create table other_focus.costs (
@@ -74,23 +74,23 @@ NAMES = ["aws_focus.cost_and_usage", "demo.anthropic_focus.costs", "other_focus.
 
 
 def build(warehouse, *tables):
-    """The mart, with other providers' tables, as `other_focus_tables` names them."""
+    """Build the mart with these tables in the variable `other_focus_tables`."""
     named = json.dumps({"other_focus_tables": tables})
     mart = ("-s", "openai__unblended_costs_all_providers", "--indirect-selection", "cautious")
     return dbt("build", *mart, "--vars", named, warehouse=warehouse)
 
 
 def copy_of(demo, folder):
-    """The demo's warehouse, which its views name."""
+    """A copy of the demo's warehouse, with the file name that its views contain."""
     warehouse = Warehouse(folder)
     warehouse.path = Path(shutil.copy(demo[0] / "demo.duckdb", folder))
     return warehouse
 
 
 @pytest.fixture(scope="module")
-def united(demo, tmp_path_factory):
-    """The demo's warehouse with the tables of three other providers."""
-    warehouse = copy_of(demo, tmp_path_factory.mktemp("united"))
+def all_providers(demo, tmp_path_factory):
+    """The demo's warehouse, with the tables of three other providers."""
+    warehouse = copy_of(demo, tmp_path_factory.mktemp("all_providers"))
     with duckdb.connect(str(warehouse.path)) as connection:
         for table in (AWS, ANTHROPIC, TEXTS):
             connection.execute(table)
@@ -99,7 +99,7 @@ def united(demo, tmp_path_factory):
     return warehouse
 
 
-def test_without_other_tables_all_providers_are_openai(demo, tmp_path):
+def test_without_other_tables_the_only_provider_is_openai(demo, tmp_path):
     warehouse = copy_of(demo, tmp_path)
     cost = "sum(BilledCost), sum(EffectiveCost), min(ChargePeriodStart), max(ChargePeriodStart)"
     assert warehouse.rows(f"select {cost} from {ALL}") == warehouse.rows(
@@ -110,15 +110,15 @@ def test_without_other_tables_all_providers_are_openai(demo, tmp_path):
     ]
 
 
-def test_each_providers_total_is_that_of_its_table_to_the_last_digit(united):
-    totals = united.rows(f"""
+def test_total_of_each_provider_equals_its_table_exactly(all_providers):
+    totals = all_providers.rows(f"""
         select
             x_FocusTable, ServiceProviderName, BillingCurrency, sum(BilledCost), sum(EffectiveCost)
         from {ALL} group by all
     """)
-    ours = united.value(f"select sum(BilledCost) from {OURS}")
-    anthropic = united.value("select sum(billedcost) from anthropic_focus.costs")
-    doubles = united.rows("select BilledCost, EffectiveCost from aws_focus.cost_and_usage")
+    ours = all_providers.value(f"select sum(BilledCost) from {OURS}")
+    anthropic = all_providers.value("select sum(billedcost) from anthropic_focus.costs")
+    doubles = all_providers.rows("select BilledCost, EffectiveCost from aws_focus.cost_and_usage")
     aws = [sum(Decimal(repr(cost)) for cost in costs) for costs in zip(*doubles, strict=True)]
     assert aws[0] == Decimal("12350.478")
     assert set(totals) == {
@@ -129,7 +129,7 @@ def test_each_providers_total_is_that_of_its_table_to_the_last_digit(united):
     }
 
 
-def test_a_charge_is_of_the_utc_day_in_which_it_begins_wherever_it_is_asked(united):
+def test_charge_has_its_utc_day_in_any_session_time_zone(all_providers):
     days = f"""
         select ServiceProviderName, ChargePeriodStart::varchar, sum(BilledCost)
         from {ALL} where ServiceProviderName <> 'OpenAI' and ChargeCategory is distinct from 'Tax'
@@ -143,27 +143,27 @@ def test_a_charge_is_of_the_utc_day_in_which_it_begins_wherever_it_is_asked(unit
         ("Mistral", "2026-10-01", Decimal("0.07")),
         ("Mistral", "2026-10-02", Decimal("0.01")),
     ]
-    with duckdb.connect(str(united.path), read_only=True) as connection:
+    with duckdb.connect(str(all_providers.path), read_only=True) as connection:
         for zone in ("UTC", "Asia/Tokyo", "America/Los_Angeles"):
             connection.execute(f"set TimeZone = '{zone}'")
             assert connection.execute(days).fetchall() == expected, zone
 
 
-def test_columns_that_a_table_lacks_are_null(united):
-    lacking = united.rows(f"""
+def test_columns_that_are_missing_in_a_table_are_null(all_providers):
+    rows = all_providers.rows(f"""
         select distinct SubAccountId, SubAccountName, BillingPeriodStart, BillingAccountId
         from {ALL} where ServiceProviderName in ('Mistral', 'Anthropic') order by all
     """)
-    assert [row[:2] for row in lacking] == [(None, None)] * 2
-    assert (None, None) in [row[2:] for row in lacking]
+    assert [row[:2] for row in rows] == [(None, None)] * 2
+    assert (None, None) in [row[2:] for row in rows]
 
 
-def test_rows_that_come_later_are_seen_without_a_build(united):
+def test_later_rows_are_visible_without_a_build(all_providers):
     later = "insert into other_focus.costs values ('5', 'EUR', '2026-10-03', null, 'Later', null)"
-    with duckdb.connect(str(united.path)) as connection:
+    with duckdb.connect(str(all_providers.path)) as connection:
         connection.execute(later)
-        seen = f"select BilledCost from {ALL} where ServiceProviderName = 'Later'"
-        assert connection.execute(seen).fetchall() == [(Decimal(5),)]
+        query = f"select BilledCost from {ALL} where ServiceProviderName = 'Later'"
+        assert connection.execute(query).fetchall() == [(Decimal(5),)]
         connection.execute("delete from other_focus.costs where ServiceProviderName = 'Later'")
 
 
@@ -174,14 +174,14 @@ def test_rows_that_come_later_are_seen_without_a_build(united):
         ("openai_marts.users", "which has no column BilledCost: it is no FOCUS table"),
     ],
 )
-def test_a_name_that_is_no_focus_table_is_said(demo, tmp_path, name, reason):
+def test_name_of_no_focus_table_is_an_error(demo, tmp_path, name, reason):
     built = build(copy_of(demo, tmp_path), name)
     assert built.returncode != 0
     assert f"The variable other_focus_tables names {name}, {reason}" in built.stdout
 
 
-def test_warehouse_is_a_file_that_every_duckdb_1_opens(demo):
-    """The header's storage version: 64 is that of DuckDB 1.0."""
+def test_every_duckdb_1_version_can_open_the_warehouse(demo):
+    """Storage version 64 in the header is that of DuckDB 1.0."""
     with (demo[0] / "demo.duckdb").open("rb") as file:
         header = file.read(20)
     assert header[8:12] == b"DUCK"

@@ -17,7 +17,7 @@ from conftest import TODAY, days_ago
 from running import PROJECT, environment, run_pipeline
 from test_awkward_replies import Truncated
 
-from openai_costs.reports.summary import exact
+from openai_costs.reports.amounts import exact
 from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, SimulatedApi
 from openai_costs_source.simulator.organization import Organization
 

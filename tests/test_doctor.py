@@ -433,8 +433,8 @@ def test_status_tells_a_day_that_was_left_out_for_it_did_not_add_up(organization
 def test_status_tells_that_the_days_to_be_forgotten_soon_are_loaded(copy):
     told, _ = only_facts(copy)
     last = FIRST_DAY + timedelta(days=29)
-    assert told["OpenAI tells"] == f"days from {FIRST_DAY} on"
-    assert told["Soon to be forgotten"] == f"{FIRST_DAY} to {last}, all loaded"
+    assert told["OpenAI returns"] == f"days from {FIRST_DAY} on"
+    assert told["Expiring soon"] == f"{FIRST_DAY} to {last}, all loaded"
 
 
 def test_status_tells_which_days_to_load_before_they_are_forgotten(copy):
@@ -442,7 +442,7 @@ def test_status_tells_which_days_to_load_before_they_are_forgotten(copy):
     told, _ = only_facts(copy)
     first, last = (FIRST_DAY + timedelta(days=ahead) for ahead in (6, 29))
     to_load = f"{first} to {last}, not loaded: run with --since {first}"
-    assert told["Soon to be forgotten"] == to_load
+    assert told["Expiring soon"] == to_load
 
 
 def change(warehouse, sql):
@@ -456,7 +456,7 @@ def test_status_reckons_that_openai_forgets_a_day_each_day(copy):
         "update openai_raw.organizations set earliest_seen_on = earliest_seen_on - interval 3 day",
     )
     told, _ = only_facts(copy)
-    assert told["OpenAI tells"] == f"days from {FIRST_DAY + timedelta(days=3)} on"
+    assert told["OpenAI returns"] == f"days from {FIRST_DAY + timedelta(days=3)} on"
 
 
 def test_status_lists_restatements_with_what_was_and_what_is(loaded, copy):

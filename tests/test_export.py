@@ -1,6 +1,6 @@
-"""`python pipeline.py export`: FOCUS files, exact and whole, and left alone if nothing changed.
+"""`python pipeline.py export`: FOCUS files are exact and complete, and stay if nothing changed.
 
-Small warehouses are written by hand here, in tables that have the columns of the demo's.
+The tests fill small warehouses with the columns of the demo's.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ LONG_AGO = "2026-01-02T03:04:05Z"
 SECRET = "sk-admin-of-nobody-Xq7Lm2Rt9Vb4Zk8"
 
 
-class Books:
+class SmallWarehouse:
     """A warehouse of a few charges."""
 
     def __init__(self, path):
@@ -46,7 +46,7 @@ class Books:
             return connection.execute(sql, values).fetchall()
 
     def add(self, *records):
-        """Charges and months."""
+        """Insert rows: `charge` and `ledger` return them with their table."""
         with duckdb.connect(str(self.path)) as connection:
             for table, record in records:
                 columns, places = ", ".join(record), ", ".join("?" * len(record))
@@ -55,7 +55,7 @@ class Books:
 
 
 def charge(day, cost, organization="org-a", **columns):
-    """One charge; what is not named is null."""
+    """A charge; other columns are null."""
     day = date.fromisoformat(day)
     return MART, {
         "BilledCost": Decimal(cost),
@@ -71,7 +71,7 @@ def charge(day, cost, organization="org-a", **columns):
 
 
 def ledger(month, loaded=None, expected=None, organization="org-a", name="Acme"):
-    """What the ledger says of a month: all of its days, or so many of those it should have."""
+    """A month of the ledger; by default all its days are loaded and expected."""
     first = date.fromisoformat(f"{month}-01")
     loaded = loaded or (next_month(first) - first).days
     expected = expected or loaded
@@ -95,7 +95,7 @@ def next_month(day):
 
 @pytest.fixture(scope="module")
 def no_charges(demo, tmp_path_factory):
-    path = tmp_path_factory.mktemp("books") / "no_charges.duckdb"
+    path = tmp_path_factory.mktemp("warehouse") / "no_charges.duckdb"
     with duckdb.connect(str(path)) as connection:
         connection.execute(f"attach '{demo[0] / 'demo.duckdb'}' as demo (read_only)")
         connection.execute("create schema openai_marts; create schema openai_raw")
@@ -107,16 +107,18 @@ def no_charges(demo, tmp_path_factory):
 
 @pytest.fixture
 def empty(no_charges, tmp_path):
-    """The tables without a row, where the command looks for them."""
-    return Books(Path(shutil.copy(no_charges, tmp_path / "openai_costs.duckdb")))
+    """The tables without rows, in the file that the command opens."""
+    return SmallWarehouse(Path(shutil.copy(no_charges, tmp_path / "openai_costs.duckdb")))
 
 
 @pytest.fixture(scope="module")
 def long_ago(no_charges, tmp_path_factory):
-    """Three months, the first of which has lost its first days and the last of which runs; and the
-    files that were exported of them long ago, if one believes the metadata."""
+    """A warehouse of three months, and its exported files, with old times in their metadata.
+
+    The first month is missing its first days, and the last month is open.
+    """
     folder = tmp_path_factory.mktemp("long_ago")
-    Books(shutil.copy(no_charges, folder / "openai_costs.duckdb")).add(
+    SmallWarehouse(shutil.copy(no_charges, folder / "openai_costs.duckdb")).add(
         ledger("2026-08", loaded=5),
         ledger("2026-09"),
         ledger("2026-10", loaded=12),
@@ -136,12 +138,12 @@ def long_ago(no_charges, tmp_path_factory):
 
 
 @pytest.fixture
-def books(long_ago, tmp_path):
-    return Books(Path(shutil.copy(long_ago / "openai_costs.duckdb", tmp_path)))
+def warehouse(long_ago, tmp_path):
+    return SmallWarehouse(Path(shutil.copy(long_ago / "openai_costs.duckdb", tmp_path)))
 
 
 @pytest.fixture
-def focus(books, long_ago, tmp_path):
+def focus(warehouse, long_ago, tmp_path):
     return Path(shutil.copytree(long_ago / "parquet", tmp_path / "focus"))
 
 
@@ -149,7 +151,7 @@ MOMENTS = "CreationDate|RecencyLastUpdated|DatasetInstanceLastUpdated|TimeSector
 
 
 def rewrite(metadata, moment):
-    """Put one moment in the place of each moment of writing."""
+    """Replace each time of writing by one moment."""
     text = metadata.read_text(encoding="utf-8")
     text, times = re.subn(rf'("(?:{MOMENTS})": *)"[^"]*"', rf'\1"{moment}"', text)
     assert times > 3
@@ -161,21 +163,21 @@ def export(*arguments, to="focus"):
 
 
 def refused(capsys, *arguments, code):
-    """The one line that is said to it."""
+    """Run a command that fails with this exit code; return its one line of error output."""
     capsys.readouterr()
     assert main(list(map(str, arguments))) == code
     return sentence(capsys.readouterr().err)
 
 
-def sentence(said):
-    assert "Traceback" not in said
-    assert SECRET not in said
-    assert len(said.splitlines()) == 1
-    return said
+def sentence(message):
+    assert "Traceback" not in message
+    assert SECRET not in message
+    assert len(message.splitlines()) == 1
+    return message
 
 
 def state(folder):
-    """Each file, byte by byte, and whether it was touched."""
+    """The content, modification time and inode of each file."""
     return {
         path.name: (path.read_bytes(), path.stat().st_mtime_ns, path.stat().st_ino)
         for path in folder.iterdir()
@@ -195,7 +197,7 @@ def read_metadata(folder, name=METADATA):
 
 
 def sectors(folder, key, name=METADATA):
-    """What the metadata says of each month."""
+    """A value of each time sector in the metadata, by month."""
     (recency,) = read_metadata(folder, name)["Recency"]
     return {sector["TimeSectorStart"][:7]: sector[key] for sector in recency["TimeSectors"]}
 
@@ -208,15 +210,15 @@ def rows(path):
         return list(csv.DictReader(file, strict=True))
 
 
-# ------------------------------------------------------------------ the whole demo, by the command
+# ----------------------------------------------------------------------------------- the demo
 
 
 @pytest.fixture(scope="module")
 def first_days(demo, tmp_path_factory):
-    """A folder with the demo's warehouse, and in it each month's first day with charges alone."""
+    """A folder with the demo's warehouse, reduced to each month's first day with charges."""
     folder = tmp_path_factory.mktemp("exported")
     shutil.copy(demo[0] / "demo.duckdb", folder)
-    Books(folder / "demo.duckdb").execute("""
+    SmallWarehouse(folder / "demo.duckdb").execute("""
         delete from openai_intermediate.int_openai__focus_charges where date not in (
             select min(date) from openai_intermediate.int_openai__focus_charges
             group by date_trunc('month', date)
@@ -227,7 +229,7 @@ def first_days(demo, tmp_path_factory):
 
 @pytest.fixture(scope="module", params=["parquet", "csv"])
 def demo_files(request, first_days):
-    """The folder of its files, the format, what was printed, and a connection to the mart."""
+    """The folder of the files, their format, the printed text, and a connection to the mart."""
     folder, format = first_days, request.param
     result = run_pipeline("export", "--demo", "--to", format, "--format", format, cwd=folder)
     assert (result.returncode, result.stderr) == (0, "")
@@ -246,12 +248,14 @@ def mart_months(connection):
 def test_demo_is_exported_charge_by_charge_to_the_last_digit(demo_files):
     folder, format, _, connection = demo_files
     if format == "parquet":
-        told = ", ".join(f"{name} at time zone 'UTC' as {name}" for name in TIMESTAMPS)
-        mart = f"select * replace ({told}) from mart"
+        times = ", ".join(f"{name} at time zone 'UTC' as {name}" for name in TIMESTAMPS)
+        mart = f"select * replace ({times}) from mart"
         files = f"from read_parquet('{folder}/*.parquet')"
     else:
-        told = ", ".join(f"strftime({name}, '%Y-%m-%dT%H:%M:%SZ') as {name}" for name in TIMESTAMPS)
-        mart = f"select cast(columns(*) as varchar) from (select * replace ({told}) from mart)"
+        times = ", ".join(
+            f"strftime({name}, '%Y-%m-%dT%H:%M:%SZ') as {name}" for name in TIMESTAMPS
+        )
+        mart = f"select cast(columns(*) as varchar) from (select * replace ({times}) from mart)"
         files = f"""
             from read_csv('{folder}/*.csv', all_varchar = true, header = true, delim = ',',
                 quote = '"', escape = '"', allow_quoted_nulls = false)
@@ -263,21 +267,21 @@ def test_demo_is_exported_charge_by_charge_to_the_last_digit(demo_files):
     assert connection.sql(f"({files}) except all ({mart})").fetchall() == []
 
 
-def test_each_month_of_the_demo_is_one_file_of_its_charges_alone(demo_files):
+def test_each_month_of_the_demo_is_one_file_with_only_its_charges(demo_files):
     folder, format, _, connection = demo_files
     months = mart_months(connection)
     expected = {f"focus-org-demo-heliotrope-{month}.{format}" for month, _ in months}
     assert names(folder) == {*expected, "focus-org-demo-heliotrope-metadata.json"}
-    told = connection.sql(f"""
+    counts = connection.sql(f"""
         select right(parse_filename(filename, true), 7), left(BillingPeriodStart::varchar, 7),
             count(*)
         from read_{format}('{folder}/*.{format}', filename = true)
         group by all order by all
     """)
-    assert told.fetchall() == [(month, month, count) for month, count in months]
+    assert counts.fetchall() == [(month, month, count) for month, count in months]
 
 
-def test_columns_are_those_of_focus_alphabetically_and_then_our_own(demo_files):
+def test_columns_of_focus_come_first_in_alphabetical_order_then_our_own(demo_files):
     folder, format, _, connection = demo_files
     for path in folder.glob(f"*.{format}"):
         if format == "parquet":
@@ -302,7 +306,7 @@ def test_export_prints_each_month_and_the_exact_total(demo_files):
     assert f"{count:,} charges, exactly {total.normalize():f} USD" in printed
 
 
-def test_metadata_of_the_demo_calls_a_month_complete_when_its_days_are_loaded_and_it_is_over(
+def test_month_of_the_demo_is_complete_if_all_days_are_loaded_and_a_later_month_follows(
     demo_files,
 ):
     folder, format, _, connection = demo_files
@@ -323,11 +327,11 @@ def test_metadata_of_the_demo_calls_a_month_complete_when_its_days_are_loaded_an
     )
 
 
-# ------------------------------------------------------------------------- what a file says exactly
+# -------------------------------------------------------------------------- contents of a file
 
 
 def test_parquet_has_exact_types_and_is_compressed_with_zstd(long_ago):
-    mart = Books(long_ago / "openai_costs.duckdb").execute(f"describe {MART}")
+    mart = SmallWarehouse(long_ago / "openai_costs.duckdb").execute(f"describe {MART}")
     arrow = {
         "VARCHAR": pa.string(),
         "TIMESTAMP": pa.timestamp("us", "UTC"),
@@ -375,10 +379,10 @@ QUANTITIES = (
 
 @pytest.fixture(scope="module", params=["parquet", "csv"])
 def awkward(request, no_charges, tmp_path_factory):
-    """The format, and the rows, of a month of charges with any name, any amount, any quantity."""
+    """The format and the exported rows of charges with unusual names, amounts and quantities."""
     folder = tmp_path_factory.mktemp("awkward")
-    books = Books(Path(shutil.copy(no_charges, folder / "openai_costs.duckdb")))
-    books.add(
+    warehouse = SmallWarehouse(Path(shutil.copy(no_charges, folder / "openai_costs.duckdb")))
+    warehouse.add(
         ledger("2026-09"),
         *(
             charge("2026-09-01", "1", SubAccountName=name, x_PrincipalName=name[::-1])
@@ -393,28 +397,28 @@ def awkward(request, no_charges, tmp_path_factory):
     return request.param, rows(folder / "focus" / f"focus-org-a-2026-09.{request.param}")
 
 
-def test_any_name_survives(awkward):
-    _, told = awkward
-    named = [(row["SubAccountName"], row["x_PrincipalName"]) for row in told]
+def test_any_name_is_exported_unchanged(awkward):
+    _, exported = awkward
+    named = [(row["SubAccountName"], row["x_PrincipalName"]) for row in exported]
     assert sorted(pair for pair in named if any(pair)) == sorted(
         (name, name[::-1]) for name in NAMES
     )
 
 
-def test_any_amount_is_written_to_the_last_digit_and_without_an_exponent(awkward):
-    format, told = awkward
+def test_any_amount_is_exported_exactly_and_without_an_exponent(awkward):
+    format, exported = awkward
     for column, texts in (
         ("BilledCost", [*AMOUNTS, *["1.000000000000000000"] * len((*NAMES, *QUANTITIES))]),
         ("ListCost", AMOUNTS),
         ("x_Quantity", QUANTITIES),
     ):
-        values = [row[column] for row in told if row[column] not in (None, "")]
+        values = [row[column] for row in exported if row[column] not in (None, "")]
         written = [Decimal(text) if format == "parquet" else text for text in texts]
         assert sorted(values) == sorted(written)
 
 
 def test_csv_of_one_charge_of_any_name_is_exact(empty, tmp_path):
-    """Nothing else in the file shows how it is quoted."""
+    """The file has one row, so that a reader cannot infer its quoting from other rows."""
     months = [f"{2000 + n // 12}-{1 + n % 12:02}" for n in range(len(ALONE))]
     empty.add(*(ledger(month) for month in months))
     pairs = list(zip(months, ALONE, strict=True))
@@ -425,23 +429,23 @@ def test_csv_of_one_charge_of_any_name_is_exact(empty, tmp_path):
         assert row["SubAccountName"] == name
 
 
-@pytest.mark.parametrize("at_a_time", [2, 7])
-def test_month_of_many_charges_is_whole(at_a_time, empty, tmp_path, monkeypatch):
-    """They are read and written some days at a time; a day is read at once."""
-    monkeypatch.setattr("openai_costs.reports.focus_export.ROWS_AT_A_TIME", at_a_time)
+@pytest.mark.parametrize("rows_per_query", [2, 7])
+def test_month_of_many_charges_is_complete(rows_per_query, empty, tmp_path, monkeypatch):
+    """One query reads several days, or at least one complete day."""
+    monkeypatch.setattr("openai_costs.reports.focus_file.ROWS_PER_QUERY", rows_per_query)
     days = ["01", "01", "01", "02", "05", "05", "06", "29", "30", "30"]
     empty.add(ledger("2026-09"))
     empty.add(*(charge(f"2026-09-{day}", n) for n, day in enumerate(days)))
     empty.add(charge("2026-10-01", 99), charge("2026-08-31", 98))
     empty.add(ledger("2026-08"), ledger("2026-10"))
     export("--month", "2026-09")
-    told = rows(tmp_path / "focus" / "focus-org-a-2026-09.parquet")
-    assert [(row["BilledCost"], f"{row['ChargePeriodStart']:%d}") for row in told] == [
+    exported = rows(tmp_path / "focus" / "focus-org-a-2026-09.parquet")
+    assert [(row["BilledCost"], f"{row['ChargePeriodStart']:%d}") for row in exported] == [
         *enumerate(days)
     ]
 
 
-def test_csv_tells_null_from_empty_text_and_writes_utc(empty, tmp_path):
+def test_csv_distinguishes_null_from_empty_text_and_writes_utc(empty, tmp_path):
     empty.add(
         ledger("2026-09"),
         charge(
@@ -471,8 +475,8 @@ def test_csv_tells_null_from_empty_text_and_writes_utc(empty, tmp_path):
 
 
 @pytest.mark.parametrize("source", ["warehouse", "lake"])
-def test_times_are_utc_wherever_the_machine_stands(source, books, long_ago, tmp_path):
-    lake = put_into_lake(books, tmp_path / "lake", zoned=True)
+def test_times_are_utc_in_any_time_zone_of_the_machine(source, warehouse, long_ago, tmp_path):
+    lake = put_into_lake(warehouse, tmp_path / "lake", zoned=True)
     arguments = ("--lake", lake) if source == "lake" else ()
     result = run_pipeline(
         *("export", "--to", "there", "--format", "csv", *arguments),
@@ -481,30 +485,30 @@ def test_times_are_utc_wherever_the_machine_stands(source, books, long_ago, tmp_
     )
     assert (result.returncode, result.stderr) == (0, "")
     assert contents(tmp_path / "there", "*.csv") == contents(long_ago / "csv", "*.csv")
-    told = rows(tmp_path / "there" / "focus-org-a-2026-10.csv")
-    assert [row["ChargePeriodStart"] for row in told] == ["2026-10-12T00:00:00Z"]
+    exported = rows(tmp_path / "there" / "focus-org-a-2026-10.csv")
+    assert [row["ChargePeriodStart"] for row in exported] == ["2026-10-12T00:00:00Z"]
 
 
-def test_several_currencies_of_a_month_are_told_apart_in_the_total(books, tmp_path, capsys):
-    books.add(charge("2026-10-12", "7.125", BillingCurrency="EUR"))
+def test_currencies_of_a_month_have_separate_totals(warehouse, tmp_path, capsys):
+    warehouse.add(charge("2026-10-12", "7.125", BillingCurrency="EUR"))
     export()
     printed = capsys.readouterr().out
     assert "exactly 5.000000000000000001 USD" in printed
     assert "7.125 EUR" in printed
-    told = rows(tmp_path / "focus" / "focus-org-a-2026-10.parquet")
-    assert sorted((row["BillingCurrency"], row["BilledCost"]) for row in told) == [
+    exported = rows(tmp_path / "focus" / "focus-org-a-2026-10.parquet")
+    assert sorted((row["BillingCurrency"], row["BilledCost"]) for row in exported) == [
         ("EUR", Decimal("7.125")),
         ("USD", Decimal(3)),
     ]
 
 
-# -------------------------------------------------------------------------- which files, and whose
+# ------------------------------------------------------------------ organizations and months
 
 
-def test_every_organization_has_files_and_metadata_of_its_own(books, tmp_path, capsys):
+def test_every_organization_has_its_own_files_and_metadata(warehouse, tmp_path, capsys):
     name = 'Übel & "Söhne", [red]Ltd[/red]\n'
-    books.add(ledger("2026-09", organization="org-b", name=name))
-    books.add(charge("2026-09-02", "8", "org-b", BillingAccountName=name))
+    warehouse.add(ledger("2026-09", organization="org-b", name=name))
+    warehouse.add(charge("2026-09-02", "8", "org-b", BillingAccountName=name))
     export()
     assert name in capsys.readouterr().out
     folder = tmp_path / "focus"
@@ -526,7 +530,7 @@ def test_every_organization_has_files_and_metadata_of_its_own(books, tmp_path, c
     assert len(set(instances)) == 2
 
 
-ODD = (
+UNUSUAL_IDS = (
     *("../escaped", "../../escaped", "/escaped", "a/b", "a_b", "a-b", "a%2Fb", "a\\b", "a b"),
     *("..", ".", "~", "*", "?", "a'b", 'a"b', "a\nb", "a\x00b", "Zoë", "東京", "a.parquet", "-rf"),
     *("org-a-2026-09", "org-a", "%", "a:b", "${HOME}", "{}", "[bold]", "%s", "#", ";"),
@@ -534,22 +538,22 @@ ODD = (
 
 
 def test_organization_of_any_id_keeps_its_files_in_the_folder(empty, tmp_path):
-    empty.add(*(ledger("2026-09", organization=id, name=id) for id in ODD))
-    empty.add(*(charge("2026-09-01", number, id) for number, id in enumerate(ODD)))
+    empty.add(*(ledger("2026-09", organization=id, name=id) for id in UNUSUAL_IDS))
+    empty.add(*(charge("2026-09-01", number, id) for number, id in enumerate(UNUSUAL_IDS)))
     folder = tmp_path / "some" / "where" / "focus"
     around = set(tmp_path.rglob("*"))
     export(to=folder)
     written = set(tmp_path.rglob("*")) - around - {folder, folder.parent, folder.parent.parent}
     assert {path.parent for path in written} == {folder}
     files = list(folder.glob("*.parquet"))
-    told = [(row["BillingAccountId"], row["BilledCost"]) for file in files for row in rows(file)]
-    assert sorted(told) == sorted((id, number) for number, id in enumerate(ODD))
-    assert len(files) == len(list(folder.glob("*.json"))) == len(ODD)
+    costs = [(row["BillingAccountId"], row["BilledCost"]) for file in files for row in rows(file)]
+    assert sorted(costs) == sorted((id, number) for number, id in enumerate(UNUSUAL_IDS))
+    assert len(files) == len(list(folder.glob("*.json"))) == len(UNUSUAL_IDS)
     assert all(path.name.startswith("focus-") for path in written)
 
 
-def test_month_alone_is_written_and_the_others_are_left(focus, books, tmp_path):
-    books.execute(f"update {MART} set BilledCost = BilledCost + 1")
+def test_only_the_chosen_month_is_written(focus, warehouse, tmp_path):
+    warehouse.execute(f"update {MART} set BilledCost = BilledCost + 1")
     before = state(focus)
     export("--month", "2026-09")
     after = state(focus)
@@ -565,14 +569,14 @@ def test_month_alone_is_written_and_the_others_are_left(focus, books, tmp_path):
     assert tuple(sectors(tmp_path / "alone", "TimeSectorEnd")) == ("2026-10",)
 
 
-def test_month_that_one_organization_lacks_is_written_for_the_other(books, tmp_path):
-    books.add(ledger("2026-07", organization="org-b"), charge("2026-07-02", "8", "org-b"))
+def test_month_of_one_organization_is_written_only_for_it(warehouse, tmp_path):
+    warehouse.add(ledger("2026-07", organization="org-b"), charge("2026-07-02", "8", "org-b"))
     export("--month", "2026-07")
     assert names(tmp_path / "focus") == {"focus-org-b-2026-07.parquet", "focus-org-b-metadata.json"}
 
 
-def test_month_that_was_loaded_and_has_no_charges_is_a_file_without_charges(books, tmp_path):
-    books.execute(f"delete from {MART} where BillingPeriodStart = '2026-09-01'")
+def test_loaded_month_without_charges_is_a_file_without_charges(warehouse, tmp_path):
+    warehouse.execute(f"delete from {MART} where BillingPeriodStart = '2026-09-01'")
     export()
     export("--format", "csv", to="csv")
     empty_file = tmp_path / "focus" / "focus-org-a-2026-09.parquet"
@@ -585,19 +589,19 @@ def test_month_that_was_loaded_and_has_no_charges_is_a_file_without_charges(book
     assert other.startswith(header)
     assert header.count(b",") == len(pq.read_schema(empty_file)) - 1
     (location,) = [
-        each
-        for each in read_metadata(tmp_path / "focus")["data_location"]
-        if each["filepath"] == empty_file.name
+        location
+        for location in read_metadata(tmp_path / "focus")["data_location"]
+        if location["filepath"] == empty_file.name
     ]
     assert location["total_rows"] == 0
 
 
-# ------------------------------------------------------------------------------- the second time
+# ---------------------------------------------------------------------------- repeated exports
 
 
 @pytest.mark.parametrize("format", ["parquet", "csv"])
-def test_second_run_touches_no_file(format, books, long_ago, tmp_path, capsys):
-    """Neither its own nor any other in the folder."""
+def test_second_run_changes_no_file(format, warehouse, long_ago, tmp_path, capsys):
+    """Neither an exported file nor any other file in the folder."""
     folder = Path(shutil.copytree(long_ago / format, tmp_path / "focus"))
     others = {"notes.txt": b"mine", "focus-org-other-2026-09.parquet": b"not ours", ".hidden": b""}
     for name, content in others.items():
@@ -610,10 +614,10 @@ def test_second_run_touches_no_file(format, books, long_ago, tmp_path, capsys):
     assert "written" not in printed
 
 
-def test_models_that_were_built_again_in_another_order_change_no_file(focus, books):
+def test_row_order_of_the_models_changes_no_file(focus, warehouse):
     before = state(focus)
     for table in (MART, CHECKS):
-        books.execute(f"create or replace table {table} as from {table} order by rowid desc")
+        warehouse.execute(f"create or replace table {table} as from {table} order by rowid desc")
     export()
     assert state(focus) == before
 
@@ -628,11 +632,11 @@ def test_models_that_were_built_again_in_another_order_change_no_file(focus, boo
     ],
 )
 def test_restated_day_replaces_the_file_of_its_month_and_the_metadata(
-    change, format, books, long_ago, tmp_path, capsys
+    change, format, warehouse, long_ago, tmp_path, capsys
 ):
     folder = Path(shutil.copytree(long_ago / format, tmp_path / "focus"))
     before = state(folder)
-    books.execute(f"update {MART} set {change} where ChargePeriodStart = '2026-09-30'")
+    warehouse.execute(f"update {MART} set {change} where ChargePeriodStart = '2026-09-30'")
     export("--format", format)
     after = state(folder)
     changed = {name for name in after if after[name] != before.get(name)}
@@ -651,10 +655,10 @@ def test_restated_day_replaces_the_file_of_its_month_and_the_metadata(
     assert metadata["Recency"][0]["RecencyLastUpdated"] > LONG_AGO
 
 
-def test_tool_that_reads_a_file_while_it_is_replaced_reads_the_old_one_to_its_end(focus, books):
+def test_file_that_is_replaced_while_it_is_read_can_be_read_to_its_end(focus, warehouse):
     changing = ("focus-org-a-2026-09.parquet", METADATA)
     before = state(focus)
-    books.execute(f"update {MART} set BilledCost = 5 where BillingPeriodStart = '2026-09-01'")
+    warehouse.execute(f"update {MART} set BilledCost = 5 where BillingPeriodStart = '2026-09-01'")
     with contextlib.ExitStack() as stack:
         reading = {
             name: stack.enter_context((focus / name).open("rb", buffering=0)) for name in changing
@@ -666,8 +670,8 @@ def test_tool_that_reads_a_file_while_it_is_replaced_reads_the_old_one_to_its_en
             assert (focus / name).read_bytes() != content
 
 
-def test_charge_that_is_there_twice_is_told_from_one_that_is_there_once(focus, books):
-    books.execute(f"""
+def test_one_of_two_equal_charges_that_disappears_changes_the_file(focus, warehouse):
+    warehouse.execute(f"""
         delete from {MART} where rowid = (
             select min(rowid) from {MART} where SubAccountName = 'Zoë'
         )
@@ -676,9 +680,9 @@ def test_charge_that_is_there_twice_is_told_from_one_that_is_there_once(focus, b
     assert len(rows(focus / "focus-org-a-2026-09.parquet")) == 2
 
 
-def test_month_that_became_empty_becomes_a_file_without_charges(focus, books):
+def test_month_without_charges_any_more_is_a_file_without_charges(focus, warehouse):
     before = state(focus)
-    books.execute(f"delete from {MART} where BillingPeriodStart = '2026-09-01'")
+    warehouse.execute(f"delete from {MART} where BillingPeriodStart = '2026-09-01'")
     export()
     after = state(focus)
     assert rows(focus / "focus-org-a-2026-09.parquet") == []
@@ -690,10 +694,10 @@ def test_month_that_became_empty_becomes_a_file_without_charges(focus, books):
     assert state(focus) == after
 
 
-def test_month_that_became_complete_changes_the_metadata_and_not_its_data(focus, books):
+def test_month_that_becomes_complete_changes_only_the_metadata(focus, warehouse):
     before = state(focus)
-    books.execute(f"delete from {CHECKS} where period_start = '2026-10-01'")
-    books.add(ledger("2026-10"), ledger("2026-11", loaded=1))
+    warehouse.execute(f"delete from {CHECKS} where period_start = '2026-10-01'")
+    warehouse.add(ledger("2026-10"), ledger("2026-11", loaded=1))
     export()
     after = state(focus)
     assert {name for name in before if after[name] != before[name]} == {METADATA}
@@ -707,35 +711,36 @@ def test_month_that_became_complete_changes_the_metadata_and_not_its_data(focus,
 
 
 def test_files_that_are_missing_or_damaged_are_written_again(focus):
-    whole = contents(focus)
+    complete = contents(focus)
     missing, no_parquet, cut = (focus / name for name in sorted(FILES))
     missing.unlink()
     no_parquet.write_bytes(b"PAR1" + b"\0" * 99 + b"PAR1")
     cut.write_bytes(cut.read_bytes()[:-9])
     export()
-    assert contents(focus) == whole
+    assert contents(focus) == complete
 
 
-def test_file_whose_one_digit_was_changed_by_hand_is_written_again(books, long_ago, tmp_path):
+def test_file_with_one_changed_digit_is_written_again(warehouse, long_ago, tmp_path):
     path = Path(shutil.copytree(long_ago / "csv", tmp_path / "focus")) / "focus-org-a-2026-10.csv"
-    whole = path.read_bytes()
-    path.write_bytes(whole.replace(b"3.000000000000000000", b"3.000000000000000001"))
-    assert path.read_bytes() != whole
+    original = path.read_bytes()
+    path.write_bytes(original.replace(b"3.000000000000000000", b"3.000000000000000001"))
+    assert path.read_bytes() != original
     export("--format", "csv")
-    assert path.read_bytes() == whole
+    assert path.read_bytes() == original
 
 
-def test_folder_whose_format_changes_holds_each_charge_once(focus, books):
-    books.execute(f"update {MART} set BilledCost = BilledCost + 1")
+def test_export_in_another_format_replaces_the_files_of_the_first(focus, warehouse):
+    warehouse.execute(f"update {MART} set BilledCost = BilledCost + 1")
     export("--format", "csv")
-    charges = sum(each["total_rows"] for each in read_metadata(focus)["data_location"])
-    assert [(charges,)] == books.execute(f"select count(*) from {MART}")
+    locations = read_metadata(focus)["data_location"]
+    charges = sum(location["total_rows"] for location in locations)
+    assert [(charges,)] == warehouse.execute(f"select count(*) from {MART}")
 
 
 # --------------------------------------------------------------------------------- the metadata
 
 
-def test_metadata_has_the_objects_of_focus_1_4(books, tmp_path):
+def test_metadata_has_the_objects_of_focus_1_4(warehouse, tmp_path):
     began = datetime.now(UTC).replace(microsecond=0)
     export()
     ended = datetime.now(UTC)
@@ -782,12 +787,13 @@ def test_metadata_has_the_objects_of_focus_1_4(books, tmp_path):
     ]
 
 
-def test_metadata_defines_every_column_of_the_files(books, tmp_path):
+def test_metadata_defines_every_column_of_the_files(warehouse, tmp_path):
     export()
     (schema,) = read_metadata(tmp_path / "focus")["Schema"]
     fields = pq.read_schema(tmp_path / "focus" / "focus-org-a-2026-09.parquet")
-    defined = {each["ColumnName"]: each for each in schema["ColumnDefinition"]}
-    assert [each["ColumnName"] for each in schema["ColumnDefinition"]] == fields.names
+    columns = schema["ColumnDefinition"]
+    defined = {column["ColumnName"]: column for column in columns}
+    assert [column["ColumnName"] for column in columns] == fields.names
     for field in fields:
         of_type = defined[field.name]["DataType"]
         if pa.types.is_decimal(field.type):
@@ -799,7 +805,7 @@ def test_metadata_defines_every_column_of_the_files(books, tmp_path):
         else:
             assert of_type in {"STRING", "JSON"}
             assert defined[field.name]["StringEncoding"] == "UTF-8"
-    assert {name for name, each in defined.items() if each["DataType"] == "JSON"} == {
+    assert {name for name, column in defined.items() if column["DataType"] == "JSON"} == {
         *("AllocatedMethodDetails", "AllocatedTags", "CommitmentProgramEligibilityDetails"),
         *("ContractApplied", "SkuPriceDetails", "Tags"),
     }
@@ -807,44 +813,42 @@ def test_metadata_defines_every_column_of_the_files(books, tmp_path):
 
 
 LEDGERS = {
-    "whole and over": [ledger("2026-09"), ledger("2026-10", loaded=1)],
+    "complete": [ledger("2026-09"), ledger("2026-10", loaded=1)],
     "28 days of February": [ledger("2026-02"), ledger("2026-03", loaded=1)],
-    "over, and another year": [ledger("2025-12"), ledger("2026-01", loaded=1)],
-    "all its days are loaded, the next month has not begun": [ledger("2026-09")],
+    "complete, and the last month of a year": [ledger("2025-12"), ledger("2026-01", loaded=1)],
+    "all its days are loaded, the next month is not": [ledger("2026-09")],
     "a day is missing": [ledger("2026-09", 29, expected=30), ledger("2026-10", loaded=1)],
     "its first day is not loaded": [ledger("2026-09", loaded=29), ledger("2026-10", loaded=1)],
 }
 
 
-def test_month_is_complete_when_each_of_its_days_is_loaded_and_the_next_one_has_begun(
-    empty, tmp_path
-):
-    """Of the organization itself: each case is one."""
+def test_month_is_complete_if_all_days_are_loaded_and_a_later_month_follows(empty, tmp_path):
+    """Each case is an organization: the months of another one do not count."""
     for number, records in enumerate(LEDGERS.values()):
         organization = f"org-{number}"
         empty.add(*((table, {**row, "organization_id": organization}) for table, row in records))
     export()
-    told = {}
+    results = {}
     for number, case in enumerate(LEDGERS):
         complete = sectors(
             tmp_path / "focus", "TimeSectorComplete", f"focus-org-{number}-metadata.json"
         )
-        told[case] = list(complete.values())
-    assert told == {
-        "whole and over": [True, False],
+        results[case] = list(complete.values())
+    assert results == {
+        "complete": [True, False],
         "28 days of February": [True, False],
-        "over, and another year": [True, False],
-        "all its days are loaded, the next month has not begun": [False],
+        "complete, and the last month of a year": [True, False],
+        "all its days are loaded, the next month is not": [False],
         "a day is missing": [False, False],
         "its first day is not loaded": [False, False],
     }
 
 
-def test_schema_of_other_columns_is_another_one_created_now(focus):
+def test_schema_with_other_columns_has_a_new_creation_date(focus):
     (schema,) = read_metadata(focus)["Schema"]
     text = (focus / METADATA).read_text(encoding="utf-8")
     (focus / METADATA).write_text(text.replace('"x_Meter"', '"x_Metre"'), encoding="utf-8")
-    (focus / METADATA).write_text(text.replace(schema["SchemaId"], "that of before"))
+    (focus / METADATA).write_text(text.replace(schema["SchemaId"], "another id"))
     export()
     (now,) = read_metadata(focus)["Schema"]
     assert now["CreationDate"] > LONG_AGO
@@ -853,7 +857,7 @@ def test_schema_of_other_columns_is_another_one_created_now(focus):
 
 
 def with_number(key):
-    """What makes the moments of that key a number."""
+    """A function that replaces the times of this key by a number."""
     return lambda content: re.sub(rf'"{key}": *"[^"]*"'.encode(), f'"{key}": 5'.encode(), content)
 
 
@@ -861,7 +865,7 @@ BROKEN = {
     "nothing": "",
     "no JSON": "{ not JSON",
     "no UTF-8": lambda content: b"\xff\xfe\x00",
-    "half of it": lambda content: content[: len(content) // 2],
+    "the first half": lambda content: content[: len(content) // 2],
     "null": "null",
     "a number": "7",
     "a text": '"Schema"',
@@ -891,28 +895,28 @@ def without_moments(metadata):
 
 
 def test_metadata_that_cannot_be_understood_is_replaced(empty, tmp_path):
-    """Each case befalls an organization of its own."""
+    """Each case is an organization."""
     folder = tmp_path / "focus"
     empty.add(*(ledger("2026-09", organization=f"org-{n}") for n in range(len(BROKEN))))
     export()
     paths = [folder / f"focus-org-{n}-metadata.json" for n in range(len(BROKEN))]
-    whole = [read_metadata(folder, path.name) for path in paths]
+    originals = [read_metadata(folder, path.name) for path in paths]
     data = contents(folder)
     for path, broken in zip(paths, BROKEN.values(), strict=True):
         path.write_bytes(broken(path.read_bytes()) if callable(broken) else broken.encode())
     export()
-    for case, path, before in zip(BROKEN, paths, whole, strict=True):
+    for case, path, before in zip(BROKEN, paths, originals, strict=True):
         metadata = read_metadata(folder, path.name)
         assert without_moments(metadata) == without_moments(before), case
     assert contents(folder) == data
     assert len(names(folder)) == 2 * len(BROKEN)
 
 
-# ------------------------------------------------------------------------- where it cannot be done
+# -------------------------------------------------------------------------------------- errors
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "text"),
     [
         (["export"], "--to"),
         (["export", "--to", "focus", "--month", "2026-13"], "2026-13"),
@@ -935,24 +939,24 @@ def test_metadata_that_cannot_be_understood_is_replaced(empty, tmp_path):
         (["status", "--lake", "lake"], "--lake"),
     ],
 )
-def test_wrong_use_is_refused_and_writes_nothing(arguments, says, books, tmp_path, capsys):
+def test_usage_error_writes_nothing(arguments, text, warehouse, tmp_path, capsys):
     before = set(tmp_path.iterdir())
-    assert says in refused(capsys, *arguments, code=2)
+    assert text in refused(capsys, *arguments, code=2)
     assert set(tmp_path.iterdir()) == before
 
 
-def test_folder_without_a_name_is_refused(books, tmp_path, capsys):
-    """As of `--to "$FOLDER"`, where that is not set."""
+def test_empty_folder_name_is_refused(warehouse, tmp_path, capsys):
+    """For example `--to "$FOLDER"` with an unset variable."""
     refused(capsys, "export", "--to", "", code=2)
 
 
-def test_lake_without_a_name_is_refused(books, capsys):
+def test_empty_lake_name_is_refused(warehouse, capsys):
     refused(capsys, "export", "--to", "focus", "--lake", "", code=2)
 
 
 def test_warehouse_that_does_not_exist_is_named_and_not_created(tmp_path, capsys):
-    said = refused(capsys, "export", "--to", "focus", code=1)
-    assert "openai_costs.duckdb" in said
+    message = refused(capsys, "export", "--to", "focus", code=1)
+    assert "openai_costs.duckdb" in message
     assert not (tmp_path / "focus").exists()
     assert not (tmp_path / "openai_costs.duckdb").exists()
 
@@ -966,14 +970,14 @@ def test_warehouse_that_does_not_exist_is_named_and_not_created(tmp_path, capsys
         pytest.param("drop schema openai_marts cascade", id="no schema of models"),
     ],
 )
-def test_models_that_are_not_there_are_to_be_built(damage, books, tmp_path, capsys):
-    books.execute(damage)
+def test_missing_models_name_the_command_that_builds_them(damage, warehouse, tmp_path, capsys):
+    warehouse.execute(damage)
     assert "python pipeline.py models" in refused(capsys, "export", "--to", "focus", code=1)
     assert not list((tmp_path / "focus").glob("*"))
 
 
-def test_models_without_a_day_are_told(books, tmp_path, capsys):
-    books.execute(f"delete from {MART}; delete from {CHECKS}")
+def test_models_without_days_are_refused(warehouse, tmp_path, capsys):
+    warehouse.execute(f"delete from {MART}; delete from {CHECKS}")
     refused(capsys, "export", "--to", "focus", code=1)
     assert not list((tmp_path / "focus").glob("*"))
 
@@ -985,44 +989,42 @@ OLD_MODELS = (
 
 
 @pytest.mark.parametrize("damage", OLD_MODELS)
-def test_old_models_are_to_be_built_again_and_leave_the_files(damage, focus, books, capsys):
+def test_outdated_models_name_the_command_and_leave_the_files(damage, focus, warehouse, capsys):
     before = state(focus)
-    books.execute(damage)
+    warehouse.execute(damage)
     assert "python pipeline.py models" in refused(capsys, "export", "--to", "focus", code=1)
     assert state(focus) == before
 
 
-def test_charges_of_a_month_that_the_ledger_lacks_are_not_left_out_silently(
-    books, tmp_path, capsys
-):
-    books.add(charge("2026-07-01", "9"))
+def test_charges_of_a_month_without_a_ledger_are_not_skipped_silently(warehouse, tmp_path, capsys):
+    warehouse.add(charge("2026-07-01", "9"))
     code = main(["export", "--to", "focus"])
-    told = [
+    costs = [
         row["BilledCost"] for path in (tmp_path / "focus").glob("*.parquet") for row in rows(path)
     ]
-    assert code == 1 or Decimal(9) in told
+    assert code == 1 or Decimal(9) in costs
 
 
-def test_target_that_is_a_file_is_named(books, tmp_path, capsys):
+def test_target_that_is_a_file_is_named(warehouse, tmp_path, capsys):
     (tmp_path / "focus").write_text("mine")
     assert "focus" in refused(capsys, "export", "--to", "focus", code=1)
     assert (tmp_path / "focus").read_text() == "mine"
 
 
 @pytest.mark.parametrize("name", ["focus-org-a-2026-09.parquet", METADATA])
-def test_folder_that_stands_where_a_file_belongs_is_told(name, focus, books, capsys):
+def test_folder_in_the_place_of_a_file_is_an_error(name, focus, warehouse, capsys):
     (focus / name).unlink()
     (focus / name).mkdir()
-    books.execute(f"update {MART} set BilledCost = BilledCost + 1")
+    warehouse.execute(f"update {MART} set BilledCost = BilledCost + 1")
     refused(capsys, "export", "--to", "focus", code=1)
     assert (focus / name).is_dir()
     assert names(focus) == {*FILES, METADATA}
 
 
 def process(forking, folder, *arguments, first):
-    """The exit code of the command in a forked process, and what it printed as its error.
+    """Run the command in a forked process; return its exit code and its error output.
 
-    Its environment has a key, which it must not print.
+    Its environment contains a key, which it must not print.
     """
     started = forking.start(
         *map(str, arguments),
@@ -1030,47 +1032,49 @@ def process(forking, folder, *arguments, first):
         environment={**os.environ, "OPENAI_ADMIN_KEY": SECRET},
         first=first,
     )
-    printed, said = started.communicate()
-    assert SECRET not in printed + said
-    return started.returncode, said
+    printed, message = started.communicate()
+    assert SECRET not in printed + message
+    return started.returncode, message
 
 
-def test_folder_that_may_not_be_written_is_named_and_left(forking, focus, books, tmp_path):
+def test_read_only_folder_is_named_and_unchanged(forking, focus, warehouse, tmp_path):
     if os.geteuid() == 0 and sys.platform != "linux":
         pytest.skip("permissions do not hold for root")
-    books.execute(f"update {MART} set BilledCost = BilledCost + 1")
+    warehouse.execute(f"update {MART} set BilledCost = BilledCost + 1")
     before = state(focus)
     focus.chmod(0o555)
     try:
-        code, said = process(
+        code, message = process(
             forking, tmp_path, "export", "--to", "focus", first=("obey_permissions",)
         )
     finally:
         focus.chmod(0o755)
     assert code == 1
-    assert "focus" in sentence(said)
+    assert "focus" in sentence(message)
     assert state(focus) == before
 
 
-def test_warehouse_that_may_only_be_read_is_exported_or_named(forking, books, tmp_path):
+def test_read_only_warehouse_is_exported_or_named(forking, warehouse, tmp_path):
     if os.geteuid() == 0 and sys.platform != "linux":
         pytest.skip("permissions do not hold for root")
-    books.path.chmod(0o444)
-    code, said = process(forking, tmp_path, "export", "--to", "focus", first=("obey_permissions",))
-    assert code == 0 or str(books.path) in sentence(said)
+    warehouse.path.chmod(0o444)
+    code, message = process(
+        forking, tmp_path, "export", "--to", "focus", first=("obey_permissions",)
+    )
+    assert code == 0 or str(warehouse.path) in sentence(message)
 
 
-def test_warehouse_that_another_program_writes_is_told(books, capsys):
-    with open_elsewhere(books.path):
-        said = refused(capsys, "export", "--to", "focus", code=1)
-    assert "open in another program" in said
+def test_warehouse_that_is_open_in_another_program_is_refused(warehouse, capsys):
+    with open_elsewhere(warehouse.path):
+        message = refused(capsys, "export", "--to", "focus", code=1)
+    assert "open in another program" in message
 
 
-# ------------------------------------------------------------------------------- killed, and full
+# -------------------------------------------------------------------- interruptions, full disks
 
 
-def ended(forking, folder, first):
-    """The exit code of an export of one month into a folder, and what it printed as its error.
+def export_until_end(forking, folder, first):
+    """Export one month to a folder; return the exit code and the error output.
 
     `first` makes the process end early.
     """
@@ -1080,72 +1084,72 @@ def ended(forking, folder, first):
 
 
 @pytest.fixture
-def restated(focus, books, tmp_path):
-    """The files of long ago, whose warehouse has changed in one month since; and what they become
-    when nothing disturbs."""
-    was = contents(focus)
-    books.execute(f"update {MART} set BilledCost = 5 where BillingPeriodStart = '2026-09-01'")
-    export(to=tmp_path / "undisturbed")
-    return was, contents(tmp_path / "undisturbed")
+def restated(focus, warehouse, tmp_path):
+    """The files exported before one month changed, and the files of a complete export."""
+    before = contents(focus)
+    warehouse.execute(f"update {MART} set BilledCost = 5 where BillingPeriodStart = '2026-09-01'")
+    export(to=tmp_path / "complete")
+    return before, contents(tmp_path / "complete")
 
 
-def each_file_is_whole(folder, was, now):
-    """As it was, or as it is to be; and nothing that is left over looks like one of them."""
+def assert_files_complete(folder, before, after):
+    """Check that each file is unchanged or complete, and that no other file looks exported."""
     data = contents(folder)
     assert set(data) == FILES
-    assert all(content in (was[name], now[name]) for name, content in data.items())
+    assert all(content in (before[name], after[name]) for name, content in data.items())
     assert list(folder.glob("*.csv")) == []
     assert [path.name for path in folder.glob("*.json")] == [METADATA]
     assert tuple(sectors(folder, "TimeSectorEnd")) == MONTHS
 
 
-def is_complete(folder, now):
-    assert contents(folder) == now
+def assert_complete(folder, after):
+    assert contents(folder) == after
     assert [path.name for path in folder.glob("*.json")] == [METADATA]
-    sizes = {
-        each["filepath"]: each["total_bytes"] for each in read_metadata(folder)["data_location"]
-    }
-    assert sizes == {name: len(content) for name, content in now.items()}
+    locations = read_metadata(folder)["data_location"]
+    sizes = {location["filepath"]: location["total_bytes"] for location in locations}
+    assert sizes == {name: len(content) for name, content in after.items()}
 
 
-def test_run_that_is_killed_at_any_step_leaves_each_file_whole_and_the_next_one_completes(
+def test_killed_run_leaves_complete_files_and_the_next_run_completes(
     forking, restated, focus, tmp_path
 ):
-    was, now = restated
+    before, after = restated
     states = []
     for step in range(1, 100):
         folder = Path(shutil.copytree(focus, tmp_path / f"killed-{step}"))
-        code, _ = ended(forking, folder, ("signal_before_step", str(folder), step, signal.SIGKILL))
+        code, _ = export_until_end(
+            forking, folder, ("signal_before_step", str(folder), step, signal.SIGKILL)
+        )
         if code == 0:
             break
         assert code == -signal.SIGKILL
-        each_file_is_whole(folder, was, now)
-        next_run_completes(folder, now, states)
+        assert_files_complete(folder, before, after)
+        next_run_completes(folder, after, states)
     assert step > 5
     assert code == 0
-    assert {state == was for state in (parquet_of(left) for left in states)} == {True, False}
+    assert {state == before for state in (parquet_of(left) for left in states)} == {True, False}
 
 
-def next_run_completes(folder, now, states):
-    """Export all months into the folder, unless an earlier run left the same in its own."""
+def next_run_completes(folder, after, states):
+    """Export all months to the folder, unless an earlier run left the same files."""
     if (left := contents(folder, "*")) not in states:
         states.append(left)
         export(to=folder)
-        is_complete(folder, now)
+        assert_complete(folder, after)
 
 
 def parquet_of(files):
     return {name: content for name, content in files.items() if name in FILES}
 
 
-def test_run_that_fails_midway_leaves_each_file_whole_and_nothing_else(
-    forking, restated, focus, tmp_path
-):
-    """The disk is full, or somebody interrupts; where a file that grows too large kills the run,
-    something may be left."""
-    was, now = restated
+def test_failed_run_leaves_complete_files_and_nothing_else(forking, restated, focus, tmp_path):
+    """The disk is full, or the run is interrupted.
+
+    A run that is killed because a file grows too large may leave a temporary file.
+    """
+    before, after = restated
     metadata = (focus / METADATA).stat().st_size
-    largest = max(map(len, now.values()))
+    largest = max(map(len, after.values()))
     sizes = (0, largest // 2, min(metadata, largest) - 1)
     ways = [
         *(("limit_file_size", size) for size in sizes),
@@ -1157,41 +1161,43 @@ def test_run_that_fails_midway_leaves_each_file_whole_and_nothing_else(
         folder = Path(shutil.copytree(focus, tmp_path / f"failed-{number}"))
         if function == "signal_before_step":
             values = [str(folder), *values]
-        code, said = ended(forking, folder, (function, *values))
-        each_file_is_whole(folder, was, now)
+        code, message = export_until_end(forking, folder, (function, *values))
+        assert_files_complete(folder, before, after)
         if values[-1] is True:
             assert code == -signal.SIGXFSZ
         else:
             assert code == 1
-            sentence(said)
+            sentence(message)
             assert names(folder) == {*FILES, METADATA}
-        next_run_completes(folder, now, states)
+        next_run_completes(folder, after, states)
 
 
-def test_first_run_that_finds_the_disk_full_leaves_no_file(forking, books, tmp_path):
+def test_first_run_on_a_full_disk_leaves_no_file(forking, warehouse, tmp_path):
     arguments = ("export", "--to", "focus", "--format", "csv")
-    code, said = process(forking, tmp_path, *arguments, first=("limit_file_size", 1000))
+    code, message = process(forking, tmp_path, *arguments, first=("limit_file_size", 1000))
     assert code == 1
-    sentence(said)
+    sentence(message)
     assert not list((tmp_path / "focus").glob("*"))
 
 
-def test_month_that_a_failed_run_replaced_was_updated_then_or_later(focus, books, capsys):
-    books.execute(f"update {MART} set BilledCost = 5 where BillingPeriodStart >= '2026-09-01'")
-    in_the_way = focus / "focus-org-a-2026-10.parquet"
-    in_the_way.unlink()
-    in_the_way.mkdir()
+def test_month_that_a_failed_run_replaced_has_a_new_update_time(focus, warehouse, capsys):
+    warehouse.execute(f"update {MART} set BilledCost = 5 where BillingPeriodStart >= '2026-09-01'")
+    blocked = focus / "focus-org-a-2026-10.parquet"
+    blocked.unlink()
+    blocked.mkdir()
     refused(capsys, "export", "--to", "focus", code=1)
-    in_the_way.rmdir()
+    blocked.rmdir()
     export()
     updated = sectors(focus, "TimeSectorLastUpdated")
     assert updated.pop("2026-08") == LONG_AGO
     assert min(updated.values()) > LONG_AGO
 
 
-def test_month_that_a_killed_run_replaced_was_updated_then_or_later(focus, books):
+def test_month_that_a_killed_run_replaced_has_a_new_update_time(focus, warehouse):
     metadata = (focus / METADATA).read_bytes()
-    books.execute(f"delete from {MART} where BillingPeriodStart = '2026-09-01' and BilledCost > 0")
+    warehouse.execute(
+        f"delete from {MART} where BillingPeriodStart = '2026-09-01' and BilledCost > 0"
+    )
     export()
     (focus / METADATA).write_bytes(metadata)
     export()
@@ -1203,9 +1209,9 @@ def test_month_that_a_killed_run_replaced_was_updated_then_or_later(focus, books
 # ------------------------------------------------------------------------------------- the lake
 
 
-def put_into_lake(books, folder, lower=False, zoned=False, parts=1, nested=False, **settings):
-    """The models as Parquet files, written in one of the ways in which engines write them."""
-    with duckdb.connect(str(books.path), read_only=True) as connection:
+def put_into_lake(warehouse, folder, lower=False, zoned=False, parts=1, nested=False, **settings):
+    """Write the models as Parquet files, in one of the formats that engines write."""
+    with duckdb.connect(str(warehouse.path), read_only=True) as connection:
         connection.execute("set TimeZone = 'UTC'")
         for table in ("focus_costs", "reconciliation"):
             arrow = connection.sql(f"from openai_marts.{table}").to_arrow_table()
@@ -1225,37 +1231,37 @@ def put_into_lake(books, folder, lower=False, zoned=False, parts=1, nested=False
 
 
 LAKES = {
-    "as the warehouse": {},
+    "unchanged": {},
     "lower-cased": {"lower": True},
     "with time zone": {"zoned": True},
     "several files": {"parts": 3},
     "folders of parts": {"parts": 2, "nested": True},
-    "all of it": {"lower": True, "zoned": True, "parts": 4, "nested": True},
-    "INT96 times, as of Spark": {"use_deprecated_int96_timestamps": True, "lower": True},
+    "all of them": {"lower": True, "zoned": True, "parts": 4, "nested": True},
+    "INT96 times, as Spark writes": {"use_deprecated_int96_timestamps": True, "lower": True},
     "nanoseconds": {"coerce_timestamps": None, "version": "2.6"},
     "milliseconds": {"coerce_timestamps": "ms"},
 }
 
 
 @pytest.mark.parametrize("how", LAKES)
-def test_lake_gives_the_files_that_the_warehouse_gives(how, books, long_ago, tmp_path):
-    lake = put_into_lake(books, tmp_path / "lake", **LAKES[how])
-    books.path.unlink()
+def test_lake_and_warehouse_export_equal_files(how, warehouse, long_ago, tmp_path):
+    lake = put_into_lake(warehouse, tmp_path / "lake", **LAKES[how])
+    warehouse.path.unlink()
     export("--lake", lake)
     assert contents(tmp_path / "focus") == contents(long_ago / "parquet")
-    told, expected = (read_metadata(each) for each in (tmp_path / "focus", long_ago / "parquet"))
-    assert without_moments(told) == without_moments(expected)
+    metadata, expected = map(read_metadata, (tmp_path / "focus", long_ago / "parquet"))
+    assert without_moments(metadata) == without_moments(expected)
 
 
-def test_files_of_the_warehouse_are_left_alone_when_the_lake_tells_the_same(focus, books, tmp_path):
-    lake = put_into_lake(books, tmp_path / "lake", **LAKES["all of it"])
+def test_export_of_an_equal_lake_changes_no_file(focus, warehouse, tmp_path):
+    lake = put_into_lake(warehouse, tmp_path / "lake", **LAKES["all of them"])
     before = state(focus)
     export("--lake", lake)
     assert state(focus) == before
 
 
-def test_lake_gives_the_csv_that_the_warehouse_gives(books, long_ago, tmp_path):
-    lake = put_into_lake(books, tmp_path / "lake", **LAKES["all of it"])
+def test_lake_and_warehouse_export_equal_csv(warehouse, long_ago, tmp_path):
+    lake = put_into_lake(warehouse, tmp_path / "lake", **LAKES["all of them"])
     export("--format", "csv", "--lake", lake)
     assert contents(tmp_path / "focus", "*.csv") == contents(long_ago / "csv", "*.csv")
 
@@ -1267,23 +1273,23 @@ def test_lake_gives_the_csv_that_the_warehouse_gives(books, long_ago, tmp_path):
         "lake [1]",
     ],
 )
-def test_lake_of_any_name_is_read(name, books, tmp_path):
-    lake = put_into_lake(books, tmp_path / name)
+def test_lake_with_any_name_is_read(name, warehouse, tmp_path):
+    lake = put_into_lake(warehouse, tmp_path / name)
     export("--lake", lake)
     assert names(tmp_path / "focus") == {*FILES, METADATA}
 
 
-def test_lake_is_read_by_its_url(focus, books, tmp_path):
-    lake = put_into_lake(books, tmp_path / "lake", parts=2, nested=True)
+def test_lake_is_read_by_its_url(focus, warehouse, tmp_path):
+    lake = put_into_lake(warehouse, tmp_path / "lake", parts=2, nested=True)
     before = state(focus)
     for url in (lake.as_uri(), f"{lake.as_uri()}/", f"local://{lake}"):
         export("--lake", url)
     assert state(focus) == before
 
 
-def test_months_of_the_lake_are_its_own(books, tmp_path, capsys):
-    lake = put_into_lake(books, tmp_path / "lake")
-    books.add(ledger("2026-11", loaded=1))
+def test_months_of_the_lake_are_its_own(warehouse, tmp_path, capsys):
+    lake = put_into_lake(warehouse, tmp_path / "lake")
+    warehouse.add(ledger("2026-11", loaded=1))
     assert "2026-10" in refused(
         capsys, *("export", "--to", "focus", "--lake", lake, "--month", "2026-11"), code=2
     )
@@ -1303,29 +1309,29 @@ def no_parquet(lake):
     next((lake / "focus_costs").glob("*.parquet")).write_bytes(b"no Parquet at all")
 
 
-def half(lake):
+def truncated(lake):
     path = next((lake / "focus_costs").glob("*.parquet"))
     path.write_bytes(path.read_bytes()[:-200])
 
 
-@pytest.mark.parametrize("damage", [no_reconciliation, no_costs, no_parquet, half])
-def test_lake_that_cannot_be_read_is_named_and_nothing_is_written(damage, books, tmp_path, capsys):
-    lake = put_into_lake(books, tmp_path / "lake")
+@pytest.mark.parametrize("damage", [no_reconciliation, no_costs, no_parquet, truncated])
+def test_unreadable_lake_is_named_and_nothing_is_written(damage, warehouse, tmp_path, capsys):
+    lake = put_into_lake(warehouse, tmp_path / "lake")
     damage(lake)
-    said = refused(capsys, "export", "--to", "focus", "--lake", lake, code=2)
-    assert str(lake) in said
+    message = refused(capsys, "export", "--to", "focus", "--lake", lake, code=2)
+    assert str(lake) in message
     assert not list((tmp_path / "focus").glob("*"))
 
 
 @pytest.mark.parametrize("lake", ["nofilesystem://bucket/lake", "file:///nowhere", "memory://"])
-def test_lake_that_is_nowhere_is_refused(lake, tmp_path, capsys):
+def test_missing_lake_is_refused(lake, tmp_path, capsys):
     refused(capsys, "export", "--to", "focus", "--lake", lake, code=2)
     assert not (tmp_path / "focus").exists()
 
 
-def test_lake_that_tells_money_as_floats_is_refused_and_nothing_is_written(books, tmp_path, capsys):
-    books.add(charge("2026-08-28", "0.1"), charge("2026-08-28", "0.2"))
-    lake = put_into_lake(books, tmp_path / "lake")
+def test_lake_with_amounts_as_floats_is_refused_and_nothing_is_written(warehouse, tmp_path, capsys):
+    warehouse.add(charge("2026-08-28", "0.1"), charge("2026-08-28", "0.2"))
+    lake = put_into_lake(warehouse, tmp_path / "lake")
     path = next((lake / "focus_costs").glob("*.parquet"))
     table = pq.read_table(path)
     at = table.column_names.index("BilledCost")
@@ -1335,28 +1341,28 @@ def test_lake_that_tells_money_as_floats_is_refused_and_nothing_is_written(books
 
 
 @pytest.mark.parametrize("column", ["SkuMeter", "BillingAccountId", "actual"])
-def test_lake_of_old_models_is_told(column, books, tmp_path, capsys):
-    books.execute(f"alter table {CHECKS if column == 'actual' else MART} drop column {column}")
-    lake = put_into_lake(books, tmp_path / "lake", lower=True)
-    said = refused(capsys, "export", "--to", "focus", "--lake", lake, code=1)
-    assert str(lake) in said
+def test_lake_of_outdated_models_is_refused(column, warehouse, tmp_path, capsys):
+    warehouse.execute(f"alter table {CHECKS if column == 'actual' else MART} drop column {column}")
+    lake = put_into_lake(warehouse, tmp_path / "lake", lower=True)
+    message = refused(capsys, "export", "--to", "focus", "--lake", lake, code=1)
+    assert str(lake) in message
 
 
-def test_lake_whose_rows_are_damaged_is_told(focus, books, tmp_path, capsys):
+def test_lake_with_damaged_rows_is_refused(focus, warehouse, tmp_path, capsys):
     before = state(focus)
-    lake = put_into_lake(books, tmp_path / "lake")
+    lake = put_into_lake(warehouse, tmp_path / "lake")
     path = next((lake / "focus_costs").glob("*.parquet"))
     content = path.read_bytes()
     path.write_bytes(content[:4] + b"\xff" * 2000 + content[2004:])
-    said = refused(capsys, "export", "--to", "focus", "--lake", lake, code=1)
-    assert str(lake) in said
+    message = refused(capsys, "export", "--to", "focus", "--lake", lake, code=1)
+    assert str(lake) in message
     assert state(focus) == before
 
 
-def test_disk_that_is_full_while_a_lake_is_exported_is_told(forking, books, tmp_path):
-    lake = put_into_lake(books, tmp_path / "lake")
+def test_full_disk_during_the_export_of_a_lake_is_an_error(forking, warehouse, tmp_path):
+    lake = put_into_lake(warehouse, tmp_path / "lake")
     arguments = ("export", "--to", "focus", "--lake", lake, "--format", "csv")
-    code, said = process(forking, tmp_path, *arguments, first=("limit_file_size", 1000))
+    code, message = process(forking, tmp_path, *arguments, first=("limit_file_size", 1000))
     assert code == 1
     assert not list((tmp_path / "focus").glob("*"))
-    sentence(said)
+    sentence(message)

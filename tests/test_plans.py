@@ -1,4 +1,4 @@
-"""Forecasts, budgets, anomalies and prepaid credits, on organizations whose bills are known."""
+"""Forecasts, budgets, anomalies and prepaid credits of organizations with known bills."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -26,7 +26,7 @@ def days_of_month(month):
 
 
 def usual(day):
-    """What an ordinary day costs: weekends less, today nothing yet."""
+    """The cost of an ordinary day: less on weekends, nothing yet today."""
     return Decimal(0 if day == TODAY else 40 if day.weekday() > 4 else 100)
 
 
@@ -35,7 +35,7 @@ def steady(day):
 
 
 def growing(day):
-    """By 5 % a week."""
+    """Growth of 5 % a week."""
     weeks = (day - days_ago(180)).days / 7
     amount = Decimal(0) if day == TODAY else round(usual(day) * Decimal(1.05**weeks), 6)
     return [charge(amount, **USUAL)] if amount else []
@@ -46,7 +46,7 @@ def begun_five_days_ago(day):
 
 
 def runaway(day):
-    """Eight times the volume by one key of two, at its price."""
+    """One key of two has eight times its volume, at the same price."""
     by_key = Decimal(8 if day == SPIKE else 1) * usual(day) / 2
     other = {**USUAL, "user_id": "user_b", "api_key_id": "key_b"}
     return [
@@ -55,8 +55,8 @@ def runaway(day):
     ]
 
 
-def dearer(day):
-    """As much as ever, at three times the price."""
+def higher_price(day):
+    """The usual volume, at three times the price."""
     return [charge(usual(day) * (3 if day == SPIKE else 1), quantity=usual(day) * 1000, **USUAL)]
 
 
@@ -79,23 +79,23 @@ def cents(day):
     return [charge(usual(day) / (20 if day == SPIKE else 1000), **USUAL)]
 
 
-def spike_of_the_young(day):
+def spike_after_three_weeks(day):
     return runaway(day) if day >= SPIKE - timedelta(days=20) else []
 
 
-def less_than_ever(day):
+def zero_day(day):
     return [] if day == SPIKE else steady(day)
 
 
 def monthly(day):
-    """Each fourth weekday of one kind costs as much as eight others."""
+    """One day every four weeks costs eight times as much."""
     weeks = (day - SPIKE).days / 7
     return [charge(usual(day) * (8 if weeks % 4 == 0 else 1), **USUAL)] if usual(day) else []
 
 
 BILLS = (
-    *(steady, growing, begun_five_days_ago, runaway, dearer, another_model, new_key),
-    *(rotated_key, cents, spike_of_the_young, less_than_ever, monthly),
+    *(steady, growing, begun_five_days_ago, runaway, higher_price, another_model, new_key),
+    *(rotated_key, cents, spike_after_three_weeks, zero_day, monthly),
 )
 
 
@@ -104,12 +104,12 @@ def of_month(month, bill=usual):
 
 
 def spent_until(day):
-    """What the current month had cost, when that day had."""
-    return sum((usual(each) for each in days(THIS_MONTH, day + timedelta(days=1))), Decimal(0))
+    """The cost of the current month until the end of that day."""
+    return sum((usual(past) for past in days(THIS_MONTH, day + timedelta(days=1))), Decimal(0))
 
 
 def pattern(day):
-    """What the day is expected to cost."""
+    """The expected cost of the day."""
     return Decimal(40 if day.weekday() > 4 else 100)
 
 
@@ -157,8 +157,8 @@ steady,2028-02-29,1,dollars
 """
 
 
-class Billed(Organization):
-    """Half a year of days that each cost what `bill` says."""
+class BilledOrganization(Organization):
+    """Half a year of days with the charges of `bill`."""
 
     slug = None
 
@@ -172,14 +172,14 @@ class Billed(Organization):
 
 @pytest.fixture(scope="module")
 def plans(tmp_path_factory):
-    """All these organizations in one warehouse, and the marts of what is planned."""
+    """A warehouse with all these organizations and the marts of plans."""
     with pytest.MonkeyPatch.context() as world:
         world.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
         folder = tmp_path_factory.mktemp("plans")
         world.setenv("DLT_DATA_DIR", str(folder / "dlt"))
         warehouse = Warehouse(folder)
         for bill in BILLS:
-            with SimulatedApi(Billed(bill)) as api:
+            with SimulatedApi(BilledOrganization(bill)) as api:
                 warehouse.load(api, resources=["costs"], loaded=set())
         seeds = folder / "seeds"
         seeds.mkdir()
@@ -194,7 +194,7 @@ def plans(tmp_path_factory):
         ]
         built = dbt("build", "-s", *selected, warehouse=warehouse, OPENAI_COSTS_SEEDS=str(seeds))
         assert built.returncode == 0, built.stdout
-        warehouse.told = built.stdout
+        warehouse.printed = built.stdout
         yield warehouse
 
 
@@ -209,12 +209,12 @@ def forecast(plans, organization):
     """)
 
 
-def test_steady_bill_is_forecast_exactly_as_it_was_in_past_months(plans):
-    whole, project = forecast(plans, "steady")
-    assert whole[:2] == ("organization", None)
+def test_steady_bill_is_forecast_exactly(plans):
+    organization, project = forecast(plans, "steady")
+    assert organization[:2] == ("organization", None)
     assert project[:2] == ("project", "proj_a")
-    assert whole[2:] == project[2:]
-    as_of, spent, expected, previous, months, error = whole[2:]
+    assert organization[2:] == project[2:]
+    as_of, spent, expected, previous, months, error = organization[2:]
     assert as_of == days_ago(1)
     assert spent == spent_until(TODAY)
     assert expected == pytest.approx(float(EXPECTED), rel=1e-9)
@@ -223,20 +223,20 @@ def test_steady_bill_is_forecast_exactly_as_it_was_in_past_months(plans):
     assert error == pytest.approx(0, abs=1e-9)
 
 
-def test_growth_goes_on_through_the_month(plans):
+def test_growth_continues_through_the_month(plans):
     (_, _, _, spent, expected, *_), _ = forecast(plans, "growing")
-    to_come = [day for day in days_of_month(THIS_MONTH) if day >= TODAY]
-    weeks = {day: (day - days_ago(180)).days / 7 for day in to_come}
+    remaining = [day for day in days_of_month(THIS_MONTH) if day >= TODAY]
+    weeks = {day: (day - days_ago(180)).days / 7 for day in remaining}
     continued = sum(float(pattern(day)) * 1.05**week for day, week in weeks.items())
     assert expected - float(spent) == pytest.approx(continued, rel=0.03)
 
 
-def test_one_day_that_ran_away_does_not_move_the_days_to_come(plans):
+def test_single_runaway_day_does_not_change_the_forecast(plans):
     (_, _, _, spent, expected, *_), _ = forecast(plans, "runaway")
     assert expected - float(spent) == pytest.approx(float(EXPECTED - spent_until(TODAY)))
 
 
-def test_a_few_days_are_enough_for_a_forecast_and_it_says_that_it_was_never_tried(plans):
+def test_few_days_are_enough_for_a_forecast_without_a_backtest(plans):
     (_, _, _, spent, expected, previous, months, error), _ = forecast(plans, "begun_five_days_ago")
     assert expected > float(spent)
     assert (months, error) == (0, None)
@@ -281,7 +281,7 @@ def test_budget_is_breached_on_the_day_that_passes_it(plans):
     assert expected_on is None
 
 
-def test_budget_below_the_expected_month_end_is_at_risk_from_a_day_on(plans):
+def test_budget_below_the_expected_month_end_is_at_risk_with_a_day(plans):
     budget, spent, expected, *days, status = budgets(plans)["user", "user_a", THIS_MONTH]
     assert status == "at risk"
     assert spent == spent_until(TODAY) < budget
@@ -293,12 +293,12 @@ def test_model_with_a_date_has_the_budget_of_the_model(plans):
     assert budgets(plans)["model", "gpt-5.6-sol", THIS_MONTH][-1] == "on track"
 
 
-def test_budget_from_a_month_on_is_for_each_month_and_for_the_rest_without_a_team(plans):
+def test_budget_with_a_first_month_applies_to_each_later_month(plans):
     months = [month for scope, _, month in budgets(plans) if scope == "team"]
     assert sorted(months) == [LAST_MONTH, THIS_MONTH]
 
 
-def test_budget_of_what_never_cost_anything_is_on_track_in_each_month(plans):
+def test_budget_without_costs_is_on_track_in_each_month(plans):
     never = {month: rest for (_, id, month), rest in budgets(plans).items() if id == "proj_never"}
     assert len(never) >= 6
     assert {(spent, expected) for _, spent, expected, *_ in never.values()} == {(0, 0)}
@@ -306,7 +306,7 @@ def test_budget_of_what_never_cost_anything_is_on_track_in_each_month(plans):
     assert never[LAST_MONTH][-1] == "kept"
 
 
-def test_bad_budgets_are_named_and_count_for_nothing(plans):
+def test_invalid_budgets_are_reported_and_ignored(plans):
     reasons = plans.rows("""
         select reason from openai_staging.stg_openai__budgets where reason is not null order by all
     """)
@@ -326,7 +326,7 @@ def test_bad_budgets_are_named_and_count_for_nothing(plans):
         "the project has no id",
     ]
     assert not {"proj_b", "proj_twice"} & {id for _, id, _ in budgets(plans)}
-    assert "WARN 13 budgets_can_be_read" in plans.told
+    assert "WARN 13 budgets_can_be_read" in plans.printed
 
 
 # Anomalies
@@ -342,7 +342,7 @@ def anomalies(plans, organization):
     }
 
 
-def test_key_that_ran_away_rings_with_its_project_user_and_model(plans):
+def test_runaway_key_is_flagged_with_its_project_user_and_model(plans):
     assert anomalies(plans, "runaway") == {
         ("api_key", "key_a"): "volume",
         ("project", "proj_a"): "volume",
@@ -361,7 +361,7 @@ def test_key_that_ran_away_rings_with_its_project_user_and_model(plans):
 @pytest.mark.parametrize(
     ("organization", "scope", "reason"),
     [
-        ("dearer", ("api_key", "key_a"), "price"),
+        ("higher_price", ("api_key", "key_a"), "price"),
         ("another_model", ("api_key", "key_a"), "model mix"),
         ("another_model", ("model", "gpt-6-astra"), "new model"),
         ("new_key", ("api_key", "key_new"), "new api_key"),
@@ -375,36 +375,36 @@ def test_anomaly_is_explained(plans, organization, scope, reason):
     "organization",
     [
         *("steady", "growing", "begun_five_days_ago", "rotated_key", "cents"),
-        *("spike_of_the_young", "less_than_ever", "monthly"),
+        *("spike_after_three_weeks", "zero_day", "monthly"),
     ],
 )
-def test_nothing_rings_without_trouble(plans, organization):
+def test_nothing_is_flagged_without_a_problem(plans, organization):
     assert plans.value(f"""
         select count(*) from openai_marts.cost_forecast where organization_id = '{organization}'
     """)
-    rung = anomalies(plans, organization)
-    # What comes each month has to come a second time.
-    assert not [each for each in rung if len(each) == 2 or each[0] >= days_ago(90)]
+    flagged = anomalies(plans, organization)
+    # The first peaks of `monthly` are flagged: nothing shows yet that they recur.
+    assert not [key for key in flagged if len(key) == 2 or key[0] >= days_ago(90)]
 
 
 # Prepaid credits
 
 
-def test_balance_is_what_was_granted_less_what_was_spent_since_the_first_grant(plans):
+def test_balance_is_grants_minus_costs_since_the_first_grant(plans):
     rows = plans.rows("""
         select date, granted, unblended_cost, balance from openai_marts.credit_balance
         where organization_id = 'steady' order by date
     """)
-    told, balance = [], Decimal(0)
+    expected, balance = [], Decimal(0)
     for day in days(days_ago(60), TODAY + timedelta(days=1)):
         granted = sum((amount for granted_on, amount in GRANTS if granted_on == day), Decimal(0))
         balance += granted - usual(day)
-        told.append((day, granted, usual(day), balance))
-    assert rows == told
+        expected.append((day, granted, usual(day), balance))
+    assert rows == expected
     assert min(row[-1] for row in rows) < 0
 
 
-def test_credits_run_out_at_the_pace_of_four_weeks(plans):
+def test_credits_run_out_at_the_mean_cost_of_four_weeks(plans):
     balance, daily_cost, runs_out_on = plans.rows("""
         select balance, daily_cost, runs_out_on from openai_marts.credit_balance
         where organization_id = 'steady' order by date desc
@@ -415,7 +415,7 @@ def test_credits_run_out_at_the_pace_of_four_weeks(plans):
     assert left <= (runs_out_on - TODAY).days < left + 1
 
 
-def test_bad_grants_are_named_and_count_for_nothing(plans):
+def test_invalid_grants_are_reported_and_ignored(plans):
     reasons = plans.rows("""
         select reason from openai_staging.stg_openai__credit_grants
         where reason is not null order by all

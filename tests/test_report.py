@@ -1,4 +1,4 @@
-"""`python pipeline.py report`: the page as Chromium opens it, against the marts it was made of."""
+"""`python pipeline.py report`: the page in Chromium, compared with the marts."""
 
 import re
 import shutil
@@ -41,11 +41,11 @@ COSTS = {
     "openai_marts.daily_costs_by_user": "date",
     "openai_marts.focus_costs": "cast(ChargePeriodStart as date)",
 }
-DIMENSIONS = ("project", "person", "model", "meter")
+DIMENSIONS = ("project", "user", "model", "meter")
 
 
 class Marts:
-    """The demo's marts as tables that a test may change, and the report of them."""
+    """The demo's marts as tables that a test may change, and their report."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -95,7 +95,7 @@ def marts(tables, tmp_path):
 
 @pytest.fixture(scope="module")
 def report(tables, tmp_path_factory):
-    """The report of the unchanged demo, and the marts it was made from."""
+    """The report of the unchanged demo, and its marts."""
     folder = tmp_path_factory.mktemp("report")
     shutil.copy(tables, folder)
     marts = Marts(folder)
@@ -104,20 +104,20 @@ def report(tables, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser():
-    """Chromium without a network; a window of it has one page at a time."""
+    """A window of Chromium without a network."""
     program = shutil.which("chromium")
     if not program:
         pytest.skip("Chromium is not installed.")
     with sync_playwright() as playwright:
-        # As root, which a test's container often is, it starts without its sandbox alone.
+        # Root, the user in many containers, can only start it without its sandbox.
         chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         context = chromium.new_context()
         context.set_offline(True)
         yield context
 
 
-class Opened:
-    """Opens files; the page may request nothing else and must not complain."""
+class OpenPage:
+    """Opens a file; the page must not request anything else or log anything."""
 
     def __init__(self, browser):
         self.page = browser.new_page()
@@ -140,29 +140,29 @@ class Opened:
 
 
 @pytest.fixture
-def opened(browser):
-    opened = Opened(browser)
-    yield opened
-    opened.page.close()
-    assert opened.complaints == []
+def open_page(browser):
+    open_page = OpenPage(browser)
+    yield open_page
+    open_page.page.close()
+    assert open_page.complaints == []
 
 
 @pytest.fixture(scope="module")
-def opened_once(browser, report):
-    opened = Opened(browser)
-    opened(report[0])
-    yield opened
-    opened.page.close()
+def open_report(browser, report):
+    open_page = OpenPage(browser)
+    open_page(report[0])
+    yield open_page
+    open_page.page.close()
 
 
 @pytest.fixture
-def page(opened_once):
-    """The report of the unchanged demo, opened once, as the page shows it first."""
-    page = opened_once.page
+def page(open_report):
+    """The report of the unchanged demo, with the initial selection; open_page once."""
+    page = open_report.page
     page.select_option("#project", index=0)
     page.select_option("#month", index=0)
     yield page
-    assert opened_once.complaints == []
+    assert open_report.complaints == []
 
 
 def choose(page, project="All projects", month=None):
@@ -175,7 +175,7 @@ def exactly(page, selector):
 
 
 def rows(page, dimension):
-    """Name and exact cost of each line of a table, all of them shown."""
+    """Name and exact cost of each line of a table, after a click on "Show all"."""
     return {name: Decimal(cost) for name, cost in page.evaluate(ROWS, dimension)}
 
 
@@ -202,11 +202,11 @@ def test_sections_answer_in_order(page):
     assert all(page.locator(".answer").all_inner_texts())
 
 
-def test_file_is_light(report):
+def test_file_is_small(report):
     assert report[0].stat().st_size < 2_000_000
 
 
-def test_file_names_nothing_to_load(report):
+def test_file_references_no_other_file(report):
     text = report[0].read_text(encoding="utf-8")
     page = re.sub(r"<script>.*?</script>", "", text, flags=re.DOTALL)
     assert not re.search(r"\bsrc=|<link|@import|url\(", page)
@@ -214,7 +214,7 @@ def test_file_names_nothing_to_load(report):
 
 @pytest.mark.parametrize("project", ["All projects", "Support desk", "Search and ranking"])
 @pytest.mark.parametrize("month", [None, MONTH, MONTH_BEFORE], ids=["all", "this", "before"])
-def test_totals_are_those_of_the_marts_to_the_last_digit(report, page, project, month):
+def test_totals_equal_the_marts_exactly(report, page, project, month):
     _, marts = report
     choose(page, project, month)
     conditions = ["true"]
@@ -230,19 +230,19 @@ def test_totals_are_those_of_the_marts_to_the_last_digit(report, page, project, 
         assert sum(rows(page, dimension).values()) == expected
 
 
-def test_each_line_is_that_of_the_marts(report, page):
+def test_each_line_equals_the_marts(report, page):
     _, marts = report
     choose(page, "Support desk", MONTH_BEFORE)
-    for dimension, column in (("person", "x_PrincipalName"), ("model", "x_Model")):
-        told = marts.query(
+    for dimension, column in (("user", "x_PrincipalName"), ("model", "x_Model")):
+        expected = marts.query(
             f"select {column}, sum(BilledCost) from openai_marts.focus_costs "
             f"where SubAccountName = 'Support desk' and {column} is not null "
             "and BillingPeriodStart = ? group by all having sum(BilledCost) <> 0",
             MONTH_BEFORE,
         )
         shown = rows(page, dimension)
-        assert told
-        assert {name: shown[name] for name, _ in told} == dict(told)
+        assert expected
+        assert {name: shown[name] for name, _ in expected} == dict(expected)
 
 
 def test_change_is_against_the_same_days_of_the_month_before(report, page):
@@ -267,7 +267,7 @@ def test_exact_total_is_of_all_days(report, page):
     assert exactly(page, "#trust .facts") == marts.cost()
 
 
-def test_what_was_planted_is_shown(report, page):
+def test_planted_anomaly_and_budget_are_shown(report, page):
     _, marts = report
     wrong = page.inner_text("#wrong")
     assert "search-reranker" in wrong
@@ -278,7 +278,7 @@ def test_what_was_planted_is_shown(report, page):
     )[0]
     choose(page, month=month)
     budgets = page.locator("#budgets li").all_inner_texts()
-    assert any(name in each and "breached" in each for each in budgets)
+    assert any(name in text and "breached" in text for text in budgets)
     assert "breached" in page.inner_text("#how-much")
     choose(page, month=days_ago(9))
     assert "Unusually high" in page.inner_text("#how-much")
@@ -295,33 +295,33 @@ def test_price_change_is_shown_in_its_month(report, page):
     assert f"{before:g}" in page.inner_text("#prices")
 
 
-def test_mismatch_of_usage_is_shown(marts, opened):
+def test_mismatch_of_usage_is_shown(marts, open_page):
     marts.change(
         "update openai_marts.reconciliation "
         "set status = 'differs', reason = 'less than expected', difference = -1000 "
         f"where check_name = 'tokens billed equal tokens used' and period_start = '{days_ago(10)}' "
         "and model_family = 'gpt-5.6-sol' and meter = 'input'"
     )
-    page = opened(marts.report())
+    page = open_page(marts.report())
     assert "tokens billed equal tokens used" in page.inner_text("#wrong")
     assert "checks differ" in page.inner_text("#trust .answer")
 
 
-def test_nothing_wrong_is_said_plainly(marts, opened):
+def test_report_without_alerts_says_so(marts, open_page):
     marts.change(
         *(f"delete from openai_marts.{mart}" for mart in ("budget_status", "cost_anomalies")),
         "delete from openai_marts.reconciliation where status = 'differs'",
         "update openai_marts.api_keys set is_deleted = false",
     )
     marts.change("delete from openai_marts.cost_forecast")
-    page = opened(marts.report())
+    page = open_page(marts.report())
     assert page.inner_text("#wrong .answer") == "Nothing looks wrong."
     assert "None is set" in page.inner_text("#figure-budget")
     assert "No budget is set" in page.inner_text("#how-much")
     assert exactly(page, "#figure-total") == marts.cost(f"date >= '{MONTH}'")
 
 
-def test_hostile_names_are_text(marts, opened):
+def test_hostile_names_are_text(marts, open_page):
     quoted = HOSTILE.replace("'", "''")
     marts.change(
         f"update openai_marts.daily_costs_by_project set project_name = '{quoted}' "
@@ -333,17 +333,17 @@ def test_hostile_names_are_text(marts, opened):
         f"update openai_marts.budget_status set scope_name = '{quoted}'",
         f"update openai_marts.cost_anomalies set scope_name = '{quoted}'",
     )
-    page = opened(marts.report())
+    page = open_page(marts.report())
     assert page.inner_text("h1") == HOSTILE
     assert page.locator("img").count() == 0
     assert "run" not in page.title().split()
-    for dimension in ("project", "person", "model"):
+    for dimension in ("project", "user", "model"):
         assert HOSTILE in rows(page, dimension)
     choose(page, HOSTILE, MONTH)
     assert HOSTILE in page.inner_text("#standing")
 
 
-def test_organizations_and_currencies_are_never_added(marts, opened):
+def test_organizations_and_currencies_are_never_summed(marts, open_page):
     for table in (*COSTS, "openai_marts.budget_status"):
         names = ("BillingAccountId", "BillingAccountName")
         names = names if table.endswith("focus_costs") else ("organization_id", "organization_name")
@@ -359,11 +359,11 @@ def test_organizations_and_currencies_are_never_added(marts, opened):
         "update openai_marts.focus_costs set BillingCurrency = 'EUR' "
         "where BillingAccountId = 'org-2' and SubAccountId = 'proj_europe'",
     )
-    page = opened(marts.report())
-    books = page.locator("#book option").all_inner_texts()
-    assert books == ["Second · EUR", "Second · USD", "Heliotrope Labs · USD"]
-    for book, condition in zip(
-        books,
+    page = open_page(marts.report())
+    bills = page.locator("#bill option").all_inner_texts()
+    assert bills == ["Second · EUR", "Second · USD", "Heliotrope Labs · USD"]
+    for bill, condition in zip(
+        bills,
         (
             "organization_id = 'org-2' and currency = 'EUR'",
             "organization_id = 'org-2' and currency = 'USD'",
@@ -371,60 +371,61 @@ def test_organizations_and_currencies_are_never_added(marts, opened):
         ),
         strict=True,
     ):
-        page.select_option("#book", label=book)
+        page.select_option("#bill", label=bill)
         choose(page)
         assert exactly(page, "#figure-total") == marts.cost(condition)
         assert exactly(page, "#by-model tfoot") == marts.cost(condition)
 
 
-def test_one_day_is_enough(marts, opened):
+def test_one_loaded_day_is_enough(marts, open_page):
     marts.change(*(f"delete from {table} where {day} <> '{TODAY}'" for table, day in COSTS.items()))
     marts.change(f"delete from openai_raw.cost_days where date <> '{TODAY}'")
     for mart in ("budget_status", "cost_anomalies", "cost_forecast", "reconciliation"):
         marts.change(f"delete from openai_marts.{mart}")
-    page = opened(marts.report())
+    page = open_page(marts.report())
     assert exactly(page, "#figure-total") == marts.cost()
     assert "is over yet" in page.inner_text("#changes .answer")
     assert page.inner_text("#figure-expected .large") == "–"
 
 
-def test_month_without_costs_is_a_month(marts, opened):
+def test_month_without_costs_is_shown(marts, open_page):
     month = f"date_trunc('month', {{day}}) = date '{MONTH_BEFORE}'"
     marts.change(
         *(f"delete from {table} where {month.format(day=day)}" for table, day in COSTS.items())
     )
-    page = opened(marts.report())
+    page = open_page(marts.report())
     choose(page, month=MONTH_BEFORE)
     assert exactly(page, "#figure-total") == 0
     assert "Nothing was billed" in page.inner_text("#where .answer")
 
 
-def test_nothing_billed_at_all_is_said(marts, opened):
+def test_report_without_any_cost_says_so(marts, open_page):
     marts.change(*(f"delete from {table}" for table in COSTS))
-    page = opened(marts.report())
+    page = open_page(marts.report())
     assert exactly(page, "#figure-total") == 0
+    assert exactly(page, "#trust .facts") == 0
     assert "Nothing was billed" in page.inner_text("#where .answer")
 
 
-def test_days_that_name_nobody_in_a_project_say_so(marts, opened):
+def test_days_without_users_in_projects_are_explained(marts, open_page):
     marts.change(
         "update openai_marts.focus_costs set x_PrincipalId = null, x_PrincipalName = null, "
         "x_Attribution = 'unattributed', x_UnattributedBecause = 'the API names nobody'"
     )
-    page = opened(marts.report())
-    assert "helpdesk-bot" in rows(page, "person")
+    page = open_page(marts.report())
+    assert "helpdesk-bot" in rows(page, "user")
     choose(page, "Support desk", MONTH)
-    assert list(rows(page, "person")) == ["Nobody named"]
-    assert "tells people apart from projects" in page.inner_text("#where")
+    assert list(rows(page, "user")) == ["Unattributed"]
+    assert "reports users separately from projects" in page.inner_text("#where")
 
 
-def test_missing_days_and_stale_data_are_seen(marts, opened):
+def test_missing_days_and_stale_data_are_shown(marts, open_page):
     missing = days_ago(40)
     marts.change(
         f"delete from openai_raw.cost_days where date = '{missing}'",
         "update openai_raw.cost_days set loaded_at = loaded_at - interval 5 days",
     )
-    page = opened(marts.report())
+    page = open_page(marts.report())
     assert "1 day between the first and the last is missing" in page.inner_text("#trust .answer")
     assert page.locator(".calendar .missing").get_attribute("title") == f"{missing}: missing"
     assert "stale" in page.inner_text("#trust .facts")
@@ -432,66 +433,66 @@ def test_missing_days_and_stale_data_are_seen(marts, opened):
 
 
 def luminance(page, selector, of):
-    color = page.eval_on_selector(selector, f"each => getComputedStyle(each).{of}")
+    color = page.eval_on_selector(selector, f"node => getComputedStyle(node).{of}")
     return sum(map(int, re.findall(r"\d+", color)[:3]))
 
 
-def test_page_is_light_or_dark_as_the_reader_is(report, opened):
-    for scheme, is_dark in (("light", False), ("dark", True)):
-        page = opened(report[0], color_scheme=scheme)
-        is_ground_darker = luminance(page, "body", "backgroundColor") < luminance(
+def test_page_follows_the_color_scheme_of_the_browser(report, open_page):
+    for scheme, dark in (("light", False), ("dark", True)):
+        page = open_page(report[0], color_scheme=scheme)
+        darker_background = luminance(page, "body", "backgroundColor") < luminance(
             page, "body", "color"
         )
-        assert is_ground_darker == is_dark
+        assert darker_background == dark
         label = luminance(page, ".chart svg .role-axis-label text", "fill")
         card = luminance(page, ".card", "backgroundColor")
-        assert (card < label) == is_dark
+        assert (card < label) == dark
 
 
 @pytest.mark.parametrize("width", [360, 768, 1280])
-def test_nothing_is_cut_at_any_width(report, opened, width):
-    page = opened(report[0], width=width)
+def test_nothing_is_cut_at_any_width(report, open_page, width):
+    page = open_page(report[0], width=width)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.evaluate(CUT) == []
 
 
-# What a card holds and does not show whole.
+# The elements that are cut off at the edge of their card.
 CUT = """
 [...document.querySelectorAll('.card')].flatMap(card => {
   const edge = card.getBoundingClientRect();
   return [...card.querySelectorAll('svg, td, th, p, span, dd')]
-    .filter(each => each.getBoundingClientRect().right > edge.right + 1)
-    .map(each => each.textContent.slice(0, 80));
+    .filter(node => node.getBoundingClientRect().right > edge.right + 1)
+    .map(node => node.textContent.slice(0, 80));
 })
 """
 
 
-def test_print_is_a_few_light_pages_without_controls(report, opened):
-    page = opened(report[0], width=690, color_scheme="dark")
+def test_print_is_a_few_light_pages_without_controls(report, open_page):
+    page = open_page(report[0], width=690, color_scheme="dark")
     pages = len(re.findall(rb"/Type\s*/Page\b", page.pdf(prefer_css_page_size=True)))
     assert 2 <= pages <= 6
     page.emulate_media(media="print", color_scheme="dark")
-    assert not page.is_visible("#choosers")
+    assert not page.is_visible("#selectors")
     assert luminance(page, "body", "color") < 200
     assert page.evaluate(CUT) == []
 
 
-def test_command_writes_a_file_in_one_step(tables, tmp_path):
+def test_command_replaces_the_file_in_one_step(tables, tmp_path):
     shutil.copy(tables, tmp_path / "demo.duckdb")
     folder = tmp_path / "reports"
     folder.mkdir()
     file = folder / "costs.html"
-    file.write_text("the one before")
+    file.write_text("the previous report")
     before = file.stat().st_ino
     done = run_pipeline("report", "--demo", "--to", file, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "Heliotrope Labs" in done.stdout
     assert file.read_text(encoding="utf-8").startswith("<!doctype html>")
     assert file.stat().st_ino != before
-    assert [each.name for each in folder.iterdir()] == ["costs.html"]
+    assert [path.name for path in folder.iterdir()] == ["costs.html"]
 
 
-def test_command_says_what_is_wrong_in_a_sentence(demo, tmp_path):
+def test_command_fails_with_one_sentence(demo, tmp_path):
     folder, _ = demo
     nowhere = run_pipeline("report", "--demo", "--to", tmp_path / "no" / "x.html", cwd=folder)
     assert (nowhere.returncode, nowhere.stderr.count("\n")) == (2, 1)
@@ -503,7 +504,7 @@ def test_command_says_what_is_wrong_in_a_sentence(demo, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_warehouse_without_models_is_told_what_to_run(tmp_path):
+def test_warehouse_without_models_names_the_command_to_run(tmp_path):
     with duckdb.connect(str(tmp_path / "openai_costs.duckdb")) as connection:
         connection.execute("create schema openai_raw")
         connection.execute(

@@ -26,7 +26,7 @@ from openai_costs_source.extract.maintenance import cover_stored, forget, is_kno
 from openai_costs_source.extract.redaction import chosen
 
 if TYPE_CHECKING:
-    from openai_costs.reports.summary import Query
+    from openai_costs.query import Query
 
 
 def run(asked: argparse.Namespace, builder: Builder | None) -> int:
@@ -213,7 +213,7 @@ def report(where: Warehouse, file: Path | None) -> int:
 def alerts(where: Warehouse, severity: str, form: str | None, are_posted: bool) -> int:
     """Print what looks wrong, and post what is new of it; 3 where something is severe enough."""
     from openai_costs.reports.alerts import find_alerts, print_alerts
-    from openai_costs.reports.slack import NotPosted, checked_webhook, post_new
+    from openai_costs.reports.alerts.slack import NotPosted, checked_webhook, post_new
 
     webhook = ""
     if are_posted and not (webhook := checked_webhook(setting("alerts.slack_webhook"))):
@@ -245,9 +245,9 @@ def _with_models(source: Warehouse | str) -> Iterator[None]:
     try:
         yield
     except DatabaseException as error:
-        from openai_costs.reports.focus_export import is_lacking
+        from openai_costs.reports.missing_models import models_missing
 
-        if not is_lacking(error):
+        if not models_missing(error):
             raise
         raise Stop(
             f"{source} lacks models, or has old ones: run python pipeline.py models."
@@ -255,7 +255,7 @@ def _with_models(source: Warehouse | str) -> Iterator[None]:
 
 
 def _refuse_incomplete(query: Query) -> None:
-    from openai_costs.reports.status import unmodelled
+    from openai_costs.reports.loaded_days import unmodelled
 
     if incomplete := unmodelled(query):
         raise Stop(f"{incomplete}: run python pipeline.py models.")

@@ -1,4 +1,4 @@
-"""What the doctor found, for a person or for a program."""
+"""The findings of `check`, for a person or as JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from openai_costs_source.doctor import Finding
 
-_MARKS = {
+_LABELS = {
     "ok": "[green]ok     [/green]",
     "note": "note   ",
     "warning": "[yellow]warning[/yellow]",
@@ -19,18 +19,21 @@ _MARKS = {
 }
 
 
-def print_findings(console: Console, findings: Sequence[Finding], is_json: bool) -> None:
-    """Print each finding and its remedy; as JSON, the answer to whether a load is possible too."""
-    is_loadable = all(finding.status != "failed" for finding in findings)
-    if is_json:
-        found = {"is_loadable": is_loadable, "findings": [asdict(each) for each in findings]}
-        print(json.dumps(found, indent=2))  # noqa: T201 (a terminal's width must not break lines)
+def print_findings(console: Console, findings: Sequence[Finding], as_json: bool) -> None:
+    """Print each finding with its remedy, and whether a load is possible."""
+    loadable = all(finding.status != "failed" for finding in findings)
+    if as_json:
+        result = {
+            "is_loadable": loadable,
+            "findings": [asdict(finding) for finding in findings],
+        }
+        print(json.dumps(result, indent=2))  # noqa: T201 (rich would break lines)
         return
-    for each in findings:
-        key = f"key {each.key}: " if each.key else ""
-        says = f"{_MARKS[each.status]}  {escape(key + each.check)}: {escape(each.finding)}"
-        console.print(says, soft_wrap=True)
-        if each.remedy:
-            console.print(f"         {escape(each.remedy)}", soft_wrap=True)
+    for finding in findings:
+        key = f"key {finding.key}: " if finding.key else ""
+        message = f"{key}{finding.check}: {finding.finding}"
+        console.print(f"{_LABELS[finding.status]}  {escape(message)}", soft_wrap=True)
+        if finding.remedy:
+            console.print(f"         {escape(finding.remedy)}", soft_wrap=True)
     console.print()
-    console.print("A load is possible." if is_loadable else "[red]No load is possible yet.[/red]")
+    console.print("A load is possible." if loadable else "[red]No load is possible yet.[/red]")

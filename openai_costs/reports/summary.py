@@ -1,20 +1,18 @@
-"""The summary that a run ends with: what is loaded, what it cost, and who spent it on what."""
+"""The summary at the end of a run: days loaded, costs, and the top projects, users and models."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-Query = Callable[..., Sequence[Sequence[Any]]]
-"""Runs a SQL statement with its parameters on the warehouse and gives the rows."""
+from openai_costs.query import Query
+from openai_costs.reports.amounts import cents, exact
+from openai_costs.reports.verdict import verdict
 
-_STATUSES = ("equal", "within tolerance", "not comparable")
 TOP = 5
 TOP_DAYS = 30
 
@@ -34,19 +32,7 @@ where organization_id = %s
 group by organization_name, currency
 order by currency
 """
-_CHECKS = """
-select status, count(*)
-from openai_marts.reconciliation
-where organization_id = %s
-group by status
-"""
-_DIFFERING = """
-select check_name, period_start, currency, model_family, meter, reason
-from openai_marts.reconciliation
-where organization_id = %s and status = 'differs'
-order by check_name, period_start, model_family, meter
-"""
-_TOPS = {
+_TOP_COSTS = {
     "projects": """
 select coalesce(min(project_name), 'no project'), sum(unblended_cost)
 from openai_marts.daily_costs_by_project
@@ -72,7 +58,7 @@ order by 2 desc
 
 
 def print_summary(console: Console, query: Query) -> None:
-    """Print each organization's summary. Money is exact where it says so, else cents."""
+    """Print each organization's summary. The total is exact; other amounts are rounded to cents."""
     organizations = query(_LEDGER)
     if not organizations:
         console.print("Nothing is loaded yet: run python pipeline.py.")
@@ -87,46 +73,33 @@ def print_summary(console: Console, query: Query) -> None:
         facts.add_row("  Days", _days(first, last, days, open_days))
         facts.add_row("  Rows", f"{rows:,}")
         for _, currency, total, month, month_before in totals:
-            facts.add_row("  Total", f"{_cents(total)} {currency}, exactly {exact(total)}")
-            facts.add_row(f"  {this_month:%B}", f"{_cents(month)} {currency}" + so_far)
-            facts.add_row(f"  {last_month:%B}", f"{_cents(month_before)} {currency}")
+            facts.add_row("  Total", f"{cents(total)} {currency}, exactly {exact(total)}")
+            facts.add_row(f"  {this_month:%B}", f"{cents(month)} {currency}" + so_far)
+            facts.add_row(f"  {last_month:%B}", f"{cents(month_before)} {currency}")
         facts.add_row("  Verdict", verdict(query, organization_id))
         console.print(facts)
         for _, currency, *_ in totals:
-            _print_tops(console, query, organization_id, currency, last)
+            _print_top_costs(console, query, organization_id, currency, last)
 
 
-def verdict(query: Query, organization_id: str) -> str:
-    """Whether the bill proves itself, in a line: the mart `reconciliation` holds each check."""
-    counts = {row[0]: row[1] for row in query(_CHECKS, organization_id)}
-    total = sum(counts.values())
-    # The mart is looked through once where nothing differs: it grows with the history.
-    if "differs" in counts and (differing := query(_DIFFERING, organization_id)):
-        *first, reason = (str(each) for each in differing[0] if each is not None)
-        said = f"{len(differing)} of {total:,} checks differ; {', '.join(first)}: {reason}"
-        return f"[yellow]{escape(said)}[/yellow]"
-    told = [f"{counts[status]:,} {status}" for status in _STATUSES if status in counts]
-    return f"{total:,} checks: {', '.join(told)}" if told else "nothing to compare"
-
-
-def _print_tops(
+def _print_top_costs(
     console: Console, query: Query, organization_id: str, currency: str, last: date
 ) -> None:
     since = last - timedelta(days=TOP_DAYS)
-    for what, sql in _TOPS.items():
-        ranked = query(sql, organization_id, currency, since)
-        whole = sum((cost for _, cost in ranked), Decimal(0))
-        if not whole:
+    for kind, sql in _TOP_COSTS.items():
+        costs = query(sql, organization_id, currency, since)
+        total = sum((cost for _, cost in costs), Decimal(0))
+        if not total:
             continue
         table = Table(box=None, padding=(0, 2, 0, 0), title_justify="left")
-        table.add_column(f"  Top {what}, last {TOP_DAYS} days", min_width=36, no_wrap=True)
+        table.add_column(f"  Top {kind}, last {TOP_DAYS} days", min_width=36, no_wrap=True)
         table.add_column(currency, justify="right", min_width=12)
         table.add_column("share", justify="right")
-        shown = [*ranked[:TOP]]
-        if rest := sum((cost for _, cost in ranked[TOP:]), Decimal(0)):
-            shown.append((f"{len(ranked) - TOP} more", rest))
-        for name, cost in shown:
-            table.add_row(f"  {escape(name)}", _cents(cost), f"{cost / whole:.0%}")
+        lines = [*costs[:TOP]]
+        if rest := sum((cost for _, cost in costs[TOP:]), Decimal(0)):
+            lines.append((f"{len(costs) - TOP} more", rest))
+        for name, cost in lines:
+            table.add_row(f"  {escape(name)}", cents(cost), f"{cost / total:.0%}")
         console.print()
         console.print(table)
 
@@ -138,12 +111,3 @@ def _days(first: date, last: date, days: int, open_days: int) -> str:
         + (f", {missing} in between not loaded" if missing else "")
         + (f"; {open_days} not over when read" if open_days else "")
     )
-
-
-def exact(amount: Decimal) -> str:
-    # Decimal.normalize() would round to 28 digits.
-    return f"{amount:f}".rstrip("0").rstrip(".")
-
-
-def _cents(amount: Decimal) -> str:
-    return f"{amount:,.2f}"

@@ -22,7 +22,7 @@ from dlt.destinations.exceptions import DatabaseException, DatabaseUndefinedRela
 from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from openai_costs.reports.summary import Query
+from openai_costs.query import Query
 from openai_costs.settings import setting
 from openai_costs.terminal import INTERRUPTED, Stop, first_line
 from openai_costs.warehouse.spark import spark

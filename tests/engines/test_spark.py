@@ -17,7 +17,7 @@ from test_incremental import FACTS
 from test_source import charge
 
 from openai_costs.commands.models import DAILY
-from openai_costs.reports.summary import exact
+from openai_costs.reports.amounts import exact
 from openai_costs_source import openai_costs
 from openai_costs_source.simulator.api import DEMO_ADMIN_KEY
 from openai_costs_source.simulator.organization import Organization

@@ -1,7 +1,8 @@
-"""The report: the marts in one HTML file that opens without a network.
+"""The report: one HTML file that shows the marts and opens without a network.
 
-The page is `page/report.html`; style, program, the chart library and the data go into it. A browser
-runs the scripts whose hash the page's own policy names, and loads nothing.
+`page/report.html` is the template. The style, the scripts, the chart library and the data are put
+into it. The page's content security policy names the hashes of its scripts: a browser runs no other
+script, and loads nothing.
 """
 
 from __future__ import annotations
@@ -18,61 +19,68 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from openai_costs.query import Query
 from openai_costs.reports.html.report_data import report_data
-from openai_costs.reports.summary import Query
 
 FILE = "openai_costs_report.html"
+SCRIPTS = (
+    *("amounts", "days", "selection", "costs", "elements"),
+    *("charts", "daily_chart", "burn_up_chart", "monthly_chart", "budgets"),
+    *("how_much", "breakdown", "changes", "alerts", "trust", "main"),
+)
+"""The scripts of the page in the order of their data flow; the last one shows the page."""
+
 _PAGE = Path(__file__).resolve().parent / "page"
 
 
 def write_report(query: Query, file: Path, now: datetime) -> dict[str, Any]:
-    """Write the report of a warehouse with the models, and give what it tells.
+    """Write the report of a warehouse with the models, and return its data.
 
-    The file takes the place of the one before it in one step. Raises OSError where it cannot be
-    written.
+    The file replaces the previous one in one step. Raises OSError if it cannot be written.
     """
-    told = report_data(query, now)
-    part = file.with_name(f".{file.name}.part")
+    data = report_data(query, now)
+    temporary = file.with_name(f".{file.name}.part")
     try:
-        part.write_text(rendered(told), encoding="utf-8")
-        part.replace(file)
+        temporary.write_text(render(data), encoding="utf-8")
+        temporary.replace(file)
     finally:
-        part.unlink(missing_ok=True)
-    return told
+        temporary.unlink(missing_ok=True)
+    return data
 
 
-def print_written(console: Console, file: Path, told: dict[str, Any]) -> None:
-    """Print what the report tells of, and where it is."""
-    for book in told["books"]:
-        months = f"{book['months'][0]} to {book['months'][-1]}"
-        total = f"exactly {book['total']} {book['currency']}"
-        alerts = f"{len(book['alerts'])} things to look at"
-        console.print(f"\n[bold]{escape(book['organization_name'])}[/bold]", soft_wrap=True)
-        console.print(f"  {months}, of all days {total}; {alerts}", soft_wrap=True)
+def print_written(console: Console, file: Path, data: dict[str, Any]) -> None:
+    """Print the months, total and alerts of each organization, and where the report is."""
+    for bill in data["bills"]:
+        months = f"{bill['months'][0]} to {bill['months'][-1]}"
+        total = f"exactly {bill['total']} {bill['currency']}"
+        alerts = f"{len(bill['alerts'])} alerts"
+        console.print(f"\n[bold]{escape(bill['organization_name'])}[/bold]", soft_wrap=True)
+        console.print(f"  {months}, total of all days {total}; {alerts}", soft_wrap=True)
     size = file.stat().st_size / 1_000_000
     console.print(
         f"\n  {escape(str(file))}, {size:.1f} MB, opens without a network", soft_wrap=True
     )
 
 
-def rendered(told: dict[str, Any]) -> str:
-    """The page with all that it needs within it."""
-    charts, program = _chart_library(), _read("report.js")
+def render(data: dict[str, Any]) -> str:
+    """Return the page, complete with its data, style and scripts."""
+    charts = _chart_library()
+    program = "\n".join(['"use strict";', *(_read(f"{name}.js") for name in SCRIPTS)])
     parts = {
         "policy": f"default-src 'none'; style-src 'unsafe-inline'; "
         f"script-src {_hash(charts)} {_hash(program)}",
         "style": _read("report.css"),
-        "data": _as_json(told),
+        "data": _script_json(data),
         "charts": charts,
         "program": program,
     }
-    # In one pass: what is put in is not looked through again.
-    return re.sub(r"\{\{ (\w+) \}\}", lambda found: parts[found[1]], _read("report.html"))
+    # In one pass: a placeholder inside a part, for example in a name, is not replaced.
+    return re.sub(r"\{\{ (\w+) \}\}", lambda match: parts[match[1]], _read("report.html"))
 
 
 @functools.cache
 def _chart_library() -> str:
-    """Vega-Lite, as one script that needs no other."""
+    """Vega-Lite as one script without dependencies."""
     import vl_convert
 
     return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed")
@@ -86,7 +94,7 @@ def _hash(script: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 
-def _as_json(told: dict[str, Any]) -> str:
-    """JSON within a script element: nothing that a name holds can end the element."""
-    text = json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+def _script_json(data: dict[str, Any]) -> str:
+    """JSON for a script element: escaped, so that no name in it can end the element."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

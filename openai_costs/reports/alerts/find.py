@@ -1,0 +1,44 @@
+"""Runs all alert rules on the warehouse."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from openai_costs.query import Query
+from openai_costs.reports.alerts.alert import SEVERITIES, Alert
+from openai_costs.reports.alerts.rules.anomalies import anomaly_alerts
+from openai_costs.reports.alerts.rules.budgets import budget_alerts
+from openai_costs.reports.alerts.rules.credits import credit_alerts
+from openai_costs.reports.alerts.rules.deleted_keys import deleted_key_alerts
+from openai_costs.reports.alerts.rules.loads import load_alerts
+from openai_costs.reports.alerts.rules.reconciliation import reconciliation_alerts
+
+
+def find_alerts(query: Query, now: datetime) -> list[Alert]:
+    """Return all current alerts, sorted by severity and day, the highest and latest first."""
+    alerts = [
+        *budget_alerts(query, now),
+        *anomaly_alerts(query, now),
+        *reconciliation_alerts(query, now),
+        *load_alerts(query, now),
+        *deleted_key_alerts(query, now),
+        *credit_alerts(query, now),
+    ]
+    alerts.sort(key=lambda alert: alert.key)
+    alerts.sort(key=lambda alert: (SEVERITIES.index(alert.severity), alert.day), reverse=True)
+    return [_printable(alert) for alert in alerts]
+
+
+def _printable(alert: Alert) -> Alert:
+    """Replace control characters: names may contain line breaks and terminal escape codes."""
+
+    def printable(text: str) -> str:
+        return "".join(c if c.isprintable() else " " for c in text)
+
+    return replace(
+        alert,
+        organization_name=printable(alert.organization_name),
+        subject=printable(alert.subject),
+        text=printable(alert.text),
+    )

@@ -1,0 +1,26 @@
+"""Amounts as text: exact, or rounded to the cent."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+
+def exact(amount: Decimal) -> str:
+    """All digits of an amount, without trailing zeros."""
+    return _without_trailing_zeros(f"{amount:f}")
+
+
+def exact_grouped(amount: Decimal) -> str:
+    """All digits of an amount, with thousands separators."""
+    return _without_trailing_zeros(f"{amount:,f}")
+
+
+def cents(amount: Any) -> str:
+    """An amount rounded to the cent, with thousands separators."""
+    return f"{amount:,.2f}"
+
+
+def _without_trailing_zeros(text: str) -> str:
+    # Decimal.normalize() would round to 28 digits.
+    return text.rstrip("0").rstrip(".") if "." in text else text

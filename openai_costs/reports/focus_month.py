@@ -1,0 +1,35 @@
+"""A billing month of an organization, and the FOCUS file that it is exported to."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import NamedTuple
+
+DATE_TIME = "%Y-%m-%dT%H:%M:%SZ"
+"""FOCUS's Date/Time format, for a moment in UTC."""
+
+
+class Month(NamedTuple):
+    """A billing month of an organization; `complete` if all its days are loaded and closed."""
+
+    organization_id: str
+    organization_name: str
+    start: date
+    complete: bool
+
+    @property
+    def end(self) -> date:
+        """The first day of the next month."""
+        return (self.start + timedelta(days=31)).replace(day=1)
+
+
+class ExportedMonth(NamedTuple):
+    """An exported file: its number of rows, its billed cost by currency, and whether it changed."""
+
+    month: Month
+    file: Path
+    rows: int
+    billed: dict[str, Decimal]
+    written: bool

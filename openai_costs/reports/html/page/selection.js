@@ -1,0 +1,71 @@
+// The data of the report, the reader's selection, and the periods of the selection.
+// A bill is what one organization spent in one currency. A period is a month, ALL months, or one of the bill's two date
+// ranges: "closed", the days of the last month that are over, and "before", the same days of the month before.
+
+const ALL = "all";
+const REPORT = JSON.parse(document.getElementById("data").textContent);
+const selection = { bill: REPORT.bills[0], project: ALL, month: "" };
+
+function lastMonth() {
+  return selection.bill.months.at(-1);
+}
+
+/** Whether all days of the month are over; only the last month may have open days. */
+function isOver(month) {
+  return month !== lastMonth() || (isComplete(month) && !selection.bill.open_days.includes(lastDay(month)));
+}
+
+function loadedDays(first, last) {
+  return selection.bill.days.filter((day) => day >= first && day <= last).length;
+}
+
+function loadedDaysOf(month) {
+  return loadedDays(firstDay(month), lastDay(month));
+}
+
+function isLoaded(first, last) {
+  return loadedDays(first, last) === dayCount(first, last);
+}
+
+function isComplete(month) {
+  return isLoaded(firstDay(month), lastDay(month));
+}
+
+/** The first and the last day of a period. */
+function bounds(period) {
+  if (period === ALL) return [firstDay(selection.bill.months[0]), lastDay(lastMonth())];
+  return selection.bill[period] ?? [firstDay(period), lastDay(period)];
+}
+
+function isSelectedDay(day) {
+  const [first, last] = bounds(selection.month);
+  return day >= first && day <= last;
+}
+
+function isSelectedProject(project) {
+  return selection.project === ALL || project === selection.project;
+}
+
+/** Whether a row of a period belongs to the wanted one; ALL consists of the months. */
+function isPeriod(period, wanted) {
+  return wanted === ALL ? /^\d/.test(period) : period === wanted;
+}
+
+/** Two periods of the same length to compare, with their names; or the reason why there are none. */
+function comparison() {
+  const { bill, month } = selection;
+  if (month === ALL) return { reason: "Select a month to compare it with the month before." };
+  const isOpen = !isOver(month);
+  if (isOpen && !bill.closed) return { reason: `No day of ${monthName(month)} is over yet.` };
+  const before = monthBefore(month);
+  const now = isOpen ? "closed" : month;
+  const then = isOpen ? "before" : before;
+  if (!isLoaded(...bounds(then))) {
+    return { reason: `${monthName(before)} is not completely loaded, so there is nothing to compare with.` };
+  }
+  if (!bill.months.includes(before)) {
+    return { reason: `${monthName(before)} is before the months of this report.` };
+  }
+  const name = (period) => (isOpen ? dayRange(...bounds(period)) : monthName(period));
+  return { now, then, nowName: name(now), thenName: name(then) };
+}
