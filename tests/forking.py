@@ -227,7 +227,9 @@ def _run(pipeline, outputs, arguments, cwd, environment, first):
     os.environ.update(environment)
     # Tests that run in the background inherit that it is ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    importlib.reload(sys.modules["command"])  # It completes the environment when it is imported.
+    importlib.reload(
+        sys.modules["openai_costs"]
+    )  # It completes the environment when it is imported.
     if first:
         name, *values = first
         globals()[name](*values)
