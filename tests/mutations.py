@@ -500,7 +500,7 @@ MUTATIONS = [
     ),
     Mutation(
         "A warehouse that is open in another program is reported as damaged.",
-        "openai_costs/warehouse/connection.py",
+        "openai_costs/warehouse/error_messages.py",
         '"set lock on file" in str(cause)',
         '"database is locked" in str(cause)',
         "tests/test_command.py -k warehouse_open_elsewhere",

@@ -269,7 +269,7 @@ def test_models_without_costs_are_one_sentence_and_leave_no_file(tmp_path):
     assert "load costs first" in result.stderr
     assert list(tmp_path.glob("*.duckdb")) == []
     duckdb.connect(str(tmp_path / "openai_costs.duckdb")).close()
-    assert "holds no costs yet" in run_pipeline("models", cwd=tmp_path).stderr
+    assert "has no costs yet" in run_pipeline("models", cwd=tmp_path).stderr
 
 
 class Slow(DemoApi):

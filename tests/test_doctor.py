@@ -504,7 +504,7 @@ def test_status_needs_no_key_sends_nothing_and_changes_nothing(api, copy):
 
 def test_status_of_a_missing_or_empty_warehouse_is_one_sentence(tmp_path):
     path = tmp_path / "openai_costs.duckdb"
-    for exists, sentence in ((False, "does not exist"), (True, "holds no costs yet")):
+    for exists, sentence in ((False, "does not exist"), (True, "has no costs yet")):
         if exists:
             duckdb.connect(str(path)).close()
         result = run_pipeline("status", cwd=tmp_path)

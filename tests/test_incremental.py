@@ -14,7 +14,8 @@ from running import build_models, dbt, parsed_models, run_pipeline
 from test_source import charge
 
 from openai_costs.commands import models
-from openai_costs.warehouse import connection as warehouse
+from openai_costs.warehouse.connection import open_client
+from openai_costs.warehouse.destinations import configured_warehouse
 
 DATA = Path(__file__).parent / "data"
 FACTS = (
@@ -273,10 +274,10 @@ def test_all_models_are_built_after_a_change_since_the_last_build(
     own_ten_days, monkeypatch, change
 ):
     monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(own_ten_days.path))
-    where = warehouse.chosen(is_demo=False, destination=None)
+    warehouse = configured_warehouse(demo=False, destination=None)
 
     def is_same_as_at_the_last_build():
-        with warehouse.client(where) as client:
+        with open_client(warehouse) as client:
             inputs = models._inputs(client)
             return models._fingerprint(client, inputs) == models._last_build(client)
 

@@ -19,8 +19,8 @@ from openai_costs.dbt_runner import (
     without_settings_of_dbt,
 )
 from openai_costs.terminal import Stop, first_line, progress
-from openai_costs.warehouse import connection as warehouse
-from openai_costs.warehouse.connection import Warehouse
+from openai_costs.warehouse import connection, duckdb_file
+from openai_costs.warehouse.destinations import Warehouse
 from openai_costs_source.doctor import Finding
 
 SEEDS = "OPENAI_COSTS_SEEDS"
@@ -40,7 +40,9 @@ def made_folder(name: str) -> Path:
 def environment(where: Warehouse) -> dict[str, str]:
     """What dbt is told of the warehouse and of the seeds that a person fills."""
     _refuse_missing_seeds()
-    return where.environment() | ({SEEDS: os.environ[SEEDS]} if os.environ.get(SEEDS) else {})
+    return connection.dbt_variables(where) | (
+        {SEEDS: os.environ[SEEDS]} if os.environ.get(SEEDS) else {}
+    )
 
 
 def build(builder: Builder, where: Warehouse, is_full: bool = False) -> tuple[int, list[str]]:
@@ -51,7 +53,7 @@ def build(builder: Builder, where: Warehouse, is_full: bool = False) -> tuple[in
     tests that passed, and a sentence for each that warns.
     """
     arguments = ["--exclude-resource-type", "unit_test"]
-    with warehouse.client(where) as client:
+    with connection.open_client(where) as client:
         inputs = _inputs(client)
         if is_full:
             arguments.append("--full-refresh")
@@ -68,7 +70,7 @@ def build(builder: Builder, where: Warehouse, is_full: bool = False) -> tuple[in
         except BuildFailed as error:
             raise Stop(f"dbt could not start on the models: {first_line(error)}") from None
     passed, warnings, failures = 0, [], []
-    with warehouse.client(where) as client:
+    with connection.open_client(where) as client:
         for node in nodes:
             status = node["status"]
             reasons = _reasons(client, node) if status in ("warn", "fail") else ""
@@ -157,15 +159,15 @@ def examined(where: Warehouse) -> Finding:
     from dbt.cli.main import dbtRunner
 
     try:
-        kept = without_settings_of_dbt(os.environ) | where.environment()
+        kept = without_settings_of_dbt(os.environ) | connection.dbt_variables(where)
     except Stop as stop:
         return Finding("dbt", "failed", str(stop), "Set what it lacks, and check again.")
     os.environ.clear()
     os.environ.update(kept)
     if where.file and not where.file.exists():
-        os.environ[warehouse.VARIABLE] = ":memory:"
+        os.environ[duckdb_file.VARIABLE] = ":memory:"
     elif where.file:
-        os.environ[warehouse.VARIABLE] = str(where.file)
+        os.environ[duckdb_file.VARIABLE] = str(where.file)
     with progress("Asking dbt"):
         try:
             result = dbtRunner().invoke(["debug", *FOLDERS, "--quiet", "--log-level", "none"])

@@ -19,14 +19,17 @@ from openai_costs.commands import models
 from openai_costs.dbt_runner import Builder
 from openai_costs.settings import UnreadableSettings, keys, refuse_unknown, setting
 from openai_costs.terminal import Stop, first_line, output, progress, say
-from openai_costs.warehouse import connection as warehouse
-from openai_costs.warehouse.connection import Warehouse
+from openai_costs.warehouse import connection
+from openai_costs.warehouse.check import check_warehouse
+from openai_costs.warehouse.destinations import Warehouse, configured_warehouse
+from openai_costs.warehouse.error_messages import explained
+from openai_costs.warehouse.lake import open_lake_client
 from openai_costs_source import OpenAICostsError, api_url, openai_costs
 from openai_costs_source.extract.maintenance import cover_stored, forget, is_known, take_ids
 from openai_costs_source.extract.redaction import chosen
 
 if TYPE_CHECKING:
-    from openai_costs.reports.summary import Query
+    from openai_costs.query import Query
 
 
 def run(asked: argparse.Namespace, builder: Builder | None) -> int:
@@ -40,7 +43,7 @@ def run(asked: argparse.Namespace, builder: Builder | None) -> int:
 
 def _run(asked: argparse.Namespace, builder: Builder | None) -> int:
     refuse_unknown()
-    where = warehouse.chosen(asked.demo, asked.destination)
+    where = configured_warehouse(asked.demo, asked.destination)
     with contextlib.ExitStack() as stack:
         api = {}
         if asked.demo:
@@ -58,7 +61,7 @@ def _run(asked: argparse.Namespace, builder: Builder | None) -> int:
         if builder:
             builder.prepare(models.environment(where))
         is_whole = True
-        with warehouse.held(where, is_needed=asked.command in ("models", "forget")):
+        with connection.locked(where, must_have_costs=asked.command in ("models", "forget")):
             if asked.command in (None, "load"):
                 is_whole = load(where, api, asked.since, asked.until)
             if asked.command == "forget":
@@ -104,12 +107,12 @@ def load_organization(where: Warehouse, **settings: Any) -> bool:
 
     False where a day was left as it was, because its rows did not add up.
     """
-    with progress("Asking OpenAI") as shown, warehouse.pipeline(where) as pipeline:
+    with progress("Asking OpenAI") as shown, connection.open_pipeline(where) as pipeline:
         try:
             pipeline.run(openai_costs(**settings), loader_file_format=where.file_format)
         except BaseException as error:
-            raise warehouse.foreseen(error, where) or error from None
-        if where.is_lake:
+            raise explained(error, where) or error from None
+        if where.lake:
             return not shown.errors  # Files are written once.
         take_ids(pipeline)
         cover_stored(pipeline, chosen(setting("sources.openai_costs.user_emails")))
@@ -118,9 +121,9 @@ def load_organization(where: Warehouse, **settings: Any) -> bool:
 
 def forget_user(where: Warehouse, user_id: str) -> None:
     """Blank a person's name and e-mail address in the raw tables; the models follow them."""
-    if where.is_lake:
+    if where.lake:
         raise Stop(f"{where} holds files, which are written once: nobody can be forgotten.", 2)
-    with warehouse.pipeline(where) as pipeline:
+    with connection.open_pipeline(where) as pipeline:
         if not is_known(pipeline, user_id):
             raise Stop(f"{where} holds no user {user_id}: see openai_marts.focus_costs.", 2)
         rows = forget(pipeline, user_id, where.file_format)
@@ -134,7 +137,7 @@ def forget_user(where: Warehouse, user_id: str) -> None:
 def summarize(where: Warehouse, passed: int, warnings: list[str]) -> None:
     from openai_costs.reports.summary import print_summary
 
-    with warehouse.query(where) as query:
+    with connection.open_query(where) as query:
         print_summary(output, query)
     output.print()
     for warning in warnings:
@@ -147,8 +150,8 @@ def summarize(where: Warehouse, passed: int, warnings: list[str]) -> None:
 def status(where: Warehouse) -> int:
     from openai_costs.reports.status import print_status
 
-    warehouse.refuse_empty(where)
-    with warehouse.query(where) as query:
+    connection.require_costs(where)
+    with connection.open_query(where) as query:
         print_status(output, query, datetime.now(UTC))
     return 0
 
@@ -160,12 +163,12 @@ def export_files(
     from openai_costs.reports.focus_export import FORMATS, Differs, export, months, print_exported
 
     if not lake:
-        warehouse.refuse_empty(where)
+        connection.require_costs(where)
     source = lake or str(where)
-    opened = warehouse.lake(lake) if lake else warehouse.client(where)
+    opened = open_lake_client(lake) if lake else connection.open_client(where)
     with progress("Exporting") as shown, opened as client, _with_models(source):
         if not lake:
-            _refuse_incomplete(warehouse.asked_through(client))
+            _refuse_incomplete(connection.query_through(client))
         try:
             loaded = months(client)
             wanted = [each for each in loaded if month in (None, each.start)]
@@ -199,8 +202,8 @@ def report(where: Warehouse, file: Path | None) -> int:
         raise Stop(f"{file} is a folder: --to of report names a file.", 2)
     if not file.parent.is_dir():
         raise Stop(f"The folder {file.parent} does not exist: make it, or name another file.", 2)
-    warehouse.refuse_empty(where)
-    with progress("Writing the report"), warehouse.query(where) as query, _with_models(where):
+    connection.require_costs(where)
+    with progress("Writing the report"), connection.open_query(where) as query, _with_models(where):
         _refuse_incomplete(query)
         try:
             told = write_report(query, file, datetime.now(UTC))
@@ -222,12 +225,12 @@ def alerts(where: Warehouse, severity: str, form: str | None, are_posted: bool) 
             "the environment: the https:// address of a Slack incoming webhook.",
             2,
         )
-    warehouse.refuse_empty(where)
+    connection.require_costs(where)
     now = datetime.now(UTC)
     # One connection for all: no other run may post from the same DuckDB file meanwhile.
-    with warehouse.client(where) as client:
+    with connection.open_client(where) as client:
         with _with_models(where):
-            found = find_alerts(warehouse.asked_through(client), now)
+            found = find_alerts(connection.query_through(client), now)
         print_alerts(output, found, form)
         counting = [each for each in found if each.is_at_least(severity)]
         if are_posted:
@@ -286,7 +289,7 @@ def check(where: Warehouse, api: dict[str, str], is_json: bool) -> int:
                 kind = "settings" if error.is_wrong_use else "OpenAI"
                 found.append(Finding(kind, "failed", error.said, error.remedy))
             findings += [replace(each, key=n if len(admin_keys) > 1 else None) for each in found]
-    findings += [warehouse.examined(where), models.examined(where)]
+    findings += [check_warehouse(where), models.examined(where)]
     print_findings(output, findings, is_json)
     if not any(finding.check == "costs" for finding in findings):
         return 2  # Nothing could be asked.
