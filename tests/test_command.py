@@ -2,21 +2,24 @@
 
 import os
 import pty
+import re
 import select
 import shutil
 import signal
 import subprocess
 import sys
 import threading
-from datetime import timedelta
+import tomllib
+from datetime import date, timedelta
 from decimal import Decimal
 
 import duckdb
 import pytest
 from conftest import TODAY, days_ago
-from running import PROJECT, environment, run_pipeline
+from running import PROJECT, environment, run_pipeline, run_process
 from test_awkward_replies import Truncated
 
+from openai_costs.arguments import COMMANDS, parse
 from openai_costs.reports.summary import exact
 from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, DemoApi
 from openai_costs_source.simulator.organization import Organization
@@ -133,23 +136,103 @@ def test_local_state_of_another_warehouse_does_not_shorten_the_history(api, tmp_
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--frobnicate"], "--frobnicate"),
-        (["lode"], "lode"),
-        (["--since", "2026-02-30"], "'2026-02-30' is no day"),
+        (["--frobnicate"], "There is no option --frobnicate. See python pipeline.py --help."),
+        (["lode"], "There is no command lode; did you mean load?"),
+        (["exprt", "--to", "x"], "There is no command exprt; did you mean export?"),
+        (["--sicne", "2026-02-02", "load"], "There is no option --sicne; did you mean --since?"),
+        (["status", "load"], "status takes no argument load. See python pipeline.py status --help"),
+        (["load", "--since"], "Argument --since: expected one argument."),
+        (["--since", "2026-02-30"], "'2026-02-30' is not a day such as 2026-01-31"),
         (["--since", "2026-02-02", "--until", "2026-02-02"], "must be later"),
         (["--since", str(TODAY + timedelta(days=2))], "is in the future"),
-        (["models", "--since", "2026-02-02"], "models loads none"),
+        (
+            ["models", "--since", "2026-02-02"],
+            "--since goes with load or no command, not with models.",
+        ),
+        (
+            ["--until", "2026-02-02", "check"],
+            "--until goes with load or no command, not with check.",
+        ),
+        (["--json"], "--json goes with check. See python pipeline.py check --help."),
+        (["load", "--full"], "--full goes with models, not with load."),
+        (["status", "--version"], "--version goes with no command, not with status."),
+        (["status", "--to", "x"], "--to goes with export or report, not with status."),
+        (["export"], "export needs --to DIR: the folder for the files."),
+        (["forget"], "forget needs --user ID: the person's id at OpenAI."),
+        (["--trap", "restated"], "--trap goes with --demo"),
+        (["--demo", "--trap", "restatd"], "Argument --trap: 'restatd' is not one of users-apart, "),
         (["--destination", "oracle"], "There is no destination oracle. There are: duckdb, "),
         (["--demo", "--destination", "postgres"], "--demo fills demo.duckdb"),
     ],
 )
-def test_wrong_use_is_one_sentence_and_attempts_nothing(api, tmp_path, arguments, sentence):
+def test_usage_error_is_one_line_and_attempts_nothing(api, tmp_path, arguments, sentence):
     result = run_pipeline(*arguments, cwd=tmp_path, OPENAI_BASE_URL=api.base_url, **KEY)
     assert result.returncode == 2
     assert sentence in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert api.requests == []
     assert list(tmp_path.glob("*.duckdb")) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "--demo --trap restated --trap credits load --since 2026-02-02",
+        "load --demo --trap restated --trap credits --since 2026-02-02",
+        "--trap=restated --since=2026-02-02 load --trap credits --demo",
+    ],
+)
+def test_options_may_stand_before_or_after_the_command(arguments):
+    options = parse(arguments.split())
+    assert (options.command, options.demo) == ("load", True)
+    assert (options.trap, options.since) == (["restated", "credits"], date(2026, 2, 2))
+
+
+OWN_OPTIONS = {
+    "": {"--since", "--until", "--version"},
+    "load": {"--since", "--until"},
+    "models": {"--full"},
+    "check": {"--json"},
+    "status": set(),
+    "export": {"--to", "--format", "--month", "--lake"},
+    "report": {"--to"},
+    "alerts": {"--format", "--severity", "--slack-webhook"},
+    "forget": {"--user"},
+}
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_of_a_command_lists_its_own_options(tmp_path, command):
+    result = run_pipeline(*command.split(), "--help", cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    listed = set(re.findall(r"^  (?:-h, )?(--[a-z-]+)", result.stdout, re.MULTILINE))
+    assert listed - {"--help", "--demo", "--trap", "--destination"} == OWN_OPTIONS[command]
+    assert listed >= {"--help", "--demo", "--trap", "--destination"}
+    if not command:
+        assert set(COMMANDS) <= set(re.findall(r"^    (\w+) ", result.stdout, re.MULTILINE))
+
+
+def test_version_is_that_of_the_package(tmp_path):
+    pyproject = tomllib.loads((PROJECT / "pyproject.toml").read_text())
+    result = run_pipeline("--version", cwd=tmp_path)
+    assert result.returncode == 0
+    assert result.stdout == f"openai-costs {pyproject['project']['version']}\n"
+
+
+def test_package_runs_as_a_module(tmp_path):
+    result = run_process("-m", "openai_costs", "exprt", cwd=tmp_path, PYTHONPATH=str(PROJECT))
+    assert result.returncode == 2
+    assert "did you mean export?" in result.stderr
+
+
+def test_dbt_starts_before_anything_heavy_is_imported():
+    code = (
+        "import sys; from openai_costs import cli\n"
+        "heavy = {'dlt', 'duckdb', 'pyarrow', 'dbt', 'openai_costs_source'}\n"
+        "cli.Builder = lambda: print(heavy & set(sys.modules)) or sys.exit(0)\n"
+        "cli.main(['models'])"
+    )
+    assert run_process("-c", code, cwd=PROJECT).stdout == "set()\n"
 
 
 @pytest.mark.parametrize(

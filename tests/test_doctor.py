@@ -347,7 +347,7 @@ def test_warehouse_in_a_folder_that_does_not_exist_has_a_remedy(api, tmp_path, f
 
 def test_dbt_without_its_profile_has_a_remedy(api, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "openai_costs.commands.models.FOLDERS", (*FOLDERS[:2], "--profiles-dir", str(tmp_path))
+        "openai_costs.commands.check.FOLDERS", (*FOLDERS[:2], "--profiles-dir", str(tmp_path))
     )
     exit_code, found = check(tmp_path, api)
     assert exit_code == 1

@@ -289,7 +289,7 @@ def test_hostile_date_reaches_the_command_as_one_argument(run_job, tmp_path, tex
 def test_hostile_date_is_refused_by_the_command(tmp_path, text):
     result = run_pipeline("load", f"--since={text}", cwd=tmp_path)
     assert result.returncode == 2
-    assert "is no day such as 2026-01-31" in result.stderr
+    assert "is not a day such as 2026-01-31" in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 

@@ -11,7 +11,7 @@ from dlt.common.configuration.exceptions import ConfigurationException
 from dlt.common.destination.exceptions import DestinationException
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from openai_costs.terminal import INTERRUPTED, Stop, first_line
+from openai_costs.terminal import INTERRUPTED, Stop, first_lines
 from openai_costs.warehouse.destinations import Warehouse
 from openai_costs_source import OpenAICostsError
 
@@ -64,14 +64,14 @@ def _explained_cause(cause: BaseException, warehouse: Any) -> Stop | None:
         )
     if disk_full(cause):
         return Stop(
-            f"The disk is full, or a file reached its maximum size ({first_line(cause)}). The "
+            f"The disk is full, or a file reached its maximum size ({first_lines(cause)}). The "
             "warehouse is unchanged, or complete: free some space and run again."
         )
     if isinstance(cause, duckdb.Error):
-        return Stop(f"{warehouse} cannot be used as a DuckDB file: {first_line(cause)}")
+        return Stop(f"{warehouse} cannot be used as a DuckDB file: {first_lines(cause)}")
     if isinstance(cause, ConfigurationException):
         fields = re.findall(r"missing\s+field\(s\): ([^\n(]+)", str(cause))
-        missing = fields[-1].replace("`", "").strip() if fields else first_line(cause)
+        missing = fields[-1].replace("`", "").strip() if fields else first_lines(cause)
         return Stop(
             f"{warehouse} cannot be opened without these settings of its credentials: {missing}. "
             "The README lists them in its table of warehouses.",
@@ -85,7 +85,7 @@ def _explained_by_driver(causes: list[BaseException], warehouse: Warehouse) -> S
     for cause in causes:
         # PEP 249 defines these names for all drivers.
         if type(cause).__name__ in ("OperationalError", "InterfaceError"):
-            return Stop(f"{warehouse} cannot be used: {first_line(cause)}")
+            return Stop(f"{warehouse} cannot be used: {first_lines(cause)}")
     if isinstance(causes[0], PipelineStepFailed | DestinationException):
-        return Stop(f"{warehouse} cannot be used: {first_line(causes[-1])}")
+        return Stop(f"{warehouse} cannot be used: {first_lines(causes[-1])}")
     return None

@@ -11,7 +11,7 @@ import duckdb
 import fsspec
 from dlt.destinations.exceptions import DatabaseException
 
-from openai_costs.terminal import Stop, first_line
+from openai_costs.terminal import Stop, first_lines
 from openai_costs.warehouse.connection import open_pipeline
 from openai_costs.warehouse.error_messages import disk_full, explained
 
@@ -36,11 +36,11 @@ def open_lake_client(folder: str) -> Iterator[Any]:
                 files = f"{escaped}/{table}/**/*.parquet"
                 connection.read_parquet(files).create_view(table)
         except (duckdb.Error, ImportError, ValueError, OSError) as error:
-            raise Stop(f"{folder} cannot be read as a lake: {first_line(error)}", 2) from None
+            raise Stop(f"{folder} cannot be read as a lake: {first_lines(error)}", 2) from None
         with open_pipeline(connection) as pipeline, pipeline.sql_client() as client:
             try:
                 yield client
             except (duckdb.Error, DatabaseException) as error:
                 if disk_full(error):
                     raise explained(error, folder) or error from None
-                raise Stop(f"{folder} cannot be read as a lake: {first_line(error)}") from None
+                raise Stop(f"{folder} cannot be read as a lake: {first_lines(error)}") from None
