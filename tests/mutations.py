@@ -325,7 +325,7 @@ MUTATIONS = [
         "dbt_project/macros/built_days.sql",
         "replace_built_days(built, loaded, model.name, is_built_from_loaded_days())",
         "replace_built_days(built, loaded, model.name, true)",
-        "tests/test_incremental.py -k facts_alone_do_not_move_on",
+        "tests/test_incremental.py -k facts_are_due_again",
     ),
     Mutation(
         "A build without loaded costs prints an error for each model.",

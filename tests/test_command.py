@@ -1,4 +1,4 @@
-"""`python pipeline.py` as a person runs it: what it prints, leaves behind and exits with."""
+"""`python pipeline.py` as a person runs it: its output, its files and its exit codes."""
 
 import os
 import pty
@@ -43,7 +43,7 @@ def test_demo_ends_with_a_summary_of_the_simulated_organization(demo):
 
 
 def test_dbt_variables_of_another_project_change_nothing(demo):
-    """The demo runs with those of `OF_ANOTHER_PROJECT`."""
+    """The demo runs with the variables of `OF_ANOTHER_PROJECT`."""
     folder, result = demo
     assert int(result.stdout.split("Checked")[1].split()[0]) > 60
     mart = sums(
@@ -58,7 +58,7 @@ def test_summary_states_the_exact_total(demo):
     assert f"exactly {total.normalize():f}" in result.stdout
 
 
-def test_no_progress_is_shown_where_there_is_no_terminal(demo):
+def test_no_progress_is_shown_without_a_terminal(demo):
     _, result = demo
     assert result.stderr == ""
     assert "\x1b" not in result.stdout
@@ -83,7 +83,7 @@ def test_progress_is_shown_on_a_terminal(api, tmp_path):
             break
     os.close(ours)
     assert process.wait() == 0
-    # The first words may be gone before the screen is drawn; the last days read stay until the end.
+    # The first steps may pass before the screen is drawn; the last one stays until the end.
     assert f"to {TODAY}.".encode() in shown
 
 
@@ -112,7 +112,7 @@ def test_dlts_own_setting_chooses_the_warehouse(api, tmp_path):
     assert not (tmp_path / "openai_costs.duckdb").exists()
 
 
-def test_since_and_until_load_these_days_alone(api, tmp_path):
+def test_since_and_until_load_only_these_days(api, tmp_path):
     days = ("--since", days_ago(9), "--until", days_ago(7))
     result = run_pipeline("load", *days, cwd=tmp_path, OPENAI_BASE_URL=api.base_url, **KEY)
     assert result.returncode == 0, result.stderr
@@ -253,7 +253,7 @@ def test_dbt_starts_before_anything_heavy_is_imported():
         ),
     ],
 )
-def test_wrong_settings_are_one_sentence_and_attempt_nothing(api, tmp_path, environment, sentence):
+def test_settings_error_is_one_line_and_attempts_nothing(api, tmp_path, environment, sentence):
     result = run_pipeline(cwd=tmp_path, **{"OPENAI_BASE_URL": api.base_url, **environment})
     assert result.returncode == 2
     assert sentence in result.stderr
@@ -329,7 +329,7 @@ def test_revoked_key_fails_in_openais_words_and_leaves_no_file(api, tmp_path):
     assert list(tmp_path.glob("*.duckdb")) == []
 
 
-def test_failed_load_leaves_the_warehouse_as_it_was(api, own_ten_days):
+def test_failed_load_leaves_the_warehouse_unchanged(api, own_ten_days):
     before = sums(own_ten_days.path)
     revoked = {"OPENAI_BASE_URL": api.base_url, "OPENAI_ADMIN_KEY": "sk-admin-revoked"}
     failed = run_pipeline(cwd=own_ten_days.folder, **revoked)
@@ -366,7 +366,7 @@ class Slow(DemoApi):
 
 
 @pytest.mark.parametrize("loaded", [False, True])
-def test_interrupt_leaves_the_warehouse_as_it_was(organization, forking, tmp_path, request, loaded):
+def test_interrupt_leaves_the_warehouse_unchanged(organization, forking, tmp_path, request, loaded):
     path = tmp_path / "openai_costs.duckdb"
     before = sums(request.getfixturevalue("own_ten_days").path) if loaded else None
     with Slow(organization, days_per_page=5) as slow:
@@ -386,7 +386,7 @@ def test_interrupt_leaves_the_warehouse_as_it_was(organization, forking, tmp_pat
 
 @pytest.fixture
 def open_elsewhere(tmp_path):
-    """The warehouse's file, while another program has it open."""
+    """The file of the warehouse, which another program has open."""
     path = tmp_path / "openai_costs.duckdb"
     program = "import sys, duckdb; _ = duckdb.connect(sys.argv[1]); print(flush=True); input()"
     with subprocess.Popen(
@@ -405,9 +405,9 @@ def test_warehouse_open_elsewhere_is_named(api, tmp_path, open_elsewhere, comman
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_file_that_is_no_warehouse_is_named(api, tmp_path):
+def test_file_that_is_not_a_warehouse_is_named(api, tmp_path):
     path = tmp_path / "openai_costs.duckdb"
-    path.write_text("this is no database, and long enough to be read as one" * 200)
+    path.write_text("this is not a database, and long enough to be read as one" * 200)
     result = run_pipeline(cwd=tmp_path, OPENAI_BASE_URL=api.base_url, **KEY)
     assert result.returncode == 1
     assert str(path) in result.stderr
@@ -416,7 +416,7 @@ def test_file_that_is_no_warehouse_is_named(api, tmp_path):
 
 @pytest.fixture(scope="module")
 def mismatched(ten_days, tmp_path_factory):
-    """A run of the command on one day that does not add up, with a project named like markup."""
+    """A load with a day that does not add up and a project with markup in its name."""
     folder = tmp_path_factory.mktemp("mismatched")
     shutil.copy(ten_days.path, folder)
     organization = Organization(TODAY)
@@ -451,7 +451,7 @@ def test_one_organization_that_fails_does_not_keep_the_other_from_loading(api, t
 
 
 class TwoKeys(DemoApi):
-    """Both keys open the organization, the first one for as long as the test says."""
+    """Both keys open the organization, the first one only until `revoked_at` is requested."""
 
     revoked_at = "/nowhere"
 
@@ -483,7 +483,7 @@ def test_two_keys_of_one_organization_load_it_once(organization, tmp_path):
     assert len(sums(tmp_path / "openai_costs.duckdb")) == 4
 
 
-def test_second_key_of_an_organization_loads_it_where_the_first_one_fails(organization, tmp_path):
+def test_second_key_of_an_organization_loads_it_if_the_first_one_fails(organization, tmp_path):
     with TwoKeys(organization) as api:
         api.revoked_at = "group_by"
         result = load_with_two_keys(api, tmp_path)

@@ -73,8 +73,8 @@ def _explained_cause(cause: BaseException, warehouse: Any) -> Stop | None:
         fields = re.findall(r"missing\s+field\(s\): ([^\n(]+)", str(cause))
         missing = fields[-1].replace("`", "").strip() if fields else first_lines(cause)
         return Stop(
-            f"{warehouse} cannot be opened without these settings of its credentials: {missing}. "
-            "The README lists them in its table of warehouses.",
+            f"{warehouse} is missing settings of its credentials: {missing}. They are listed in "
+            "docs/warehouses.md.",
             2,
         )
     return None
