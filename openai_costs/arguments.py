@@ -244,9 +244,11 @@ def _refuse_misplaced(command: str, given: Sequence[str]) -> None:
         return
     program = f"{PROGRAM} {command}".rstrip()
     for name in given:
-        commands = [each for option in _OPTIONS if option.name == name for each in option.commands]
+        commands = [
+            place for option in _OPTIONS if option.name == name for place in option.commands
+        ]
         if command not in commands:
-            places = " or ".join(each or "no command" for each in commands)
+            places = " or ".join(place or "no command" for place in commands)
             this = f", not with {command}" if command else ""
             _refuse(f"{name} goes with {places}{this}.", f"{PROGRAM} {commands[0]}".rstrip())
     for option in _OPTIONS:

@@ -30,9 +30,9 @@ def alerts(warehouse: Warehouse, severity: str, output_format: str | None, post:
     # One connection throughout: meanwhile no other run can post from the same DuckDB file.
     with open_client(warehouse) as client:
         with explain_missing_models(warehouse):
-            found = find_alerts(query_through(client), now)
-        print_alerts(output, found, output_format)
-        counted = [alert for alert in found if alert.is_at_least(severity)]
+            raised = find_alerts(query_through(client), now)
+        print_alerts(output, raised, output_format)
+        counted = [alert for alert in raised if alert.is_at_least(severity)]
         if post:
             try:
                 posted = post_new(client, webhook, counted, now)

@@ -35,10 +35,10 @@ def export(
             months = focus_export.months(client)
             if not months:
                 raise Stop(f"{source} has no charges yet: load them, with python pipeline.py.")
-            selected = [each for each in months if month in (None, each.start)]
+            selected = [loaded for loaded in months if month in (None, loaded.start)]
             if not selected:
-                loaded = sorted({f"{each.start:%Y-%m}" for each in months})
-                raise Stop(f"{month:%Y-%m} is not loaded. Loaded are: {', '.join(loaded)}.", 2)
+                starts = sorted({f"{loaded.start:%Y-%m}" for loaded in months})
+                raise Stop(f"{month:%Y-%m} is not loaded. Loaded are: {', '.join(starts)}.", 2)
             written = []
             file_format = file_format or focus_export.FORMATS[0]
             for exported in focus_export.export(
