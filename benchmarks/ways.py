@@ -23,13 +23,14 @@ os.environ.setdefault("RUNTIME__LOG_LEVEL", "CRITICAL")
 def load(url: str, database: str, *_: str) -> float:
     """Load costs alone with our source, in the command's pipeline."""
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-    from openai_costs.warehouse import connection as warehouse
+    from openai_costs.warehouse.connection import open_pipeline
+    from openai_costs.warehouse.destinations import Warehouse
     from openai_costs_source import openai_costs
 
     began = time.perf_counter()
     source = openai_costs(admin_key=KEY, base_url=url)
     source = source.with_resources("costs")
-    with warehouse.pipeline(Path(database)) as pipeline:
+    with open_pipeline(Warehouse("duckdb", Path(database))) as pipeline:
         pipeline.run(source, loader_file_format="parquet")
     return time.perf_counter() - began
 

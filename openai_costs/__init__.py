@@ -1,11 +1,11 @@
-"""The parts of `python pipeline.py`: the terminal, the warehouse, the models."""
+"""The command: it loads costs, builds the models and writes reports; `cli` is where it starts."""
 
 import os
 
-# Nothing is sent to anybody but OpenAI; dlt and dbt read these when they are imported.
+# Only OpenAI receives requests. dlt and dbt read these variables when they are imported.
 os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
 os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
 os.environ["DO_NOT_TRACK"] = "1"
 os.environ.setdefault("RUNTIME__LOG_LEVEL", "CRITICAL")
-# Else the warehouse keeps a second copy of what each load brought, people's addresses included.
+# Without it, the staging dataset keeps a copy of each load, with people's e-mail addresses.
 os.environ.setdefault("LOAD__TRUNCATE_STAGING_DATASET", "true")

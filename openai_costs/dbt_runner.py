@@ -1,8 +1,8 @@
-"""dbt, in a process of its own: it starts and parses the models while costs are loaded.
+"""dbt in a child process, which starts and parses the models while costs are loaded.
 
-The process speaks JSON, a line each. It is told the environment and parses the models; then the
-arguments of `dbt build`, and tells each node that begins, and last what came of all. It ends when
-its standard input does: with the run that started it, however that ends.
+Each line between the processes is JSON. The child reads the environment variables, then the
+arguments of `dbt build`. It writes the name of each node that starts, and at the end all results.
+It ends when its standard input is closed, so it never outlives the run that started it.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ PROJECT = Path(__file__).resolve().parent.parent / "dbt_project"
 FOLDERS = ("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT))
 SETTINGS_OF_DBT = ("DBT_TARGET_PATH", "DBT_LOG_PATH")
 """The environment variables of dbt that a person may set."""
-_QUIETLY = ("--quiet", "--log-level", "none", "--no-write-json")
+_QUIET = ("--quiet", "--log-level", "none", "--no-write-json")
 
 
 class BuildFailed(Exception):
-    """dbt could not start on the models; the text is its own."""
+    """dbt could not start on the models; the text is dbt's own."""
 
 
 class Builder:
-    """The process, as the run that started it sees it; ended with the block."""
+    """The child process, as its parent uses it; it ends with the `with` block."""
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
@@ -40,7 +40,7 @@ class Builder:
             stderr=subprocess.PIPE,
             text=True,
             env={**without_settings_of_dbt(os.environ), "PYTHONPATH": str(PROJECT.parent)},
-            # An interrupted run says so once.
+            # Only the parent handles an interrupt, and prints one message.
             start_new_session=True,
         )
         return self
@@ -50,66 +50,71 @@ class Builder:
         self._process.communicate()
 
     def prepare(self, environment: Mapping[str, str]) -> None:
-        """Begin to parse the models, with these environment variables."""
-        self._tell(dict(environment))
+        """Start to parse the models, with these environment variables."""
+        self._send(dict(environment))
 
-    def build(self, arguments: list[str], tell: Callable[[str], None]) -> list[dict[str, Any]]:
-        """What came of each node of `dbt build`; `tell` is told the name of each that begins."""
-        self._tell(arguments)
-        told: dict[str, Any] = {}
+    def build(
+        self, arguments: list[str], report_start: Callable[[str], None]
+    ) -> list[dict[str, Any]]:
+        """Run `dbt build` and return the result of each node.
+
+        `report_start` receives the name of each node when it starts. Raises BuildFailed.
+        """
+        self._send(arguments)
+        message: dict[str, Any] = {}
         for line in cast(Any, self._process.stdout):
-            told = json.loads(line)
-            if "begins" in told:
-                tell(told["begins"])
-        if "nodes" not in told:
-            said = cast(Any, self._process.stderr).read().strip().splitlines()
-            raise BuildFailed(said[-1] if said else f"it ended with {self._process.wait()}")
-        if told["exception"]:
-            raise BuildFailed(told["exception"])
-        return cast(list[dict[str, Any]], told["nodes"])
+            message = json.loads(line)
+            if "started" in message:
+                report_start(message["started"])
+        if "nodes" not in message:
+            lines = cast(Any, self._process.stderr).read().strip().splitlines()
+            raise BuildFailed(lines[-1] if lines else f"it ended with {self._process.wait()}")
+        if message["exception"]:
+            raise BuildFailed(message["exception"])
+        return cast(list[dict[str, Any]], message["nodes"])
 
-    def _tell(self, what: Any) -> None:
-        # What it ended with, where it did, is told by `build`.
+    def _send(self, value: Any) -> None:
+        # If the process has ended, `build` reports why.
         with contextlib.suppress(BrokenPipeError):
-            print(json.dumps(what), file=self._process.stdin, flush=True)
+            print(json.dumps(value), file=self._process.stdin, flush=True)
 
 
 def main() -> None:
+    """Run the child process."""
     import gc
 
-    # What starting makes, stays: looking through it for garbage gains nothing.
+    # Garbage collection while dbt starts takes time and frees nothing.
     gc.disable()
-    told = os.fdopen(os.dup(1), "w")
-    # dbt's own words have no place between the lines of JSON.
+    parent = os.fdopen(os.dup(1), "w")
+    # dbt's own output must not mix with the lines of JSON.
     os.dup2(2, 1)
+
+    def send(value: Any) -> None:
+        print(json.dumps(value), file=parent, flush=True)
 
     from mashumaro.config import BaseConfig
 
-    # A class makes its code for JSON when it is first used: most of dbt's never are.
+    # Classes compile their JSON code on first use; most of dbt's are never used.
     BaseConfig.lazy_compilation = True
 
-    os.environ.update(_next_line())
+    os.environ.update(_receive())
     exception, nodes = "", []
     try:
         manifest = parse()
         gc.freeze()
         gc.enable()
-        arguments = _next_line()
-        threading.Thread(target=_end_with_the_run, daemon=True).start()
-        nodes = build(
-            manifest,
-            arguments,
-            lambda name: print(json.dumps({"begins": name}), file=told, flush=True),
-        )
+        arguments = _receive()
+        threading.Thread(target=_end_with_the_parent, daemon=True).start()
+        nodes = build(manifest, arguments, lambda name: send({"started": name}))
     except BuildFailed as error:
         exception = str(error)
-    print(json.dumps({"exception": exception, "nodes": nodes}), file=told, flush=True)
-    # Taking dbt apart would only take time.
+    send({"exception": exception, "nodes": nodes})
+    # Ends at once, without freeing what dbt holds.
     os._exit(0)
 
 
 def without_settings_of_dbt(environment: Mapping[str, str]) -> dict[str, str]:
-    """These environment variables without those that change what dbt does.
+    """Return these environment variables without those that change what dbt does.
 
     dbt reads each of its options from DBT_… and DBT_ENGINE_…; CI jobs set them for other projects.
     """
@@ -121,13 +126,13 @@ def without_settings_of_dbt(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def parse() -> Any:
-    """dbt's manifest of the models, in this process. Raises BuildFailed."""
+    """Return dbt's manifest of the models, parsed in this process. Raises BuildFailed."""
     from dbt.cli.main import dbtRunner
 
-    parsed = dbtRunner().invoke(["parse", *FOLDERS, *_QUIETLY])
-    if parsed.exception:
-        raise BuildFailed(str(parsed.exception))
-    return parsed.result
+    result = dbtRunner().invoke(["parse", *FOLDERS, *_QUIET])
+    if result.exception:
+        raise BuildFailed(str(result.exception))
+    return result.result
 
 
 def build(
@@ -146,18 +151,18 @@ def build(
 
     runner = dbtRunner(manifest=manifest, callbacks=[on_event])
     try:
-        result = runner.invoke(["build", *FOLDERS, *_QUIETLY, *arguments])
+        result = runner.invoke(["build", *FOLDERS, *_QUIET, *arguments])
     finally:
         close_warehouse()
     if result.exception:
         raise BuildFailed(str(result.exception))
-    return [_told(node) for node in cast(Any, result.result).results]
+    return [_node_result(result) for result in cast(Any, result.result).results]
 
 
 def close_warehouse() -> None:
     """Close the connections that dbt leaves open in this process.
 
-    DuckDB writes what is left in its log, and lets other programs in, when it is closed.
+    A DuckDB file is complete, and open to other programs, once it is closed.
     """
     from dbt.adapters.factory import cleanup_connections
 
@@ -166,24 +171,24 @@ def close_warehouse() -> None:
         duckdb.DuckDBConnectionManager.close_all_connections()
 
 
-def _next_line() -> Any:
+def _receive() -> Any:
     if not (line := sys.stdin.readline()):
         sys.exit()
     return json.loads(line)
 
 
-def _end_with_the_run() -> None:
+def _end_with_the_parent() -> None:
     sys.stdin.read()
     os._exit(1)
 
 
-def _told(node: Any) -> dict[str, Any]:
+def _node_result(result: Any) -> dict[str, Any]:
     return {
-        "name": node.node.name,
-        "status": str(node.status),
-        "message": str(node.message or ""),
-        "failures": node.failures or 0,
-        "sql": getattr(node.node, "compiled_code", None),
+        "name": result.node.name,
+        "status": str(result.status),
+        "message": str(result.message or ""),
+        "failures": result.failures or 0,
+        "sql": getattr(result.node, "compiled_code", None),
     }
 
 

@@ -1,4 +1,4 @@
-"""Settings as dlt finds them: its files, the environment, vaults."""
+"""The settings, as dlt finds them: in its files, the environment and vaults."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from typing import Any
 import dlt
 from dlt.common.configuration.providers.toml import TomlProviderReadException
 
-from openai_costs.terminal import Stop
+from openai_costs.terminal import Stop, first_lines
 from openai_costs_source import admin_keys, given_keys
 from openai_costs_source.settings import SECTION, SETTINGS, unknown_setting
-
-UnreadableSettings = TomlProviderReadException
 
 _SECTIONS = {SECTION: SETTINGS, "alerts": ("slack_webhook",)}
 
@@ -20,15 +18,21 @@ def setting(name: str) -> Any:
     return dlt.secrets.get(name) or dlt.config.get(name)
 
 
-def keys(given: str | None, are_checked: bool = True) -> list[str]:
-    """The admin keys that are set, unless one is given. Raises OpenAICostsError where none is, or
-    where the form of one is wrong and they are to be checked."""
-    found = given or setting("sources.openai_costs.admin_key")
-    return admin_keys(found) if are_checked else given_keys(found)
+def configured_keys(given: str | None, checked: bool = True) -> list[str]:
+    """Return the admin key that is given, or else those of the settings.
+
+    Raises OpenAICostsError if there is none, or with `checked`, if one has the wrong format.
+    """
+    keys = given or setting("sources.openai_costs.admin_key")
+    return admin_keys(keys) if checked else given_keys(keys)
 
 
-def refuse_unknown() -> None:
-    """A misspelt setting would be ignored in silence."""
+def refuse_unknown_settings() -> None:
+    """Raise Stop for a misspelt setting, which dlt would ignore, and for an unreadable file."""
     for section, known in _SECTIONS.items():
-        if message := unknown_setting(section, known):
-            raise Stop(message, exit_code=2)
+        try:
+            message = unknown_setting(section, known)
+        except TomlProviderReadException as error:
+            raise Stop(f"A settings file cannot be read: {first_lines(error)}", 2) from None
+        if message:
+            raise Stop(message, 2)

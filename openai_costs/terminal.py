@@ -1,4 +1,4 @@
-"""What a person sees while the command works, and the sentence that it stops with."""
+"""What a person sees on the terminal: output, progress, and the message that a run ends with."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from rich.markup import escape
 output = Console(highlight=False)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
-INTERRUPTED = "Interrupted. The warehouse is as it was, or whole: run again to go on."
+INTERRUPTED = "Interrupted. The warehouse is unchanged, or complete: run again to continue."
 
 
 class Stop(Exception):
-    """The run ends here: one or two sentences for a person, and the exit code."""
+    """Ends the run with one or two sentences for a person, and an exit code."""
 
     def __init__(self, message: str, exit_code: int = 1) -> None:
         super().__init__(message)
@@ -24,7 +24,10 @@ class Stop(Exception):
 
 
 class Progress(logging.Handler):
-    """What is going on, on a terminal; warnings, such as a rate limit waited for, everywhere."""
+    """Shows the current step on a terminal, and warnings, such as a wait for a rate limit, always.
+
+    `errors` counts the errors that were logged.
+    """
 
     def __init__(self, task: str) -> None:
         super().__init__()
@@ -36,29 +39,32 @@ class Progress(logging.Handler):
         if record.levelno >= logging.WARNING:
             say(record.getMessage())
         else:
-            self.tell(record.getMessage())
+            self.show(record.getMessage())
 
-    def tell(self, text: str) -> None:
+    def show(self, step: str) -> None:
         if self.status:
-            self.status.update(escape(text))
+            self.status.update(escape(step))
 
 
 @contextlib.contextmanager
 def progress(task: str) -> Iterator[Progress]:
-    log, progress = logging.getLogger("openai_costs_source"), Progress(task)
+    """Show a task, and the steps that the source logs meanwhile."""
+    log, handler = logging.getLogger("openai_costs_source"), Progress(task)
     log.setLevel(logging.INFO)
-    log.addHandler(progress)
+    log.addHandler(handler)
     try:
-        with progress.status or contextlib.nullcontext():
-            yield progress
+        with handler.status or contextlib.nullcontext():
+            yield handler
     finally:
-        log.removeHandler(progress)
+        log.removeHandler(handler)
 
 
 def say(message: str) -> None:
+    """Print a message for a person to standard error."""
     errors.print(escape(message))
 
 
-def first_line(message: object) -> str:
+def first_lines(message: object) -> str:
+    """Return the first two lines that are not empty, as one."""
     lines = [line.strip() for line in str(message).splitlines() if line.strip()]
     return " ".join(lines[:2])

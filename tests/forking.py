@@ -192,9 +192,10 @@ def main():
     import dlt.destinations.impl.duckdb.duck  # noqa: F401
     import pyarrow.json  # noqa: F401
 
-    import openai_costs.commands.run
-    import openai_costs.reports.focus_export  # noqa: F401
-    import pipeline
+    import openai_costs.commands.export
+    import openai_costs.commands.load
+    import openai_costs.commands.models  # noqa: F401
+    from openai_costs import cli
 
     with contextlib.suppress(ImportError):
         import pandas  # noqa: F401  # DuckDB imports it, where it is installed.
@@ -208,7 +209,7 @@ def main():
         if "arguments" in request:
             if not (answer := os.fork()):
                 requests.close()
-                _run(pipeline, outputs, **request)
+                _run(cli, outputs, **request)
             for output in outputs:
                 os.close(output)
         else:
@@ -218,7 +219,7 @@ def main():
         requests.send(json.dumps(answer).encode())
 
 
-def _run(pipeline, outputs, arguments, cwd, environment, first):
+def _run(cli, outputs, arguments, cwd, environment, first):
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for number, output in enumerate(outputs, start=1):
         os.dup2(output, number)
@@ -233,7 +234,7 @@ def _run(pipeline, outputs, arguments, cwd, environment, first):
     if first:
         name, *values = first
         globals()[name](*values)
-    code = pipeline.main(arguments)
+    code = cli.main(arguments)
     sys.stdout.flush()
     sys.stderr.flush()
     # Libraries would end threads that only the parent has.

@@ -325,7 +325,7 @@ MUTATIONS = [
         "dbt_project/macros/built_days.sql",
         "replace_built_days(built, loaded, model.name, is_built_from_loaded_days())",
         "replace_built_days(built, loaded, model.name, true)",
-        "tests/test_incremental.py -k facts_alone_do_not_move_on",
+        "tests/test_incremental.py -k facts_are_due_again",
     ),
     Mutation(
         "A build without loaded costs prints one error per model.",
@@ -343,7 +343,7 @@ MUTATIONS = [
     ),
     Mutation(
         "The report is written although days are missing from the models.",
-        "openai_costs/commands/run.py",
+        "openai_costs/commands/required_models.py",
         "if incomplete := unmodelled(query):",
         "if not (incomplete := unmodelled(query)):",
         "tests/test_incremental.py -k report_and_export_are_refused",
@@ -443,8 +443,8 @@ MUTATIONS = [
     ),
     Mutation(
         "The exit code is 0 although alerts were found.",
-        "openai_costs/commands/run.py",
-        "return 3 if counting else 0",
+        "openai_costs/commands/alerts.py",
+        "return 3 if counted else 0",
         "return 0",
         "tests/test_alerts.py -k exit_code_is_3",
     ),
@@ -486,21 +486,21 @@ MUTATIONS = [
     # Command line, warehouse errors, simulated organization
     Mutation(
         "An empty date range is accepted on the command line.",
-        "openai_costs/cli.py",
+        "openai_costs/arguments.py",
         "since >= until",
         "since > until",
-        "tests/test_command.py -k wrong_use",
+        "tests/test_command.py -k usage_error",
     ),
     Mutation(
         "The exit code is 0 although one of several organizations failed to load.",
-        "openai_costs/commands/run.py",
-        "return is_whole and not failures",
-        "return is_whole",
+        "openai_costs/commands/load.py",
+        "return complete and not failures",
+        "return complete",
         "tests/test_command.py -k one_organization_that_fails",
     ),
     Mutation(
         "A warehouse that is open in another program is reported as damaged.",
-        "openai_costs/warehouse/connection.py",
+        "openai_costs/warehouse/error_messages.py",
         '"set lock on file" in str(cause)',
         '"database is locked" in str(cause)',
         "tests/test_command.py -k warehouse_open_elsewhere",
@@ -530,8 +530,8 @@ MUTATIONS = [
     Mutation(
         "On PostgreSQL, views are missing after their tables were replaced.",
         "openai_costs/commands/models.py",
-        """if where.destination in ("postgres", "redshift"):""",
-        """if where.destination in ("redshift",):""",
+        """if warehouse.destination in ("postgres", "redshift"):""",
+        """if warehouse.destination in ("redshift",):""",
         "tests/engines/test_postgres.py -k replaced_and_emptied",
     ),
     Mutation(

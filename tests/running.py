@@ -25,7 +25,7 @@ from dlt.common.configuration.providers.toml import TomlProviderReadException
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
 import openai_costs
-import pipeline
+from openai_costs import cli
 from openai_costs import dbt_runner as building
 from openai_costs.commands.models import SEEDS
 
@@ -83,10 +83,10 @@ def run_pipeline(*arguments, cwd, only=(), **settings):
     """
     with (
         _like_a_process(cwd, settings) as (stdout, stderr),
-        mock.patch.object(pipeline, "Builder", partial(_Builder, only)),
+        mock.patch.object(cli, "Builder", partial(_Builder, only)),
     ):
         try:
-            code = pipeline.main([str(argument) for argument in arguments])
+            code = cli.main([str(argument) for argument in arguments])
         except SystemExit as exit:  # argparse, after --help
             code = exit.code
     return subprocess.CompletedProcess(arguments, code, stdout.getvalue(), stderr.getvalue())

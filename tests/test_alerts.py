@@ -720,12 +720,12 @@ def test_second_run_posts_nothing_while_the_first_one_posts(marts, slack):
     [
         (
             ["alerts", "--format", "csv"],
-            "--format csv is not one of alerts: it has json and markdown.",
+            "Argument --format: 'csv' is not one of json, markdown.",
         ),
         (["alerts", "--severity", "fatal"], "--severity"),
-        (["status", "--severity", "info"], "go with alerts"),
-        (["--slack-webhook"], "go with alerts"),
-        (["alerts", "--since", "2026-01-01"], "alerts loads none"),
+        (["status", "--severity", "info"], "--severity goes with alerts, not with status."),
+        (["--slack-webhook"], "--slack-webhook goes with alerts."),
+        (["alerts", "--since", "2026-01-01"], "goes with load or no command, not with alerts."),
     ],
 )
 def test_wrong_use_is_one_sentence(tmp_path, arguments, sentence):
@@ -744,7 +744,7 @@ def test_warehouse_without_costs_or_models_is_one_sentence(api, tmp_path, marts)
     marts.change("drop table openai_marts.cost_anomalies")
     result = marts.run()
     assert result.returncode == 1
-    assert "lacks models, or has old ones: run python pipeline.py models." in result.stderr
+    assert "has no models, or outdated ones: run python pipeline.py models." in result.stderr
     assert len(result.stderr.splitlines()) == 1
 
 

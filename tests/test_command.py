@@ -1,23 +1,26 @@
-"""`python pipeline.py` as a person runs it: what it prints, leaves behind and exits with."""
+"""`python pipeline.py` as a person runs it: its output, its files and its exit codes."""
 
 import os
 import pty
+import re
 import select
 import shutil
 import signal
 import subprocess
 import sys
 import threading
-from datetime import timedelta
+import tomllib
+from datetime import date, timedelta
 from decimal import Decimal
 
 import duckdb
 import pytest
 from conftest import TODAY, days_ago
-from running import PROJECT, environment, run_pipeline
+from running import PROJECT, environment, run_pipeline, run_process
 from test_awkward_replies import Truncated
 
-from openai_costs.reports.amounts import exact
+from openai_costs.arguments import COMMANDS, parse
+from openai_costs.reports.summary import exact
 from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, SimulatedApi
 from openai_costs_source.simulator.organization import Organization
 
@@ -40,7 +43,7 @@ def test_demo_ends_with_a_summary_of_the_simulated_organization(demo):
 
 
 def test_dbt_variables_of_another_project_change_nothing(demo):
-    """The demo runs with those of `OF_ANOTHER_PROJECT`."""
+    """The demo runs with the variables of `OF_ANOTHER_PROJECT`."""
     folder, result = demo
     assert int(result.stdout.split("Checked")[1].split()[0]) > 60
     mart = sums(
@@ -55,7 +58,7 @@ def test_summary_states_the_exact_total(demo):
     assert f"exactly {total.normalize():f}" in result.stdout
 
 
-def test_no_progress_is_shown_where_there_is_no_terminal(demo):
+def test_no_progress_is_shown_without_a_terminal(demo):
     _, result = demo
     assert result.stderr == ""
     assert "\x1b" not in result.stdout
@@ -80,7 +83,7 @@ def test_progress_is_shown_on_a_terminal(api, tmp_path):
             break
     os.close(ours)
     assert process.wait() == 0
-    # The first words may be gone before the screen is drawn; the last days read stay until the end.
+    # The first steps may pass before the screen is drawn; the last one stays until the end.
     assert f"to {TODAY}.".encode() in shown
 
 
@@ -109,7 +112,7 @@ def test_dlts_own_setting_chooses_the_warehouse(api, tmp_path):
     assert not (tmp_path / "openai_costs.duckdb").exists()
 
 
-def test_since_and_until_load_these_days_alone(api, tmp_path):
+def test_since_and_until_load_only_these_days(api, tmp_path):
     days = ("--since", days_ago(9), "--until", days_ago(7))
     result = run_pipeline("load", *days, cwd=tmp_path, OPENAI_BASE_URL=api.base_url, **KEY)
     assert result.returncode == 0, result.stderr
@@ -133,23 +136,103 @@ def test_local_state_of_another_warehouse_does_not_shorten_the_history(api, tmp_
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--frobnicate"], "--frobnicate"),
-        (["lode"], "lode"),
-        (["--since", "2026-02-30"], "'2026-02-30' is no day"),
+        (["--frobnicate"], "There is no option --frobnicate. See python pipeline.py --help."),
+        (["lode"], "There is no command lode; did you mean load?"),
+        (["exprt", "--to", "x"], "There is no command exprt; did you mean export?"),
+        (["--sicne", "2026-02-02", "load"], "There is no option --sicne; did you mean --since?"),
+        (["status", "load"], "status takes no argument load. See python pipeline.py status --help"),
+        (["load", "--since"], "Argument --since: expected one argument."),
+        (["--since", "2026-02-30"], "'2026-02-30' is not a day such as 2026-01-31"),
         (["--since", "2026-02-02", "--until", "2026-02-02"], "must be later"),
         (["--since", str(TODAY + timedelta(days=2))], "is in the future"),
-        (["models", "--since", "2026-02-02"], "models loads none"),
+        (
+            ["models", "--since", "2026-02-02"],
+            "--since goes with load or no command, not with models.",
+        ),
+        (
+            ["--until", "2026-02-02", "check"],
+            "--until goes with load or no command, not with check.",
+        ),
+        (["--json"], "--json goes with check. See python pipeline.py check --help."),
+        (["load", "--full"], "--full goes with models, not with load."),
+        (["status", "--version"], "--version goes with no command, not with status."),
+        (["status", "--to", "x"], "--to goes with export or report, not with status."),
+        (["export"], "export needs --to DIR: the folder for the files."),
+        (["forget"], "forget needs --user ID: the person's id at OpenAI."),
+        (["--trap", "restated"], "--trap goes with --demo"),
+        (["--demo", "--trap", "restatd"], "Argument --trap: 'restatd' is not one of users-apart, "),
         (["--destination", "oracle"], "There is no destination oracle. There are: duckdb, "),
         (["--demo", "--destination", "postgres"], "--demo fills demo.duckdb"),
     ],
 )
-def test_wrong_use_is_one_sentence_and_attempts_nothing(api, tmp_path, arguments, sentence):
+def test_usage_error_is_one_line_and_attempts_nothing(api, tmp_path, arguments, sentence):
     result = run_pipeline(*arguments, cwd=tmp_path, OPENAI_BASE_URL=api.base_url, **KEY)
     assert result.returncode == 2
     assert sentence in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert api.requests == []
     assert list(tmp_path.glob("*.duckdb")) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "--demo --trap restated --trap credits load --since 2026-02-02",
+        "load --demo --trap restated --trap credits --since 2026-02-02",
+        "--trap=restated --since=2026-02-02 load --trap credits --demo",
+    ],
+)
+def test_options_may_stand_before_or_after_the_command(arguments):
+    options = parse(arguments.split())
+    assert (options.command, options.demo) == ("load", True)
+    assert (options.trap, options.since) == (["restated", "credits"], date(2026, 2, 2))
+
+
+OWN_OPTIONS = {
+    "": {"--since", "--until", "--version"},
+    "load": {"--since", "--until"},
+    "models": {"--full"},
+    "check": {"--json"},
+    "status": set(),
+    "export": {"--to", "--format", "--month", "--lake"},
+    "report": {"--to"},
+    "alerts": {"--format", "--severity", "--slack-webhook"},
+    "forget": {"--user"},
+}
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_of_a_command_lists_its_own_options(tmp_path, command):
+    result = run_pipeline(*command.split(), "--help", cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    listed = set(re.findall(r"^  (?:-h, )?(--[a-z-]+)", result.stdout, re.MULTILINE))
+    assert listed - {"--help", "--demo", "--trap", "--destination"} == OWN_OPTIONS[command]
+    assert listed >= {"--help", "--demo", "--trap", "--destination"}
+    if not command:
+        assert set(COMMANDS) <= set(re.findall(r"^    (\w+) ", result.stdout, re.MULTILINE))
+
+
+def test_version_is_that_of_the_package(tmp_path):
+    pyproject = tomllib.loads((PROJECT / "pyproject.toml").read_text())
+    result = run_pipeline("--version", cwd=tmp_path)
+    assert result.returncode == 0
+    assert result.stdout == f"openai-costs {pyproject['project']['version']}\n"
+
+
+def test_package_runs_as_a_module(tmp_path):
+    result = run_process("-m", "openai_costs", "exprt", cwd=tmp_path, PYTHONPATH=str(PROJECT))
+    assert result.returncode == 2
+    assert "did you mean export?" in result.stderr
+
+
+def test_dbt_starts_before_anything_heavy_is_imported():
+    code = (
+        "import sys; from openai_costs import cli\n"
+        "heavy = {'dlt', 'duckdb', 'pyarrow', 'dbt', 'openai_costs_source'}\n"
+        "cli.Builder = lambda: print(heavy & set(sys.modules)) or sys.exit(0)\n"
+        "cli.main(['models'])"
+    )
+    assert run_process("-c", code, cwd=PROJECT).stdout == "set()\n"
 
 
 @pytest.mark.parametrize(
@@ -170,7 +253,7 @@ def test_wrong_use_is_one_sentence_and_attempts_nothing(api, tmp_path, arguments
         ),
     ],
 )
-def test_wrong_settings_are_one_sentence_and_attempt_nothing(api, tmp_path, environment, sentence):
+def test_settings_error_is_one_line_and_attempts_nothing(api, tmp_path, environment, sentence):
     result = run_pipeline(cwd=tmp_path, **{"OPENAI_BASE_URL": api.base_url, **environment})
     assert result.returncode == 2
     assert sentence in result.stderr
@@ -246,7 +329,7 @@ def test_revoked_key_fails_in_openais_words_and_leaves_no_file(api, tmp_path):
     assert list(tmp_path.glob("*.duckdb")) == []
 
 
-def test_failed_load_leaves_the_warehouse_as_it_was(api, own_ten_days):
+def test_failed_load_leaves_the_warehouse_unchanged(api, own_ten_days):
     before = sums(own_ten_days.path)
     revoked = {"OPENAI_BASE_URL": api.base_url, "OPENAI_ADMIN_KEY": "sk-admin-revoked"}
     failed = run_pipeline(cwd=own_ten_days.folder, **revoked)
@@ -269,7 +352,7 @@ def test_models_without_costs_are_one_sentence_and_leave_no_file(tmp_path):
     assert "load costs first" in result.stderr
     assert list(tmp_path.glob("*.duckdb")) == []
     duckdb.connect(str(tmp_path / "openai_costs.duckdb")).close()
-    assert "holds no costs yet" in run_pipeline("models", cwd=tmp_path).stderr
+    assert "has no costs yet" in run_pipeline("models", cwd=tmp_path).stderr
 
 
 class Slow(SimulatedApi):
@@ -283,7 +366,7 @@ class Slow(SimulatedApi):
 
 
 @pytest.mark.parametrize("loaded", [False, True])
-def test_interrupt_leaves_the_warehouse_as_it_was(organization, forking, tmp_path, request, loaded):
+def test_interrupt_leaves_the_warehouse_unchanged(organization, forking, tmp_path, request, loaded):
     path = tmp_path / "openai_costs.duckdb"
     before = sums(request.getfixturevalue("own_ten_days").path) if loaded else None
     with Slow(organization, days_per_page=5) as slow:
@@ -303,7 +386,7 @@ def test_interrupt_leaves_the_warehouse_as_it_was(organization, forking, tmp_pat
 
 @pytest.fixture
 def open_elsewhere(tmp_path):
-    """The warehouse's file, while another program has it open."""
+    """The file of the warehouse, which another program has open."""
     path = tmp_path / "openai_costs.duckdb"
     program = "import sys, duckdb; _ = duckdb.connect(sys.argv[1]); print(flush=True); input()"
     with subprocess.Popen(
@@ -322,9 +405,9 @@ def test_warehouse_open_elsewhere_is_named(api, tmp_path, open_elsewhere, comman
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_file_that_is_no_warehouse_is_named(api, tmp_path):
+def test_file_that_is_not_a_warehouse_is_named(api, tmp_path):
     path = tmp_path / "openai_costs.duckdb"
-    path.write_text("this is no database, and long enough to be read as one" * 200)
+    path.write_text("this is not a database, and long enough to be read as one" * 200)
     result = run_pipeline(cwd=tmp_path, OPENAI_BASE_URL=api.base_url, **KEY)
     assert result.returncode == 1
     assert str(path) in result.stderr
@@ -333,7 +416,7 @@ def test_file_that_is_no_warehouse_is_named(api, tmp_path):
 
 @pytest.fixture(scope="module")
 def mismatched(ten_days, tmp_path_factory):
-    """A run of the command on one day that does not add up, with a project named like markup."""
+    """A load with a day that does not add up and a project with markup in its name."""
     folder = tmp_path_factory.mktemp("mismatched")
     shutil.copy(ten_days.path, folder)
     organization = Organization(TODAY)
@@ -368,7 +451,7 @@ def test_one_organization_that_fails_does_not_keep_the_other_from_loading(api, t
 
 
 class TwoKeys(SimulatedApi):
-    """Both keys open the organization, the first one for as long as the test says."""
+    """Both keys open the organization, the first one only until `revoked_at` is requested."""
 
     revoked_at = "/nowhere"
 
@@ -400,7 +483,7 @@ def test_two_keys_of_one_organization_load_it_once(organization, tmp_path):
     assert len(sums(tmp_path / "openai_costs.duckdb")) == 4
 
 
-def test_second_key_of_an_organization_loads_it_where_the_first_one_fails(organization, tmp_path):
+def test_second_key_of_an_organization_loads_it_if_the_first_one_fails(organization, tmp_path):
     with TwoKeys(organization) as api:
         api.revoked_at = "group_by"
         result = load_with_two_keys(api, tmp_path)

@@ -5,7 +5,7 @@ import pytest
 from conftest import days_ago
 from dlt.common.destination import Destination
 
-from openai_costs.warehouse.connection import NEEDED, Warehouse
+from openai_costs.warehouse.destinations import DESTINATIONS, Warehouse
 from openai_costs_source import openai_costs
 from openai_costs_source.extract import ledger
 from openai_costs_source.simulator.api import DEMO_ADMIN_KEY
@@ -14,7 +14,7 @@ ASKED = {"delete-insert", "scd2"}
 """The merge strategies that the source asks for."""
 
 
-@pytest.mark.parametrize("destination", NEEDED)
+@pytest.mark.parametrize("destination", DESTINATIONS)
 def test_two_days_are_extracted_and_normalized_for_each_destination(
     destination, api, tmp_path, monkeypatch
 ):
@@ -41,7 +41,7 @@ def test_two_days_are_extracted_and_normalized_for_each_destination(
     assert strategies == ASKED
 
 
-@pytest.mark.parametrize("destination", sorted({*NEEDED, "synapse"} - {"filesystem"}))
+@pytest.mark.parametrize("destination", sorted({*DESTINATIONS, "synapse"} - {"filesystem"}))
 def test_no_destination_is_asked_for_a_merge_that_it_lacks(destination):
     offered = Destination.from_reference(destination).capabilities().supported_merge_strategies
     assert set(offered) >= ASKED

@@ -348,7 +348,7 @@ def test_warehouse_in_a_folder_that_does_not_exist_has_a_remedy(api, tmp_path, f
 
 def test_dbt_without_its_profile_has_a_remedy(api, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "openai_costs.commands.models.FOLDERS", (*FOLDERS[:2], "--profiles-dir", str(tmp_path))
+        "openai_costs.commands.check.FOLDERS", (*FOLDERS[:2], "--profiles-dir", str(tmp_path))
     )
     exit_code, found = check(tmp_path, api)
     assert exit_code == 1
@@ -505,7 +505,7 @@ def test_status_needs_no_key_sends_nothing_and_changes_nothing(api, copy):
 
 def test_status_of_a_missing_or_empty_warehouse_is_one_sentence(tmp_path):
     path = tmp_path / "openai_costs.duckdb"
-    for exists, sentence in ((False, "does not exist"), (True, "holds no costs yet")):
+    for exists, sentence in ((False, "does not exist"), (True, "has no costs yet")):
         if exists:
             duckdb.connect(str(path)).close()
         result = run_pipeline("status", cwd=tmp_path)

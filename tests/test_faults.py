@@ -1,4 +1,4 @@
-"""Faults at every point of a run: nothing is lost, nothing is doubled, no day is half replaced."""
+"""Faults at every point of a run: nothing is lost or doubled, and no day is half replaced."""
 
 import contextlib
 import itertools
@@ -76,7 +76,7 @@ def load(warehouse, api, **settings):
 
 
 def contents(warehouse):
-    """Every row of the source's tables, without the moment of the load."""
+    """Every row of the source's tables, without the time of the load."""
     return tables(warehouse, [f"openai_raw.{name}" for name in TABLES], MOMENTS)
 
 
@@ -86,8 +86,8 @@ def everything(warehouse):
     return tables(warehouse, [name for (name,) in warehouse.rows(named)])
 
 
-def tables(warehouse, names, left_out=("",)):
-    columns = f"columns(name -> name not in {(*left_out, '')})"
+def tables(warehouse, names, excluded=("",)):
+    columns = f"columns(name -> name not in {(*excluded, '')})"
     with duckdb.connect(str(warehouse.path), read_only=True) as connection:
         return {
             name: connection.execute(f"select {columns} from {name} order by all").fetchall()
@@ -105,7 +105,7 @@ def restatements(warehouse):
 
 
 def restatements_between(*versions):
-    """What `restatements` must be once these versions were loaded one after the other."""
+    """What `restatements` must return after these versions were loaded one after the other."""
     changes = [(was, now) for was, now in itertools.pairwise(versions) if was != now]
     return sorted(
         (day, number, amount(was, day), amount(now, day), count(was, day), count(now, day))
@@ -115,7 +115,7 @@ def restatements_between(*versions):
 
 
 def amount(version, day):
-    return sum((each.amount for each in VERSIONS[version][day]), Decimal(0))
+    return sum((charge.amount for charge in VERSIONS[version][day]), Decimal(0))
 
 
 def count(version, day):
@@ -133,13 +133,13 @@ def small():
 
 @pytest.fixture(scope="module")
 def version_a(small, tmp_path_factory):
-    """A warehouse that holds version A."""
+    """A warehouse with version A."""
     return loaded_once(small, "A", tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
 def undisturbed(small, version_a, tmp_path_factory):
-    """What each version looks like once it is loaded."""
+    """The contents of the warehouse with each version."""
     version_b = loaded_once(small, "B", tmp_path_factory)
     return {"A": contents(version_a), "B": contents(version_b)}
 
@@ -153,18 +153,18 @@ def loaded_once(organization, version, tmp_path_factory):
 
 @pytest.fixture
 def loaded(version_a, warehouse):
-    """A warehouse of one's own that holds version A."""
+    """A copy of the warehouse with version A, which a test may change."""
     shutil.copy(version_a.path, warehouse.path)
     return warehouse
 
 
 def check(warehouse, undisturbed, *versions):
-    """It is as if these versions had been loaded undisturbed, one after the other."""
+    """The contents are as if these versions had been loaded undisturbed, one after the other."""
     assert contents(warehouse) == undisturbed[versions[-1]]
     assert restatements(warehouse) == restatements_between(*versions)
 
 
-def test_undisturbed_load_tells_each_version_exactly(undisturbed):
+def test_undisturbed_load_stores_each_version_exactly(undisturbed):
     for version, days in VERSIONS.items():
         costs = undisturbed[version]["openai_raw.costs"]
         assert len(costs) == sum(len(charges) for charges in days.values())
@@ -184,7 +184,7 @@ def connection_dropped(reply):
     raise ConnectionResetError
 
 
-def connection_dropped_midway(reply):
+def connection_dropped_within_a_body(reply):
     half = reply.body[: len(reply.body) // 2]
     chunked = {"Transfer-Encoding": "chunked", "Connection": "close"}
     return Reply(200, f"{len(reply.body):x}\r\n{half}", {**reply.headers, **chunked})
@@ -211,7 +211,7 @@ REQUESTS = ("totals", "window 1", "window 2", "users", "projects", "keys", "keys
 LISTINGS = {"users", "projects", "keys"}
 NAMES = {*LISTINGS, "keys of the archived"}
 ANYWHERE = set(REQUESTS)
-# Each fault, and the requests at which a load gets over it.
+# Each fault, and the requests at which a load succeeds in spite of it.
 FAULTS = {
     "rate limit": (refused(429, "Rate limit reached.", Retry_After="1"), ANYWHERE),
     "rate limit without seconds": (refused(429, "Rate limit reached."), ANYWHERE),
@@ -219,25 +219,25 @@ FAULTS = {
     "server error": (refused(500, "The server had an error."), ANYWHERE),
     "bad gateway": (lambda reply: Reply(502, "<html>Bad gateway</html>"), ANYWHERE),
     "connection dropped": (connection_dropped, ANYWHERE),
-    "connection dropped midway": (connection_dropped_midway, ANYWHERE),
+    "connection dropped within a body": (connection_dropped_within_a_body, ANYWHERE),
     "half a body": (half_a_body, set()),
     "captive portal": (captive_portal, set()),
     "wrong key": (refused(401, "Incorrect API key.", "invalid_api_key"), {REQUESTS[-1]}),
     "no permission": (refused(403, NO_PERMISSION), NAMES),
     "unknown refusal": (refused(400, "This cannot be done."), {"window 2", *NAMES}),
-    # A listing goes on after its last object; what the archived project gets is no listing.
+    # A listing continues after its last object; the archived project's response is not a listing.
     "more without a token": (changed(has_more=True, next_page=None, last_id=None), LISTINGS),
     "nothing, and more": (changed(data=[], has_more=True, next_page=None, last_id=None), set()),
     "wrong types": (changed(data=[{"id": 1, "start_time": "soon", "results": {}}]), set()),
 }
-# Costs, a listing, and a page that an archived project may refuse: the client treats each
-# differently.
+# The client treats these differently: costs, a listing, and a page that an archived project may
+# refuse.
 OF_EACH_TYPE = ("window 2", "users", "keys of the archived")
-AT_EVERY_REQUEST = ("connection dropped midway", "wrong key", "half a body")
+AT_EVERY_REQUEST = ("connection dropped within a body", "wrong key", "half a body")
 
 
-class Struck:
-    """A server that strikes some of a load's requests, each once."""
+class Faulty:
+    """A server with a fault at some of a load's requests, once at each."""
 
     def __init__(self, api):
         self.api = api
@@ -245,21 +245,21 @@ class Struck:
 
     def prepare(self, version, requests=(), fault=None):
         self.api.overrides = VERSIONS[version]
-        self.asked, self.targets, self.fault = [], requests, fault
+        self.received, self.targets, self.fault = [], requests, fault
 
-    def strike(self, request, reply):
-        self.asked.append(name_of(request))
-        asked = self.asked[-1]
-        is_due = asked in self.targets and self.asked.count(asked) == 1
-        return self.fault(reply) if is_due else reply
+    def reply(self, request, reply):
+        name = name_of(request)
+        self.received.append(name)
+        first = self.received.count(name) == 1
+        return self.fault(reply) if first and name in self.targets else reply
 
 
 def name_of(request):
-    """The request as `REQUESTS` names it."""
+    """The name of a request in `REQUESTS`."""
     match request.path.split("/")[3:]:
         case ["costs"]:
-            is_later = request.start_time > midnight(FIRST_DAY)
-            return f"window {1 + is_later}" if request.group_by else "totals"
+            later = request.start_time > midnight(FIRST_DAY)
+            return f"window {1 + later}" if request.group_by else "totals"
         case ["projects", project, "api_keys"]:
             return "keys of the archived" if project == "proj_prototype" else "keys"
         case [listing]:
@@ -267,63 +267,63 @@ def name_of(request):
 
 
 @pytest.fixture
-def struck(small, monkeypatch):
+def faulty(small, monkeypatch):
     monkeypatch.setattr("openai_costs_source.api.client._wait", lambda state: 0.01)
-    # A window holds three days, also where those of version A are known to be large.
+    # A window has three days, although the days of version A are known to be large.
     monkeypatch.setattr("openai_costs_source.api.endpoint.FIRST_DAYS", 3)
     monkeypatch.setattr(
         "openai_costs_source.api.endpoint.PAGE_BYTES", 3 * len(MANY) * BYTES_PER_ROW
     )
     with RememberingApi(small, failure_modes=["fault"]) as api:
-        struck = Struck(api)
-        monkeypatch.setitem(FAILURE_MODES, "fault", struck.strike)
-        yield struck
+        faulty = Faulty(api)
+        monkeypatch.setitem(FAILURE_MODES, "fault", faulty.reply)
+        yield faulty
 
 
 def sentence_in(error):
-    """The one that OpenAICostsError says, wherever dlt wrapped it."""
+    """The message of the OpenAICostsError that dlt wrapped."""
     while not isinstance(error, OpenAICostsError):
         error = error.__cause__ or error.__context__
         assert error is not None
     return str(error)
 
 
-def test_small_load_makes_these_requests(struck, loaded):
-    struck.prepare("A")
-    load(loaded, struck.api)
-    assert sorted(struck.asked) == sorted(REQUESTS)
+def test_small_load_makes_these_requests(faulty, loaded):
+    faulty.prepare("A")
+    load(loaded, faulty.api)
+    assert sorted(faulty.received) == sorted(REQUESTS)
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_fault_at_any_request_is_got_over_or_leaves_the_warehouse_as_it_was(
-    name, struck, loaded, undisturbed
+def test_load_survives_a_fault_at_any_request_or_leaves_the_warehouse_unchanged(
+    name, faulty, loaded, undisturbed
 ):
-    fault, got_over = FAULTS[name]
+    fault, survived = FAULTS[name]
     versions = ["A"]
     before = everything(loaded)
     requests = REQUESTS if name in AT_EVERY_REQUEST else OF_EACH_TYPE
-    at_once = [request for request in requests if request in got_over]
+    at_once = [request for request in requests if request in survived]
     if at_once:
         versions.append("B")
-        struck.prepare("B", at_once, fault)
-        load(loaded, struck.api)
-        assert set(at_once) <= set(struck.asked)
+        faulty.prepare("B", at_once, fault)
+        load(loaded, faulty.api)
+        assert set(at_once) <= set(faulty.received)
         check(loaded, undisturbed, *versions)
         before = everything(loaded)
     for request in requests:
         where = f"{name} at {request}"
-        if request not in got_over:
-            struck.prepare(other(versions[-1]), [request], fault)
+        if request not in survived:
+            faulty.prepare(other(versions[-1]), [request], fault)
             with pytest.raises(Exception) as failure:  # noqa: PT011
-                load(loaded, struck.api)
+                load(loaded, faulty.api)
             sentence = sentence_in(failure.value)
             assert sentence.startswith("OpenAI's /organization/"), where
             assert len(sentence.splitlines()) == 1, where
             assert everything(loaded) == before, where
     if len(at_once) < len(requests):
         versions.append(other(versions[-1]))
-        struck.prepare(versions[-1])
-        load(loaded, struck.api)
+        faulty.prepare(versions[-1])
+        load(loaded, faulty.api)
         check(loaded, undisturbed, *versions)
 
 
@@ -351,7 +351,7 @@ class Serving(RememberingApi):
         request = BucketRequest(query, self.organization, 31, self.days_per_page)
         return request.page(kind, lambda day: ())
 
-    def tell(self, version):
+    def serve(self, version):
         self.overrides = VERSIONS[version]
         self.requests.clear()
         self.before_answering = lambda number: None
@@ -365,7 +365,7 @@ def serving(small):
 
 @pytest.fixture
 def started(forking):
-    """Starts `python pipeline.py` with a command; the process, which runs."""
+    """Starts `python pipeline.py` with a command, and returns the running process."""
 
     def start(api, warehouse, *command, first=(), **environment):
         settings = settings_of(api, warehouse) | environment
@@ -386,24 +386,24 @@ def settings_of(api, warehouse):
 
 
 def ran(api, warehouse, *command):
-    """`python pipeline.py` with a command, from its start to its end in this process."""
+    """Runs `python pipeline.py` with a command in this process."""
     return run_pipeline(*command, cwd=warehouse.folder, **settings_of(api, warehouse))
 
 
 def ended(process):
-    """Its exit code, what it printed, and what it said of failures."""
+    """Waits for a process; returns its exit code, its output and its error messages."""
     if isinstance(process, subprocess.CompletedProcess):
         return process.returncode, process.stdout, process.stderr
     try:
-        printed, said = process.communicate()
+        printed, message = process.communicate()
     finally:
         process.kill()
-    return process.returncode, printed, said
+    return process.returncode, printed, message
 
 
 def succeeded(process):
-    code, printed, said = ended(process)
-    assert code == 0, said
+    code, printed, message = ended(process)
+    assert code == 0, message
     return printed
 
 
@@ -412,64 +412,64 @@ def was_killed(process):
 
 
 def failed(process):
-    """What a run said that failed as it should: in one line, which names no line of code."""
-    code, _, said = ended(process)
-    assert code == 1, said
-    assert "Traceback" not in said
-    assert len(said.splitlines()) == 1
-    return said
+    """Checks that a run failed with a message of one line, without a traceback; returns it."""
+    code, _, message = ended(process)
+    assert code == 1, message
+    assert "Traceback" not in message
+    assert len(message.splitlines()) == 1
+    return message
 
 
 def log_of(warehouse):
     return Path(f"{warehouse.path}.wal")
 
 
-def each_day_is_whole(warehouse):
-    """Whether each day is stored as one version tells it, and usage as its ledger says."""
+def every_day_complete(warehouse):
+    """Whether each day is stored as in one version, and usage agrees with its ledger."""
     stored_tables = {name for (name,) in warehouse.rows("select table_name from duckdb_tables()")}
     for kind in KINDS:
-        told = f"select date, row_count from openai_raw.usage_days where kind = '{kind.name}'"
+        ledger = f"select date, row_count from openai_raw.usage_days where kind = '{kind.name}'"
         if kind.table in stored_tables:
             rows = f"select date, count(*) from openai_raw.{kind.table} group by date"
-            assert warehouse.rows(f"{rows} except {told}") == []
+            assert warehouse.rows(f"{rows} except {ledger}") == []
         else:
-            assert warehouse.rows(f"{told} and row_count > 0") == []
+            assert warehouse.rows(f"{ledger} and row_count > 0") == []
     stored = {day: [] for day in VERSIONS["A"]}
     for day, *row in warehouse.rows("select date, line_item, amount from openai_raw.costs"):
         stored[day].append(tuple(row))
-    told = {
-        (day, tuple(sorted((each.line_item, each.amount) for each in charges)))
+    versions = {
+        (day, tuple(sorted((charge.line_item, charge.amount) for charge in charges)))
         for days in VERSIONS.values()
         for day, charges in days.items()
     }
-    return {(day, tuple(sorted(rows))) for day, rows in stored.items()} <= told
+    return {(day, tuple(sorted(rows))) for day, rows in stored.items()} <= versions
 
 
 def stored_rows(warehouse):
-    """The rows and the ledger of each day, which must never be of two versions."""
-    found = contents(warehouse)
-    return [found[f"openai_raw.{name}"] for name in ("costs", "costs_by_user", "cost_days")]
+    """The rows and the ledger of each day, which must be of one version."""
+    rows = contents(warehouse)
+    return [rows[f"openai_raw.{name}"] for name in ("costs", "costs_by_user", "cost_days")]
 
 
-def test_run_that_is_killed_at_any_request_leaves_the_warehouse_as_it_was(
+def test_run_that_is_killed_at_any_request_leaves_the_warehouse_unchanged(
     started, serving, loaded, undisturbed
 ):
     before = everything(loaded)
     for last in range(1, len(REQUESTS)):
-        serving.tell("B")
+        serving.serve("B")
         process = started(serving, loaded, "load")
         serving.before_answering = lambda number, last=last, process=process: (
             os.kill(process.pid, signal.SIGKILL) if number == last else None
         )
         assert was_killed(process)
         assert everything(loaded) == before
-    serving.tell("B")
+    serving.serve("B")
     load(loaded, serving)
     check(loaded, undisturbed, "A", "B")
 
 
 COMPLETING = 'INSERT INTO "openai_raw"."_dlt_loads"'
-"""The last of a load: all is in its table by then."""
+"""The last statement of a load: all rows are in their tables before it."""
 
 
 @pytest.fixture
@@ -488,7 +488,7 @@ def test_run_that_is_killed_between_two_statements_leaves_each_day_whole(
 ):
     versions = ["A"]
     names = ("costs", "costs_by_user", "cost_days")
-    either = [[found[f"openai_raw.{name}"] for name in names] for found in undisturbed.values()]
+    either = [[rows[f"openai_raw.{name}"] for name in names] for rows in undisturbed.values()]
     for statement in (
         'INSERT INTO "openai_raw_staging"."costs"',
         'INSERT INTO "openai_raw"."_dlt_pipeline_state"',
@@ -502,15 +502,15 @@ def test_run_that_is_killed_between_two_statements_leaves_each_day_whole(
         COMPLETING,
     ):
         versions.append(other(versions[-1]))
-        serving.tell(versions[-1])
+        serving.serve(versions[-1])
         assert killed_before(statement, serving, loaded)
-        assert each_day_is_whole(loaded), f"killed before {statement}"
+        assert every_day_complete(loaded), f"killed before {statement}"
         assert stored_rows(loaded) in either, f"killed before {statement}"
         load(loaded, serving)
         check(loaded, undisturbed, *versions)
 
 
-def test_first_run_that_is_killed_midway_is_made_up_for_and_holds_each_day_once(
+def test_first_run_that_is_killed_is_completed_by_the_next_one_without_doubled_days(
     killed_before, serving, warehouse, undisturbed
 ):
     for statement in (
@@ -519,14 +519,16 @@ def test_first_run_that_is_killed_midway_is_made_up_for_and_holds_each_day_once(
         'INSERT INTO "openai_raw"."cost_days"',
         COMPLETING,
     ):
-        for left in warehouse.folder.glob("*.duckdb*"):
-            left.unlink()
-        serving.tell("A")
+        for file in warehouse.folder.glob("*.duckdb*"):
+            file.unlink()
+        serving.serve("A")
         assert killed_before(statement, serving, warehouse)
-        held = "select count(*) from openai_raw.costs", "select count(*) from openai_raw.cost_days"
-        rows, days = (warehouse.value(each) for each in held)
+        rows, days = (
+            warehouse.value(f"select count(*) from openai_raw.{name}")
+            for name in ("costs", "cost_days")
+        )
         assert (rows > 0) == (days > 0), f"killed before {statement}"
-        serving.tell("B")
+        serving.serve("B")
         load(warehouse, serving)
         check(warehouse, undisturbed, "B")
 
@@ -604,55 +606,55 @@ def test_day_whose_rows_and_ledger_disagree_is_named_where_openai_no_longer_retu
         load(loaded, api, refetch_days=0, resources=["costs"])
         caplog.clear()
         load(loaded, api, refetch_days=0, resources=["costs"])
-    (message,) = [each.message for each in caplog.records if each.levelname == "ERROR"]
+    (message,) = [record.message for record in caplog.records if record.levelname == "ERROR"]
     assert f"The rows of {CORRECTED} to {CORRECTED} in the table costs are not those" in message
     assert "restore these days" in message
 
 
-def test_restatement_that_only_a_killed_run_saw_is_not_told(
+def test_restatement_that_only_a_killed_run_saw_is_not_recorded(
     killed_before, serving, loaded, undisturbed
 ):
-    """The days have come back as they were when the next run asks."""
-    serving.tell("B")
+    """The next run reads the days with their former amounts."""
+    serving.serve("B")
     assert killed_before(COMPLETING, serving, loaded)
-    serving.tell("A")
+    serving.serve("A")
     load(loaded, serving)
     check(loaded, undisturbed, "A")
 
 
-def test_run_that_is_killed_at_any_moment_of_the_loading_leaves_each_day_whole(
+def test_run_that_is_killed_at_any_time_while_loading_leaves_each_day_complete(
     started, serving, loaded, undisturbed
 ):
-    asked_all = threading.Event()
-    asked_at = []
+    last_request = threading.Event()
+    requested_at = []
 
     def note(number):
         if number == len(REQUESTS) - 1:
-            asked_at.append(time.monotonic())
-            asked_all.set()
+            requested_at.append(time.monotonic())
+            last_request.set()
 
     versions = ["A", "B"]
-    serving.tell("B")
+    serving.serve("B")
     serving.before_answering = note
     succeeded(started(serving, loaded, "load"))
-    loading_takes = time.monotonic() - asked_at[0]
+    loading_takes = time.monotonic() - requested_at[0]
     for n in range(1, 5):
         versions.append(other(versions[-1]))
-        serving.tell(versions[-1])
+        serving.serve(versions[-1])
         serving.before_answering = note
-        asked_all.clear()
+        last_request.clear()
         process = started(serving, loaded, "load")
-        assert asked_all.wait(60)
+        assert last_request.wait(60)
         time.sleep(loading_takes * n / 5)
         process.kill()
         ended(process)
-        assert each_day_is_whole(loaded), f"killed after {n} fifths"
+        assert every_day_complete(loaded), f"killed after {n} fifths"
         load(loaded, serving)
         check(loaded, undisturbed, *versions)
 
 
-def is_let_go(warehouse):
-    """Whether dbt's process ends with the run that was killed, which takes it a moment."""
+def released(warehouse):
+    """Whether dbt's process, a moment after the run was killed, has ended and closed the file."""
     for _ in range(500):
         with contextlib.suppress(duckdb.IOException):
             duckdb.connect(str(warehouse.path), read_only=True).close()
@@ -661,10 +663,10 @@ def is_let_go(warehouse):
     return False
 
 
-def test_run_that_is_killed_while_it_models_leaves_the_raw_days_and_the_next_one_models_them(
+def test_run_that_is_killed_while_it_builds_leaves_the_raw_days_and_the_next_one_builds_them(
     started, serving, loaded, undisturbed
 ):
-    serving.tell("B")
+    serving.serve("B")
     load(loaded, serving)
     log = log_of(loaded)
     for written in (1, 10_000):
@@ -673,51 +675,51 @@ def test_run_that_is_killed_while_it_models_leaves_the_raw_days_and_the_next_one
             time.sleep(0.005)
         process.kill()
         assert was_killed(process)
-        assert is_let_go(loaded)
+        assert released(loaded)
         check(loaded, undisturbed, "A", "B")
     succeeded(started(serving, loaded))
     check(loaded, undisturbed, "A", "B")
-    told = [(day, amount("B", day)) for day in sorted(VERSIONS["B"]) if VERSIONS["B"][day]]
-    assert told == loaded.rows("""
+    billed = [(day, amount("B", day)) for day in sorted(VERSIONS["B"]) if VERSIONS["B"][day]]
+    assert billed == loaded.rows("""
         select cast(ChargePeriodStart as date), sum(BilledCost)
         from openai_marts.focus_costs group by 1 order by 1
     """)
     for by in ("project", "user", "model"):
         mart = f"openai_marts.daily_costs_by_{by}"
         daily = f"select date, sum(unblended_cost) from {mart} group by 1 order by 1"
-        assert loaded.rows(daily) == told
+        assert loaded.rows(daily) == billed
 
 
 def test_second_run_on_a_warehouse_is_refused_and_the_first_one_completes(
     started, serving, loaded, undisturbed
 ):
-    is_asked, may_answer = threading.Event(), threading.Event()
+    requested, may_answer = threading.Event(), threading.Event()
 
     def hang(number):
-        is_asked.set()
+        requested.set()
         assert may_answer.wait(60)
 
-    serving.tell("B")
+    serving.serve("B")
     serving.before_answering = hang
     first = started(serving, loaded, "load")
     try:
-        assert is_asked.wait(60)
-        asked = len(serving.requests)
+        assert requested.wait(60)
+        requests = len(serving.requests)
         for command in ("load", "models"):
-            said = failed(started(serving, loaded, command))
-            assert f"{loaded.path} is open in another program" in said
-            assert "perhaps another run" in said
-        assert len(serving.requests) == asked
+            message = failed(started(serving, loaded, command))
+            assert f"{loaded.path} is open in another program" in message
+            assert "perhaps another run" in message
+        assert len(serving.requests) == requests
     finally:
         may_answer.set()
-        code, _, said = ended(first)
-    assert code == 0, said
+        code, _, message = ended(first)
+    assert code == 0, message
     check(loaded, undisturbed, "A", "B")
 
 
 @pytest.fixture(scope="module")
 def log_size(forking, small, version_a, tmp_path_factory):
-    """How large the warehouse's log grows while version B is loaded over version A."""
+    """The largest size of the warehouse's log while version B is loaded over version A."""
     warehouse = Warehouse(tmp_path_factory.mktemp("log"))
     shutil.copy(version_a.path, warehouse.path)
     sizes = [0]
@@ -737,28 +739,28 @@ def log_size(forking, small, version_a, tmp_path_factory):
 def test_disk_that_is_full_leaves_each_day_whole(
     started, share, log_size, serving, loaded, undisturbed
 ):
-    """No file can grow beyond a share of what the warehouse's log needs. The smallest shares stop a
-    file in the working folder."""
+    """No file can exceed a share of the log's largest size. The smallest shares stop a file in the
+    working folder."""
     size = int(log_size * share)
-    serving.tell("B")
-    said = failed(started(serving, loaded, "load", first=("limit_file_size", size)))
-    assert said.startswith("The disk is full")
-    assert each_day_is_whole(loaded)
+    serving.serve("B")
+    message = failed(started(serving, loaded, "load", first=("limit_file_size", size)))
+    assert message.startswith("The disk is full")
+    assert every_day_complete(loaded)
     load(loaded, serving)
     check(loaded, undisturbed, "A", "B")
 
 
 @pytest.mark.parametrize("share", [0.5, 0.9])
-def test_disk_that_is_full_leaves_days_before_the_trailing_window_whole(
+def test_disk_that_is_full_leaves_days_before_the_trailing_window_complete(
     started, share, log_size, serving, loaded, undisturbed
 ):
-    """The rows that are replaced are those of days that no later run reads unless it must."""
-    serving.tell("B")
+    """The replaced days are so old that no later run reads them unless they are incomplete."""
+    serving.serve("B")
     limited = ("limit_file_size", int(log_size * share))
     settings = {"SOURCES__OPENAI_COSTS__REFETCH_DAYS": "0"}
     command = ("load", "--since", str(FIRST_DAY))
     failed(started(serving, loaded, *command, first=limited, **settings))
-    assert each_day_is_whole(loaded)
+    assert every_day_complete(loaded)
     load(loaded, serving, since=FIRST_DAY, refetch_days=0)
     check(loaded, undisturbed, "A", "B")
 
@@ -767,9 +769,9 @@ def test_disk_that_is_full_leaves_days_before_the_trailing_window_whole(
 def test_first_run_that_finds_the_disk_full_leaves_nothing(
     started, size, serving, warehouse, undisturbed
 ):
-    serving.tell("B")
-    said = failed(started(serving, warehouse, "load", first=("limit_file_size", size)))
-    assert said.startswith("The disk is full")
+    serving.serve("B")
+    message = failed(started(serving, warehouse, "load", first=("limit_file_size", size)))
+    assert message.startswith("The disk is full")
     assert list(warehouse.folder.glob("*.duckdb*")) == []
     load(warehouse, serving)
     check(warehouse, undisturbed, "B")
@@ -777,7 +779,7 @@ def test_first_run_that_finds_the_disk_full_leaves_nothing(
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A folder with a disk of its own, and a function that sets the disk's size."""
+    """A folder on a separate disk, and a function that sets the size of the disk."""
     folder = tmp_path / "disk"
     folder.mkdir()
 
@@ -787,22 +789,22 @@ def small_disk(tmp_path):
 
     mounted = mount("-o", "size=100m")
     if mounted.returncode:
-        pytest.skip(f"no disk of a test's own can be mounted here: {mounted.stderr.strip()}")
+        pytest.skip(f"no separate disk can be mounted here: {mounted.stderr.strip()}")
     yield folder, lambda size: mount("-o", f"remount,size={size}")
     subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 @pytest.mark.parametrize("share", [0, 0.5])
-def test_disk_of_the_warehouse_that_is_full_leaves_each_day_whole(
+def test_disk_of_the_warehouse_that_is_full_leaves_each_day_complete(
     started, share, small_disk, log_size, serving, loaded, undisturbed
 ):
     folder, set_size = small_disk
     loaded.path = Path(shutil.move(loaded.path, folder))
     set_size(loaded.path.stat().st_size + 4096 + int(log_size * share))
-    serving.tell("B")
-    said = failed(started(serving, loaded, "load"))
-    assert said.startswith("The disk is full")
-    assert each_day_is_whole(loaded)
+    serving.serve("B")
+    message = failed(started(serving, loaded, "load"))
+    assert message.startswith("The disk is full")
+    assert every_day_complete(loaded)
     set_size("100m")
     load(loaded, serving)
     check(loaded, undisturbed, "A", "B")
@@ -814,24 +816,24 @@ def test_first_run_that_fills_the_disk_of_the_warehouse_leaves_nothing(
     folder, set_size = small_disk
     warehouse.path = folder / warehouse.path.name
     set_size(16_384)
-    serving.tell("B")
-    said = failed(started(serving, warehouse, "load"))
-    assert said.startswith("The disk is full")
+    serving.serve("B")
+    message = failed(started(serving, warehouse, "load"))
+    assert message.startswith("The disk is full")
     assert list(folder.iterdir()) == []
     set_size("100m")
     load(warehouse, serving)
     check(warehouse, undisturbed, "B")
 
 
-def test_temporary_folder_that_is_full_leaves_the_warehouse_as_it_was(
+def test_temporary_folder_that_is_full_leaves_the_warehouse_unchanged(
     started, small_disk, serving, loaded, undisturbed
 ):
     folder, set_size = small_disk
     before = everything(loaded)
     set_size(32_768)
-    serving.tell("B")
-    said = failed(started(serving, loaded, "load", TMPDIR=str(folder)))
-    assert said.startswith("The disk is full")
+    serving.serve("B")
+    message = failed(started(serving, loaded, "load", TMPDIR=str(folder)))
+    assert message.startswith("The disk is full")
     assert everything(loaded) == before
     assert list(folder.iterdir()) == []
     load(loaded, serving)
@@ -849,45 +851,47 @@ def overwritten(start, size=None):
 @pytest.mark.parametrize(
     "damage",
     [
-        pytest.param(overwritten(0, 512), id="its beginning"),
-        pytest.param(overwritten(4096, 8192), id="its headers"),
-        pytest.param(overwritten(12288), id="all behind its headers"),
-        pytest.param(lambda content: content[:1000], id="all but its beginning is gone"),
-        pytest.param(lambda content: content[: len(content) // 2], id="its second half is gone"),
+        pytest.param(overwritten(0, 512), id="the start"),
+        pytest.param(overwritten(4096, 8192), id="the headers"),
+        pytest.param(overwritten(12288), id="all after the headers"),
+        pytest.param(lambda content: content[:1000], id="only the start is left"),
+        pytest.param(
+            lambda content: content[: len(content) // 2], id="only the first half is left"
+        ),
     ],
 )
-def test_damaged_warehouse_is_named_and_left_alone(damage, serving, loaded):
+def test_damaged_warehouse_is_named_and_not_changed(damage, serving, loaded):
     damaged = damage(loaded.path.read_bytes())
     loaded.path.write_bytes(damaged)
-    serving.tell("B")
-    said = failed(ran(serving, loaded, "load"))
-    assert str(loaded.path) in said
-    assert "cannot be used as a DuckDB file" in said
+    serving.serve("B")
+    message = failed(ran(serving, loaded, "load"))
+    assert str(loaded.path) in message
+    assert "cannot be used as a DuckDB file" in message
     assert serving.requests == []
     assert loaded.path.read_bytes() == damaged
 
 
-def test_warehouse_in_a_folder_whose_name_speaks_of_locks_is_told_to_be_damaged(serving, loaded):
+def test_damaged_warehouse_in_a_folder_named_after_locks_is_reported_as_damaged(serving, loaded):
     folder = loaded.folder / "blocks"
     folder.mkdir()
     loaded.path = Path(shutil.move(loaded.path, folder))
     loaded.path.write_bytes(b"no database" * 1000)
-    serving.tell("B")
+    serving.serve("B")
     assert "cannot be used as a DuckDB file" in failed(ran(serving, loaded, "load"))
 
 
 def test_empty_file_is_a_new_warehouse(serving, warehouse, undisturbed):
     warehouse.path.touch()
-    serving.tell("B")
+    serving.serve("B")
     succeeded(ran(serving, warehouse, "load"))
     check(warehouse, undisturbed, "B")
 
 
 @pytest.fixture
 def forbidding():
-    """Takes the right to write from a file or folder; permissions hold, also for root."""
+    """Removes the permission to write from a file or folder; it also applies to root."""
     if os.geteuid() == 0 and sys.platform != "linux":
-        pytest.skip("permissions do not hold for root")
+        pytest.skip("permissions do not apply to root")
     forbidden = []
 
     def forbid(path):
@@ -900,7 +904,7 @@ def forbidding():
 
 
 @pytest.mark.parametrize("what", ["the file", "its folder", "the folder of a new one"])
-def test_warehouse_that_may_not_be_written_is_named(what, forbidding, serving, loaded):
+def test_warehouse_without_permission_to_write_is_named(what, forbidding, serving, loaded):
     folder = loaded.folder / "kept"
     folder.mkdir()
     content = loaded.path.read_bytes()
@@ -909,8 +913,8 @@ def test_warehouse_that_may_not_be_written_is_named(what, forbidding, serving, l
         loaded.path.unlink()
     forbidding(loaded.path if what == "the file" else folder)
     files = list(folder.iterdir())
-    serving.tell("B")
-    said = failed(
+    serving.serve("B")
+    message = failed(
         run_pipeline_process(
             "load",
             cwd=loaded.folder,
@@ -918,8 +922,8 @@ def test_warehouse_that_may_not_be_written_is_named(what, forbidding, serving, l
             **settings_of(serving, loaded),
         )
     )
-    assert str(loaded.path) in said
-    assert "Permission denied" in said
+    assert str(loaded.path) in message
+    assert "Permission denied" in message
     assert list(folder.iterdir()) == files
     assert [path.read_bytes() for path in files] == [content] * len(files)
 
@@ -931,8 +935,8 @@ def files_below(folder):
 def test_local_state_of_dlt_is_neither_used_nor_changed_nor_missed(
     serving, loaded, undisturbed, tmp_path
 ):
-    """It belongs to another warehouse and holds a load that was not completed."""
-    serving.tell("A")
+    """It belongs to another warehouse and contains a load that was not completed."""
+    serving.serve("A")
     elsewhere = dlt.pipeline(
         "openai_costs",
         destination=dlt.destinations.duckdb(str(tmp_path / "elsewhere.duckdb")),
@@ -946,24 +950,24 @@ def test_local_state_of_dlt_is_neither_used_nor_changed_nor_missed(
     left_behind = files_below(local)
     assert any("normalized" in path.parts for path in left_behind)
 
-    serving.tell("B")
+    serving.serve("B")
     succeeded(ran(serving, loaded, "load"))
     check(loaded, undisturbed, "A", "B")
     assert files_below(local) == left_behind
     shutil.rmtree(local)
-    serving.tell("A")
+    serving.serve("A")
     succeeded(ran(serving, loaded, "load"))
     check(loaded, undisturbed, "A", "B", "A")
 
 
 def set_clock(monkeypatch, *moments):
-    """What time it is when the source asks, time after time; the last holds on."""
-    left = list(moments)
+    """Lets the source read these times one after the other, and the last one from then on."""
+    times = list(moments)
 
     class Clock(datetime):
         @classmethod
         def now(cls, tz=None):
-            return left.pop(0) if len(left) > 1 else left[0]
+            return times.pop(0) if len(times) > 1 else times[0]
 
     monkeypatch.setattr("openai_costs_source.source.datetime", Clock)
 
@@ -984,18 +988,18 @@ def each_day(first, last=TODAY):
 
 @pytest.fixture
 def two_months_paused(warehouse, monkeypatch):
-    """Loaded until 60 days ago and today again. Each day has one charge on its own day, two on the
-    next, and three from then on."""
+    """A warehouse that was loaded 60 days ago, and today again. Each day has one charge on the day
+    itself, two on the next day, and three from then on."""
     for today in (days_ago(60), TODAY):
         days = each_day(days_ago(70), today)
-        told = {day: SEVERAL[: min(1 + (today - day).days, 3)] for day in days}
+        charges = {day: SEVERAL[: min(1 + (today - day).days, 3)] for day in days}
         set_clock(monkeypatch, noon(today))
-        with RememberingApi(Small(today), overrides=told) as api:
+        with RememberingApi(Small(today), overrides=charges) as api:
             load(warehouse, api, start_date=days_ago(70), refetch_days=10)
     return warehouse
 
 
-def test_pause_of_two_months_leaves_no_gap_and_no_day_open_that_is_over(two_months_paused):
+def test_pause_of_two_months_leaves_no_gap_and_closes_every_day_that_is_over(two_months_paused):
     days = each_day(days_ago(70))
     assert [(day, closed) for day, closed, _ in ledger(two_months_paused)] == [
         (day, day < TODAY) for day in days
@@ -1016,7 +1020,7 @@ def test_days_that_were_still_changing_when_a_pause_began_are_read_again(two_mon
 def test_no_order_of_pauses_and_ranges_misses_what_changes_within_the_trailing_window(
     warehouse, monkeypatch
 ):
-    """OpenAI restates days of up to four days of age; runs have ranges of their own, or fail."""
+    """OpenAI restates days of up to four days of age; some runs load given days, or fail."""
     choices = random.Random(1)
     today, days = days_ago(40), {day: [] for day in each_day(days_ago(60))}
     usual = {"start_date": today, "refetch_days": 4, "resources": ["costs"]}
@@ -1043,36 +1047,36 @@ def test_no_order_of_pauses_and_ranges_misses_what_changes_within_the_trailing_w
 
 @pytest.mark.parametrize("request_name", REQUESTS[:3])
 def test_run_across_midnight_loses_nothing_and_the_next_one_closes_the_day(
-    request_name, struck, warehouse, tmp_path, monkeypatch
+    request_name, faulty, warehouse, tmp_path, monkeypatch
 ):
-    """The server's day moves on after that request, the machine's once the run has begun."""
+    """The server's date changes after that request, the machine's after the start of the run."""
     tomorrow = TODAY + timedelta(days=1)
-    today_told, tomorrow_told = struck.api.organization, Small(tomorrow)
+    before, after = faulty.api.organization, Small(tomorrow)
 
     def midnight_passes(reply):
-        struck.api.organization = tomorrow_told
+        faulty.api.organization = after
         return reply
 
-    struck.prepare("A", [request_name], midnight_passes)
-    struck.api.overrides = {}
+    faulty.prepare("A", [request_name], midnight_passes)
+    faulty.api.overrides = {}
     second_before = noon(TODAY).replace(hour=23, minute=59, second=59)
     set_clock(monkeypatch, second_before, second_before + timedelta(seconds=2))
-    load(warehouse, struck.api)
+    load(warehouse, faulty.api)
     days = [(day, day < TODAY) for day in each_day(FIRST_DAY)]
     assert [(day, closed) for day, closed, _ in ledger(warehouse)] == days
     for day in each_day(FIRST_DAY):
         rows = f"select count(*) from openai_raw.costs where date = '{day}'"
-        told = {len(told.charges(day)) for told in (today_told, tomorrow_told)}
-        assert warehouse.value(rows) in told
+        counts = {len(organization.charges(day)) for organization in (before, after)}
+        assert warehouse.value(rows) in counts
 
     set_clock(monkeypatch, noon(tomorrow))
-    load(warehouse, struck.api, refetch_days=0)
+    load(warehouse, faulty.api, refetch_days=0)
     is_closed = f"select is_closed, row_count from openai_raw.cost_days where date = '{TODAY}'"
-    assert warehouse.rows(is_closed) == [(True, len(tomorrow_told.charges(TODAY)))]
-    load(warehouse, struck.api, refetch_days=5)
-    (tmp_path / "afresh").mkdir()
-    afresh = Warehouse(tmp_path / "afresh")
-    load(afresh, struck.api)
-    assert contents(warehouse) == contents(afresh)
+    assert warehouse.rows(is_closed) == [(True, len(after.charges(TODAY)))]
+    load(warehouse, faulty.api, refetch_days=5)
+    (tmp_path / "fresh").mkdir()
+    fresh = Warehouse(tmp_path / "fresh")
+    load(fresh, faulty.api)
+    assert contents(warehouse) == contents(fresh)
     restated_today = f"select * from openai_raw.cost_restatements where date = '{TODAY}'"
     assert warehouse.rows(restated_today) == []

@@ -1,4 +1,4 @@
-"""Facts are built by replacing days: what a build leaves equals what building all anew would."""
+"""Facts are built by replacing days: the result equals a full build."""
 
 import contextlib
 import random
@@ -14,7 +14,8 @@ from running import build_models, dbt, parsed_models, run_pipeline
 from test_source import charge
 
 from openai_costs.commands import models
-from openai_costs.warehouse import connection as warehouse
+from openai_costs.warehouse.connection import open_client
+from openai_costs.warehouse.destinations import configured_warehouse
 
 DATA = Path(__file__).parent / "data"
 FACTS = (
@@ -29,7 +30,7 @@ SELECTED = ("-s", "config.materialized:table", "int_openai__built_days", *FACTS)
 
 
 def build_facts(warehouse, *arguments):
-    """Views follow by themselves."""
+    """Build tables and facts; views need no build."""
     build_models(*SELECTED, *arguments, warehouse=warehouse)
 
 
@@ -68,7 +69,7 @@ def test_days_that_were_replaced_are_built_as_if_all_were(api, own_ten_days):
     assert own_ten_days.value(f"{days} '{days_ago(4)}'") == 2
 
 
-def test_days_that_were_not_replaced_are_left_alone(api, own_ten_days):
+def test_days_that_were_not_replaced_are_not_built(api, own_ten_days):
     for fact in ("int_openai__focus_charges", "int_openai__daily_costs_by_identity"):
         with duckdb.connect(str(own_ten_days.path)) as connection:
             connection.execute(
@@ -80,8 +81,8 @@ def test_days_that_were_not_replaced_are_left_alone(api, own_ten_days):
     build_facts(own_ten_days)
     assert days_to_build(own_ten_days, "int_openai__focus_charges") == []
     charges = "openai_intermediate.int_openai__focus_charges"
-    left = f"select count(*) from {charges} where date = '{days_ago(9)}'"
-    assert own_ten_days.value(left) == 0
+    deleted = f"select count(*) from {charges} where date = '{days_ago(9)}'"
+    assert own_ten_days.value(deleted) == 0
 
 
 def test_day_that_leaves_the_ledger_leaves_the_facts(own_ten_days):
@@ -99,7 +100,7 @@ def test_day_that_leaves_the_ledger_leaves_the_facts(own_ten_days):
         )
 
 
-def test_other_models_build_all_days_anew(own_ten_days):
+def test_changed_models_build_all_days_again(own_ten_days):
     with duckdb.connect(str(own_ten_days.path)) as connection:
         connection.execute(
             "update openai_intermediate.int_openai__focus_charges set service = 'Other'"
@@ -112,7 +113,7 @@ def test_other_models_build_all_days_anew(own_ten_days):
     assert own_ten_days.value(services) > 1
 
 
-def test_days_whose_tests_failed_are_tested_again(api, own_ten_days):
+def test_days_with_failed_tests_are_tested_again(api, own_ten_days):
     own_ten_days.load(api, since=days_ago(5), until=days_ago(4))
 
     def tested_after(row_count):
@@ -155,7 +156,7 @@ def test_no_order_of_partial_dbt_commands_makes_a_fact_skip_a_day(api, own_ten_d
     assert all(facts(own_ten_days).values())
 
 
-def test_report_and_export_are_refused_and_alerts_raised_while_the_models_lack_days(
+def test_report_and_export_are_refused_and_alerts_raised_while_the_models_miss_days(
     api, own_ten_days
 ):
     day = days_ago(3)
@@ -171,8 +172,8 @@ def test_report_and_export_are_refused_and_alerts_raised_while_the_models_lack_d
     assert sentence in alerts.stdout
 
 
-def test_facts_alone_do_not_move_on_before_what_they_are_built_from(api, own_ten_days):
-    """`dbt run` of a mart's checks, after a load, without the facts that the checks compare."""
+def test_facts_are_due_again_if_they_were_built_before_their_inputs(api, own_ten_days):
+    """`dbt run` of the checks alone, after a load, without the facts that they compare."""
     own_ten_days.load(api, since=days_ago(3), until=days_ago(2))
     build_models(
         "-s", "int_openai__loaded_days", "int_openai__daily_checks", warehouse=own_ten_days
@@ -180,8 +181,8 @@ def test_facts_alone_do_not_move_on_before_what_they_are_built_from(api, own_ten
     assert days_ago(3) in days_to_build(own_ten_days, "int_openai__daily_checks")
 
 
-def test_every_macro_that_facts_are_made_by_is_in_their_fingerprint():
-    """Else a macro could change, and the days that are built would keep what it said before."""
+def test_fingerprint_of_the_facts_contains_every_macro_that_builds_them():
+    """Otherwise a macro could change, and built days would keep the former result."""
     manifest = parsed_models().to_dict()
     macros, nodes = manifest["macros"], manifest["nodes"]
 
@@ -200,22 +201,24 @@ def test_every_macro_that_facts_are_made_by_is_in_their_fingerprint():
         return seen
 
     known = used("macro.openai_costs.models_fingerprint", set())
-    # They decide which days are built and where, not what the rows hold.
+    # These decide which days are built and where, not the values of the rows.
     files = ("days_to_build", "built_days", "replace_days", "raw", "generate_schema_name")
-    about_days = {
+    selecting_days = {
         name
         for name, macro in macros.items()
         if Path(macro["path"]).stem in files or macro["name"] in ("declared_type", "noop_statement")
     }
-    made_by = set()
+    used_by_facts = set()
     for fact in FACTS:
         for node in ancestors(f"model.openai_costs.{fact}", set()):
             for macro in nodes[node]["depends_on"]["macros"]:
-                used(macro, made_by)
-    assert made_by - known - about_days == set()
+                used(macro, used_by_facts)
+    assert used_by_facts - known - selecting_days == set()
 
 
-def test_second_run_builds_what_a_load_can_change_and_a_full_one_all(ten_days, own_ten_days, api):
+def test_second_run_builds_what_a_load_can_change_and_a_full_run_builds_all(
+    ten_days, own_ten_days, api
+):
     def tests_passed(result):
         assert result.returncode == 0, result.stderr
         return int(re.search(r"(\d+) tests passed", result.stdout)[1])
@@ -273,14 +276,14 @@ def test_all_models_are_built_after_a_change_since_the_last_build(
     own_ten_days, monkeypatch, change
 ):
     monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(own_ten_days.path))
-    where = warehouse.chosen(is_demo=False, destination=None)
+    warehouse = configured_warehouse(demo=False, destination=None)
 
-    def is_same_as_at_the_last_build():
-        with warehouse.client(where) as client:
+    def unchanged_since_the_last_build():
+        with open_client(warehouse) as client:
             inputs = models._inputs(client)
             return models._fingerprint(client, inputs) == models._last_build(client)
 
-    assert is_same_as_at_the_last_build()
+    assert unchanged_since_the_last_build()
     with duckdb.connect(str(own_ten_days.path)) as connection:
         connection.execute(change)
-    assert not is_same_as_at_the_last_build()
+    assert not unchanged_since_the_last_build()

@@ -840,7 +840,7 @@ def test_unknown_person_is_one_sentence_and_changes_nothing(whole, copy, user_id
 
 def test_forgetting_in_a_missing_or_empty_warehouse_is_one_sentence(api, tmp_path):
     path = tmp_path / "openai_costs.duckdb"
-    for exists, sentence in ((False, "does not exist"), (True, "holds no costs yet")):
+    for exists, sentence in ((False, "does not exist"), (True, "has no costs yet")):
         if exists:
             duckdb.connect(str(path)).close()
         result = run_pipeline("forget", "--user", BRUNO, cwd=tmp_path, **settings(api, tmp_path))

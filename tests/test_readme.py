@@ -9,6 +9,7 @@ from conftest import days_ago, known
 from running import PROJECT, run_pipeline
 
 import openai_costs_source
+from openai_costs import arguments
 from openai_costs_source.api.client import MAX_WAIT_SECONDS, OPENAI_URL
 from openai_costs_source.simulator.api import DEMO_ADMIN_KEY
 from openai_costs_source.source import REFETCH_DAYS
@@ -94,11 +95,12 @@ def test_commands_without_a_name_are_in_the_readme(demo, ten_days):
     assert (demo[1].returncode, ten_days.printed.returncode) == (0, 0)
 
 
-def test_every_command_of_the_help_is_in_the_readme(tmp_path):
-    shown = run_pipeline("--help", cwd=tmp_path).stdout
-    commands = "load|models|check|status|export|report|alerts|forget"
-    for option in re.findall(rf"(?<=[ {{,])(--[a-z-]+|{commands})\b", shown):
-        assert option == "--help" or f"{option}" in README
+def test_every_command_and_option_of_the_help_is_in_the_readme(tmp_path):
+    for command in ("", *arguments.COMMANDS):
+        assert command in README
+        shown = run_pipeline(*command.split(), "--help", cwd=tmp_path).stdout
+        for option in re.findall(r"(?<= )--[a-z-]+", shown):
+            assert option == "--help" or option in README
 
 
 def test_make_targets_in_the_readme_exist():

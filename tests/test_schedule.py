@@ -1,5 +1,5 @@
-"""The workflow for GitHub Actions: its scripts are run as GitHub runs them, with a `python` that
-writes down how it was called."""
+"""The workflow for GitHub Actions: its scripts run as on GitHub, with a `python` that records its
+arguments and environment."""
 
 import json
 import os
@@ -14,11 +14,11 @@ import yaml
 from running import PROJECT, run_pipeline
 
 FILE = PROJECT / ".github" / "workflows" / "openai-costs.yml"
-# Without types: YAML's `on` is a boolean to PyYAML. The schema looks at the types.
+# Without types: PyYAML reads the key `on` as a boolean. The schema checks the types.
 WORKFLOW = yaml.load(FILE.read_text(), Loader=yaml.BaseLoader)
 JOB = WORKFLOW["jobs"]["load"]
 SCRIPTS = [step for step in JOB["steps"] if "run" in step]
-# What GitHub starts for `shell: bash`; where no shell is named, a pipe may fail unseen.
+# What GitHub starts for `shell: bash`. Without `shell`, a failure within a pipe is ignored.
 SHELL = {"bash": ["bash", "--noprofile", "--norc", "-eo", "pipefail"]}[
     WORKFLOW["defaults"]["run"]["shell"]
 ]
@@ -67,7 +67,7 @@ class Ran:
 
 
 def valued(text, context):
-    """What GitHub makes of `${{ one || another }}`; what it does not know is empty."""
+    """The value of `${{ one || another }}` on GitHub; an unknown name is empty."""
     if not (expression := re.fullmatch(r"\$\{\{ (.*) \}\}", text)):
         assert "${{" not in text
         return text
@@ -85,7 +85,7 @@ def environment(context, *layers):
 
 @pytest.fixture
 def run_job(tmp_path):
-    """Run the job's scripts, one after the other until one fails."""
+    """Runs the scripts of the job one after the other until one fails."""
     runner, programs = tmp_path / "runner", tmp_path / "bin"
     runner.mkdir()
     programs.mkdir()
@@ -157,15 +157,15 @@ def test_mistake_in_the_workflow_does_not_pass(tmp_path, right, wrong):
     assert lint(tmp_path / "wrong.yml").returncode == 1
 
 
-def test_workflow_starts_at_six_utc_and_by_hand_and_at_nothing_else():
+def test_workflow_starts_at_six_utc_and_by_hand_only():
     assert set(WORKFLOW["on"]) == {"schedule", "workflow_dispatch"}
     assert WORKFLOW["on"]["schedule"] == [{"cron": "0 6 * * *"}]
     assert set(WORKFLOW["on"]["workflow_dispatch"]["inputs"]) == {"since", "until", "first_load"}
 
 
-def test_second_run_waits_for_the_first_whatever_started_it():
+def test_second_run_waits_for_the_first_however_it_was_started():
     assert WORKFLOW["concurrency"]["cancel-in-progress"] == "false"
-    # A group that names the branch or the event would let two of them run at a time.
+    # A group with the branch or the event in its name would allow two runs at a time.
     assert "${{" not in WORKFLOW["concurrency"]["group"]
     assert "concurrency" not in JOB
     assert "strategy" not in JOB
@@ -194,11 +194,11 @@ def test_only_the_code_and_the_packages_pass_between_a_run_and_github():
 
 
 @pytest.mark.parametrize("step", SCRIPTS, ids=lambda step: step["name"])
-def test_script_holds_no_expression_that_github_would_paste_into_it(step):
+def test_script_contains_no_expression_that_github_would_expand(step):
     assert "${{" not in step["run"]
 
 
-def test_morning_run_installs_looks_for_the_history_and_loads(run_job):
+def test_scheduled_run_installs_checks_the_history_and_loads(run_job):
     ran = run_job()
     assert ran.code == 0, ran.log
     assert ran.calls == [
@@ -211,7 +211,7 @@ def test_morning_run_installs_looks_for_the_history_and_loads(run_job):
 @pytest.mark.parametrize(
     "destination", ["", "duckdb", "DuckDB", " duckdb", "sqlalchemy", "postgres; touch x", "*"]
 )
-def test_destination_that_is_lost_with_the_runner_is_refused_in_one_sentence(run_job, destination):
+def test_destination_on_the_runners_disk_is_refused_in_one_sentence(run_job, destination):
     ran = run_job(vars__DESTINATION_TYPE=destination, github__event__repository__visibility="")
     assert ran.code == 1
     assert re.fullmatch(r"::error::[^\n]*DESTINATION_TYPE[^\n.]*\.\n", ran.log)
@@ -219,7 +219,7 @@ def test_destination_that_is_lost_with_the_runner_is_refused_in_one_sentence(run
     assert ran.files == {}
 
 
-def test_destination_is_looked_at_before_anything_else_happens():
+def test_destination_is_checked_first():
     assert JOB["steps"][0] is SCRIPTS[0]
     assert "DESTINATION_TYPE" in SCRIPTS[0]["run"]
 
@@ -236,14 +236,14 @@ def test_destination_is_looked_at_before_anything_else_happens():
         ("memory://costs", 1),
     ],
 )
-def test_filesystem_is_taken_where_it_is_a_bucket(run_job, url, code):
+def test_filesystem_is_accepted_if_it_is_a_bucket(run_job, url, code):
     ran = run_job(vars__DESTINATION_TYPE="filesystem", vars__BUCKET_URL=url)
     assert ran.code == code, ran.log
     assert (LOAD in ran.calls) == (code == 0)
 
 
 @pytest.mark.parametrize("destination", ["snowflake", "bigquery", "motherduck"])
-def test_other_warehouse_is_taken_and_its_packages_are_installed(run_job, destination):
+def test_other_warehouse_is_accepted_and_its_packages_are_installed(run_job, destination):
     ran = run_job(vars__DESTINATION_TYPE=destination)
     assert ran.code == 0, ran.log
     assert ran.calls[0][-1] == f".[{destination}]"
@@ -258,9 +258,9 @@ def test_repository_that_is_or_may_be_public_is_refused(run_job, visibility):
     assert ran.calls == []
 
 
-def test_visibility_is_also_found_where_the_event_does_not_tell_it(run_job):
-    told = {"github.event.repository.visibility": "", "github.repository_visibility": "internal"}
-    assert run_job(**told).code == 0
+def test_visibility_is_read_from_the_repository_if_the_event_does_not_have_it(run_job):
+    context = {"github.event.repository.visibility": "", "github.repository_visibility": "internal"}
+    assert run_job(**context).code == 0
 
 
 HOSTILE = [
@@ -289,7 +289,7 @@ def test_hostile_date_reaches_the_command_as_one_argument(run_job, tmp_path, tex
 def test_hostile_date_is_refused_by_the_command(tmp_path, text):
     result = run_pipeline("load", f"--since={text}", cwd=tmp_path)
     assert result.returncode == 2
-    assert "is no day such as 2026-01-31" in result.stderr
+    assert "is not a day such as 2026-01-31" in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 
@@ -320,20 +320,20 @@ def test_missing_history_is_refused_and_nothing_is_loaded(run_job, given):
     assert re.fullmatch(rf"{FAULT}\n::error::[^\n]*no history[^\n]*first_load[^\n.]*\.\n", ran.log)
 
 
-def test_wrong_settings_are_not_taken_for_a_missing_history(run_job):
+def test_settings_error_is_not_mistaken_for_a_missing_history(run_job):
     ran = run_job(status=2)
     assert ran.code == 2
     assert ran.pipeline_calls == [STATUS]
     assert "no history" not in ran.log
 
 
-def test_first_load_begins_a_history_where_there_is_none(run_job):
+def test_first_load_starts_a_history(run_job):
     ran = run_job(status=1, inputs__first_load="true")
     assert ran.code == 0, ran.log
     assert ran.pipeline_calls == [LOAD]
 
 
-def test_command_itself_exits_as_the_script_expects_where_a_history_is_missing(tmp_path):
+def test_command_exits_with_1_for_a_missing_history_as_the_script_expects(tmp_path):
     (step,) = (step for step in SCRIPTS if "pipeline.py status" in step["run"])
     (tmp_path / "pipeline.py").write_text(
         f"import runpy, sys; sys.path.insert(0, {str(PROJECT)!r})\n"
@@ -353,22 +353,22 @@ def test_command_itself_exits_as_the_script_expects_where_a_history_is_missing(t
     assert "no history" in done.stdout
 
 
-def test_bill_is_in_no_log_and_in_no_file_of_the_run(run_job):
+def test_costs_are_in_no_log_and_in_no_file_of_the_run(run_job):
     ran = run_job()
     assert len(ran.calls) == 3
     assert BILL not in ran.log
     assert ran.files == {}
 
 
-def test_run_that_fails_says_why_and_is_red(run_job):
+def test_failed_run_prints_the_reason_and_fails(run_job):
     ran = run_job(load=1)
     assert ran.code == 1
     assert ran.log == f"{FAULT}\n"
 
 
-def test_key_is_known_to_the_load_alone(run_job):
+def test_only_the_load_receives_the_key(run_job):
     ran = run_job()
-    knows = {
+    receivers = {
         secret: [
             call
             for call, env in zip(ran.calls, ran.environments, strict=True)
@@ -376,19 +376,19 @@ def test_key_is_known_to_the_load_alone(run_job):
         ]
         for secret in ("the-key", "the-password")
     }
-    assert knows == {"the-key": [LOAD], "the-password": [STATUS, LOAD]}
+    assert receivers == {"the-key": [LOAD], "the-password": [STATUS, LOAD]}
     assert ran.environments[-1]["OPENAI_ADMIN_KEY"] == "the-key"
 
 
-def test_warehouse_is_told_by_dlts_names(run_job):
+def test_warehouse_settings_have_dlts_names(run_job):
     prefix = "DESTINATION__POSTGRES__CREDENTIALS__"
     for environment in run_job().environments[1:]:
-        told = {
+        credentials = {
             name.removeprefix(prefix): text
             for name, text in environment.items()
             if name.startswith(prefix)
         }
-        assert told == {
+        assert credentials == {
             "HOST": "db.example.com",
             "PORT": "5432",
             "DATABASE": "costs",
@@ -397,5 +397,5 @@ def test_warehouse_is_told_by_dlts_names(run_job):
         }
 
 
-def test_run_that_hangs_is_ended():
+def test_run_that_hangs_is_stopped():
     assert 0 < int(JOB["timeout-minutes"]) < 360  # GitHub's own limit

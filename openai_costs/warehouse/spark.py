@@ -1,4 +1,4 @@
-"""Spark's Thrift server, asked as dlt's SQL clients are: it reads the lake that dlt only writes."""
+"""A SQL client of Spark's Thrift server: Spark reads the lake, which dlt can only write."""
 
 from __future__ import annotations
 
@@ -12,32 +12,34 @@ from dlt.destinations.exceptions import DatabaseTransientException, DatabaseUnde
 
 
 class _Cursor:
-    """Rows in Python's types: PyHive leaves some of them texts."""
+    """Returns rows in Python's types: PyHive returns dates and timestamps as text."""
 
     def __init__(self, cursor: Any) -> None:
         self._cursor = cursor
         self.description = cursor.description
 
     def fetchall(self) -> list[tuple[Any, ...]]:
-        return self._told(self._cursor.fetchall())
+        return self._converted(self._cursor.fetchall())
 
     def fetchmany(self, rows: int) -> list[tuple[Any, ...]]:
-        return self._told(self._cursor.fetchmany(rows))
+        return self._converted(self._cursor.fetchmany(rows))
 
-    def _told(self, rows: Any) -> list[tuple[Any, ...]]:
+    def _converted(self, rows: Any) -> list[tuple[Any, ...]]:
         types = [column[1] for column in self.description]
-        return [tuple(map(_told, row, types)) for row in rows]
+        return [tuple(map(_converted, row, types)) for row in rows]
 
 
-def _told(value: Any, of_type: str) -> Any:
+def _converted(value: Any, column_type: str) -> Any:
     if not isinstance(value, str):
         return value
-    if of_type == "DATE_TYPE":
+    if column_type == "DATE_TYPE":
         return date.fromisoformat(value)
-    return datetime.fromisoformat(value) if of_type == "TIMESTAMP_TYPE" else value
+    return datetime.fromisoformat(value) if column_type == "TIMESTAMP_TYPE" else value
 
 
 class _Client:
+    """Has the methods of dlt's SQL clients that this project uses."""
+
     def __init__(self, connection: Any) -> None:
         self._connection = connection
 
@@ -53,13 +55,12 @@ class _Client:
         try:
             cursor.execute(sql, values or None)
         except Error as error:
-            # Its text is all that the server logged; the first line says what it is about.
+            # The text contains the server's whole log; its first line is the message.
             status = getattr(error.args[0], "status", None) if error.args else None
-            said = RuntimeError(str(getattr(status, "errorMessage", error)).split("\n")[0])
-            is_lacking = "TABLE_OR_VIEW_NOT_FOUND" in str(said)
-            raise (DatabaseUndefinedRelation if is_lacking else DatabaseTransientException)(
-                said
-            ) from said
+            cause = RuntimeError(str(getattr(status, "errorMessage", error)).split("\n")[0])
+            table_missing = "TABLE_OR_VIEW_NOT_FOUND" in str(cause)
+            error_class = DatabaseUndefinedRelation if table_missing else DatabaseTransientException
+            raise error_class(cause) from cause
         try:
             yield _Cursor(cursor)
         finally:
@@ -67,8 +68,8 @@ class _Client:
 
 
 @contextlib.contextmanager
-def spark() -> Iterator[_Client]:
-    """A client of the server that the dbt profile names too."""
+def open_spark_client() -> Iterator[_Client]:
+    """Open a client of the server that the dbt profile uses."""
     from pyhive import hive
 
     connection = hive.connect(

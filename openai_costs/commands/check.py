@@ -1,0 +1,82 @@
+"""`check`: check the keys, the warehouse and dbt, with a remedy for each finding."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from openai_costs.dbt_runner import FOLDERS, close_warehouse, without_settings_of_dbt
+from openai_costs.reports.findings import print_findings
+from openai_costs.settings import configured_keys, setting
+from openai_costs.terminal import Stop, first_lines, output, progress
+from openai_costs.warehouse.check import check_warehouse
+from openai_costs.warehouse.connection import dbt_variables
+from openai_costs.warehouse.destinations import Warehouse
+from openai_costs.warehouse.duckdb_file import VARIABLE
+from openai_costs_source import OpenAICostsError, api_url, openai_costs
+from openai_costs_source.doctor import Finding, examine
+
+
+def check(warehouse: Warehouse, api_settings: dict[str, str], as_json: bool) -> int:
+    """Print the findings; return the exit code: 0 if a load is possible.
+
+    `api_settings` replace the key and the URL of the settings.
+    """
+    findings: list[Finding] = []
+    keys: list[str] = []
+    try:
+        keys = configured_keys(api_settings.get("admin_key"), checked=False)
+    except OpenAICostsError as error:
+        findings.append(Finding("key", "failed", error.said, error.remedy))
+    url = api_url(api_settings.get("base_url") or setting("sources.openai_costs.base_url"))
+    with progress("Requesting costs from OpenAI"):
+        for number, key in enumerate(keys, start=1):
+            key_number = number if len(keys) > 1 else None
+            findings += [replace(finding, key=key_number) for finding in _check_key(key, url)]
+    findings += [check_warehouse(warehouse), _check_dbt(warehouse)]
+    print_findings(output, findings, as_json)
+    if not any(finding.check == "costs" for finding in findings):
+        return 2  # No request was possible.
+    return 1 if any(finding.status == "failed" for finding in findings) else 0
+
+
+def _check_key(key: str, url: str) -> Iterator[Finding]:
+    try:
+        for finding in examine(key, url, datetime.now(UTC).date()):
+            yield finding
+            if (finding.check, finding.status) == ("key", "ok"):
+                # Raises for a setting that a load would refuse, before any request.
+                openai_costs(admin_key=key, base_url=url)
+    except OpenAICostsError as error:
+        subject = "settings" if error.is_wrong_use else "OpenAI"
+        yield Finding(subject, "failed", error.said, error.remedy)
+
+
+def _check_dbt(warehouse: Warehouse) -> Finding:
+    """Return whether dbt finds its profile and opens the same warehouse."""
+    from dbt.cli.main import dbtRunner
+
+    try:
+        variables = without_settings_of_dbt(os.environ) | dbt_variables(warehouse)
+    except Stop as stop:
+        return Finding("dbt", "failed", str(stop), "Add the missing settings, and check again.")
+    os.environ.clear()
+    os.environ.update(variables)
+    if warehouse.file:
+        # dbt would create a file that does not exist.
+        os.environ[VARIABLE] = str(warehouse.file) if warehouse.file.exists() else ":memory:"
+    with progress("Checking dbt"):
+        try:
+            result = dbtRunner().invoke(["debug", *FOLDERS, "--quiet", "--log-level", "none"])
+        finally:
+            close_warehouse()
+    if result.success:
+        return Finding("dbt", "ok", "Its profile is found, and opens the warehouse.")
+    return Finding(
+        "dbt",
+        "failed",
+        f"Its profile cannot be used: {first_lines(result.exception or 'see dbt debug')}.",
+        "Run dbt debug in dbt_project for the details.",
+    )

@@ -1,0 +1,67 @@
+"""`load`: load costs, usage and names of every organization into the raw tables."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from openai_costs.settings import configured_keys, setting
+from openai_costs.terminal import Stop, progress, say
+from openai_costs.warehouse.connection import locked, open_pipeline
+from openai_costs.warehouse.destinations import Warehouse
+from openai_costs.warehouse.error_messages import explained
+from openai_costs_source import OpenAICostsError, openai_costs
+from openai_costs_source.extract.maintenance import cover_stored, take_ids
+from openai_costs_source.extract.redaction import chosen
+
+
+def load(
+    warehouse: Warehouse, api_settings: dict[str, str], since: date | None, until: date | None
+) -> bool:
+    """Load the organizations one after the other, and return whether all days are complete.
+
+    `api_settings` replace the key and the URL of the settings. Raises Stop if none can be loaded.
+    """
+    with locked(warehouse):
+        try:
+            keys = configured_keys(api_settings.get("admin_key"))
+        except OpenAICostsError as error:
+            raise Stop(str(error), 2) from None
+        failures: list[Stop] = []
+        complete = True
+        loaded: set[str] = set()
+        for key in keys:
+            # Another key may open the organization of a key that fails.
+            loaded_with_this = set(loaded)
+            others = loaded_with_this if len(keys) > 1 else None
+            settings = {**api_settings, "admin_key": key}
+            try:
+                complete &= _load_organization(
+                    warehouse, **settings, since=since, until=until, loaded=others
+                )
+                loaded = loaded_with_this
+            except Stop as stop:
+                if stop.exit_code == 2 or len(keys) == 1:
+                    raise
+                failures.append(stop)
+        for failure in failures:
+            say(str(failure))
+        if len(failures) == len(keys):
+            raise Stop("No organization could be loaded.")
+    return complete and not failures
+
+
+def _load_organization(warehouse: Warehouse, **settings: Any) -> bool:
+    """Load one organization; `settings` are those of the source.
+
+    Returns False if a day was not replaced because its rows do not add up.
+    """
+    with progress("Requesting costs from OpenAI") as shown, open_pipeline(warehouse) as pipeline:
+        try:
+            pipeline.run(openai_costs(**settings), loader_file_format=warehouse.file_format)
+        except BaseException as error:
+            raise explained(error, warehouse) or error from None
+        if not warehouse.lake:  # The files of a lake are not changed after they are written.
+            take_ids(pipeline)
+            cover_stored(pipeline, chosen(setting("sources.openai_costs.user_emails")))
+    return not shown.errors

@@ -1,0 +1,116 @@
+"""The destinations: what each needs, how dlt loads it, and which one the settings choose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from openai_costs.settings import setting
+from openai_costs.terminal import Stop
+from openai_costs.warehouse.duckdb_file import demo_file, file_in_settings
+
+
+@dataclass(frozen=True)
+class Destination:
+    """A destination of dlt for which the dbt profile has a target."""
+
+    modules: tuple[str, ...] = ()
+    """The Python modules that it needs in addition to dlt and DuckDB."""
+    extra: str = ""
+    """The extra of this project that installs these modules."""
+    file_format: Any = "parquet"
+    """The format of the files that dlt loads; None: dlt's default."""
+    dbt_fields: tuple[str, ...] = ()
+    """The fields of dlt's configuration that the dbt profile reads, in addition to credentials."""
+    lake: bool = False
+    """Whether loads only add files, and another engine builds the models."""
+
+
+DESTINATIONS: Mapping[str, Destination] = MappingProxyType(
+    {
+        "duckdb": Destination(),
+        "motherduck": Destination(),
+        # PostgreSQL loads CSV fastest without another driver.
+        "postgres": Destination(("dbt.adapters.postgres", "psycopg2"), "postgres", "csv"),
+        "redshift": Destination(("dbt.adapters.redshift", "psycopg2"), "redshift", None),
+        "snowflake": Destination(("dbt.adapters.snowflake", "snowflake.connector"), "snowflake"),
+        "bigquery": Destination(
+            ("dbt.adapters.bigquery", "google.cloud.bigquery"),
+            "bigquery",
+            dbt_fields=("location",),
+        ),
+        "databricks": Destination(("dbt.adapters.databricks", "databricks.sql"), "databricks"),
+        "clickhouse": Destination(("dbt.adapters.clickhouse", "clickhouse_connect"), "clickhouse"),
+        "filesystem": Destination(
+            ("dbt.adapters.spark", "pyhive"), "spark", dbt_fields=("bucket_url",), lake=True
+        ),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """A destination, by dlt's name; `file` is the DuckDB file, or None for a server."""
+
+    destination: str = "duckdb"
+    file: Path | None = None
+
+    def __str__(self) -> str:
+        """The subject of a sentence."""
+        return str(self.file or f"The warehouse in {self.destination}")
+
+    @property
+    def name(self) -> str:
+        return str(self.file or self.destination)
+
+    @property
+    def lake(self) -> bool:
+        return DESTINATIONS[self.destination].lake
+
+    @property
+    def file_format(self) -> Any:
+        return DESTINATIONS[self.destination].file_format
+
+
+def configured_warehouse(demo: bool, destination: str | None) -> Warehouse:
+    """Return the warehouse of the demo, of `--destination` or of the settings.
+
+    Raises Stop if the destination is unknown or its packages are missing.
+    """
+    name = "duckdb" if demo else destination or setting("destination_type") or "duckdb"
+    if name not in DESTINATIONS:
+        raise Stop(f"There is no destination {name}. There are: {', '.join(DESTINATIONS)}.", 2)
+    if not all(map(_installed, DESTINATIONS[name].modules)):
+        extra = DESTINATIONS[name].extra
+        raise Stop(f"The destination {name} needs more packages: pip install '.[{extra}]'", 2)
+    if name != "duckdb":
+        return Warehouse(name)
+    return Warehouse(name, demo_file() if demo else file_in_settings())
+
+
+def dbt_variables(warehouse: Warehouse, configuration: Any) -> dict[str, str]:
+    """Return the environment variables by which the dbt profile finds a server.
+
+    `configuration` is that of dlt's client: dbt uses the same credentials.
+    """
+    prefix = f"DESTINATION__{warehouse.destination.upper()}__"
+    variables = {"DESTINATION_TYPE": warehouse.destination}
+    for name in DESTINATIONS[warehouse.destination].dbt_fields:
+        if value := getattr(configuration, name, None):
+            variables[f"{prefix}{name.upper()}"] = str(value)
+    credentials = getattr(configuration, "credentials", None) or {}
+    for name, value in dict(credentials).items():
+        if isinstance(value, str | int):
+            variables[f"{prefix}CREDENTIALS__{name.upper()}"] = str(value)
+    return variables
+
+
+def _installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
