@@ -34,7 +34,7 @@ settings.load_profile("quick")
 
 LONGEST = (
     *("test_spark", "test_postgres", "test_dialects"),
-    *("test_faults", "test_traps", "test_models", "test_privacy", "test_usage", "test_source"),
+    *("test_faults", "test_traps", "test_models", "test_redaction", "test_usage", "test_source"),
 )
 
 

@@ -117,7 +117,7 @@ MUTATIONS = [
         "openai_costs_source/extract/load_state.py",
         "for d in (*young, *disagreeing)",
         "for d in disagreeing",
-        "tests/test_windows.py -k still_restates",
+        "tests/test_date_ranges.py -k still_restates",
     ),
     Mutation(
         "dbt's environment variables of another project change a run.",
@@ -218,14 +218,14 @@ MUTATIONS = [
         "openai_costs_source/api/date_ranges.py",
         "until = min(until or today + ONE_DAY, today + ONE_DAY)",
         "until = min((until or today) + ONE_DAY, today + ONE_DAY)",
-        "tests/test_windows.py -k 'named_days_win or until_alone'",
+        "tests/test_date_ranges.py -k 'named_days_win or until_alone'",
     ),
     Mutation(
         "After a pause, only the trailing days are read, and the days before them are missing.",
         "openai_costs_source/api/date_ranges.py",
         "since = max(min(trailing, young), asked_from)",
         "since = max(trailing, asked_from)",
-        "tests/test_windows.py -k after_a_long_pause",
+        "tests/test_date_ranges.py -k after_a_long_pause",
     ),
     Mutation(
         "keep_months removes the first of the months to keep.",
@@ -267,14 +267,14 @@ MUTATIONS = [
         "openai_costs_source/extract/load_state.py",
         "return (self.amount, self.row_count) != (other.amount, other.row_count)",
         "return self.row_count != other.row_count",
-        "tests/test_memory.py -k each_change_of_a_day",
+        "tests/test_load_state.py -k each_change_of_a_day",
     ),
     Mutation(
         "A discovered limit is never tried again.",
         "openai_costs_source/extract/load_state.py",
-        "if memory.learned_on and today - memory.learned_on >= TRIED_AGAIN_AFTER:",
+        "if memory.learned_on and today - memory.learned_on >= RETRIED_AFTER:",
         "if memory.learned_on and memory.learned_on > today:",
-        "tests/test_memory.py -k tried_again_after_a_while",
+        "tests/test_load_state.py -k tried_again_after_a_while",
     ),
     # Names, privacy, budgets set at OpenAI
     Mutation(
@@ -289,21 +289,21 @@ MUTATIONS = [
         "openai_costs_source/extract/listing_rows.py",
         """_object(owner.get(str(owner.get("type"))))""",
         """_object(owner.get("user"))""",
-        "tests/test_names.py -k service_account_can_own_a_key",
+        "tests/test_listing_rows.py -k service_account_can_own_a_key",
     ),
     Mutation(
         "A redacted e-mail address stays in the raw users table.",
         "openai_costs_source/extract/redaction.py",
         """"users": Personal("id", ("name",), "email")""",
         """"users": Personal("id", ("name",), None)""",
-        "tests/test_privacy.py -k no_address_is_left",
+        "tests/test_redaction.py -k no_address_is_left",
     ),
     Mutation(
         "A later load restores the name of a forgotten person.",
         "openai_costs_source/extract/maintenance.py",
         "forgotten.append(user_id)",
         "forgotten.count(user_id)",
-        "tests/test_privacy.py -k forgotten_people",
+        "tests/test_redaction.py -k forgotten_people",
     ),
     Mutation(
         "A spend limit in cents is stored as dollars.",

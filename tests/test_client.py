@@ -16,7 +16,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from openai_costs_source.api.client import PATHS, Client, OpenAICostsError
+from openai_costs_source.api.client import PATHS, Client
+from openai_costs_source.errors import OpenAICostsError
 
 KEY = "sk-admin-t0pS3cretOfThe0rganization"
 COSTS = "/organization/costs"
@@ -114,7 +115,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         slept.append(seconds)
         assert len(slept) < 20, "the client waits without end"
 
-    monkeypatch.setattr("openai_costs_source.api.client.time.sleep", sleep)
+    monkeypatch.setattr("openai_costs_source.api.retry.time.sleep", sleep)
     return slept
 
 
@@ -528,7 +529,7 @@ def test_waiting_is_told_as_a_warning_with_the_reason(
 ) -> None:
     api = server([refusal(429, "Slow down, please.", Retry_After="7"), page()])
     buckets(Client(KEY, api.url))
-    (record,) = [each for each in caplog.records if each.name == "openai_costs_source.api.client"]
+    (record,) = [each for each in caplog.records if each.name == "openai_costs_source.api.retry"]
     assert record.levelno == logging.WARNING
     assert "Slow down, please" in record.getMessage()
     assert "Waiting 7 s" in record.getMessage()

@@ -15,7 +15,7 @@ from running import run_pipeline
 from test_source import charge
 
 from openai_costs.dbt_runner import FOLDERS
-from openai_costs_source.doctor import examine
+from openai_costs_source.doctor import check_key
 from openai_costs_source.simulator import api as demo_api
 from openai_costs_source.simulator import failure_modes as demo_traps
 from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, DemoApi
@@ -32,7 +32,7 @@ OTHER_KEYS = {
 
 def examined(api, key=DEMO_ADMIN_KEY):
     """What is found of a key, by the name of the check."""
-    return {found.check: found for found in examine(key, api.base_url, TODAY)}
+    return {found.check: found for found in check_key(key, api.base_url, TODAY)}
 
 
 def examined_with(organization, *traps):
@@ -107,7 +107,7 @@ def test_missing_key_and_key_of_another_form_send_nothing(api, tmp_path, key):
 
 @pytest.mark.parametrize("key", OTHER_KEYS)
 def test_key_of_another_kind_is_told_by_its_form(api, key):
-    (found,) = examine(key, api.base_url, TODAY)
+    (found,) = check_key(key, api.base_url, TODAY)
     assert found.status == "failed"
     assert OTHER_KEYS[key] in found.finding
     assert KEYS_PAGE in found.remedy
@@ -180,7 +180,7 @@ def test_first_day_that_tells_api_keys_is_named(organization):
 
 @pytest.mark.parametrize(
     ("trap", "extent"),
-    [("users-apart", "does not tell"), ("users-apart-before", "part of the history")],
+    [("users-apart", "does not return"), ("users-apart-before", "part of the history")],
 )
 def test_users_that_do_not_combine_with_projects_are_noted(organization, trap, extent):
     found = examined_with(organization, trap)["costs by user"]
@@ -201,7 +201,7 @@ def test_end_of_openais_memory_is_named_and_loading_in_time_advised(api, organiz
         (-1200, "warning", "ahead of"),
         (1200, "warning", "behind"),
         (60, "ok", "within"),
-        (None, "note", "do not tell the time"),
+        (None, "note", "have no time"),
     ],
 )
 def test_clock_that_is_wrong_is_a_warning(api, monkeypatch, seconds, status, told):

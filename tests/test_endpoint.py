@@ -10,10 +10,11 @@ from conftest import TODAY, days_ago
 from test_client import KEY, Server, refusal
 
 from openai_costs_source.api import endpoint as endpoints
-from openai_costs_source.api.client import Client, OpenAICostsError
-from openai_costs_source.api.date_ranges import Stretch
+from openai_costs_source.api.client import Client
+from openai_costs_source.api.date_ranges import DateRange
 from openai_costs_source.api.endpoint import Endpoint
 from openai_costs_source.api.pages import read_page
+from openai_costs_source.errors import OpenAICostsError
 from openai_costs_source.simulator.organization import midnight
 
 PATH = "/organization/costs"
@@ -50,8 +51,8 @@ def endpoint_of(server, days_per_page=180, bytes_per_day=None, max_wait_seconds=
 
 def days_read(endpoint, first, group_by=GROUP_BY):
     """The days from `first` days ago to today, in the order in which they are given out."""
-    stretch = Stretch(days_ago(first), TODAY + timedelta(days=1), group_by)
-    return [bucket.day for _, page in endpoint.pages(stretch) for bucket in page.buckets]
+    date_range = DateRange(days_ago(first), TODAY + timedelta(days=1), group_by)
+    return [bucket.day for _, page in endpoint.pages(date_range) for bucket in page.buckets]
 
 
 def each_day(first):
@@ -209,7 +210,7 @@ RATE_LIMIT = refusal(429, "Rate limit reached.")
 def test_after_an_error_no_request_is_sent_and_nothing_waits_or_speaks(
     answer, warnings, serve, monkeypatch, caplog
 ):
-    monkeypatch.setattr("openai_costs_source.api.client._wait", lambda state: 0.4)
+    monkeypatch.setattr("openai_costs_source.api.retry._wait", lambda state: 0.4)
     server = serve(answer)
     endpoint = endpoint_of(server, days_per_page=1, bytes_per_day=1_000)
     with pytest.raises(OpenAICostsError, match="Incorrect API key"):
@@ -223,7 +224,7 @@ def test_after_an_error_no_request_is_sent_and_nothing_waits_or_speaks(
 def test_reader_that_stops_early_leaves_nothing_behind(serve):
     server = serve(page)
     endpoint = endpoint_of(server, days_per_page=1, bytes_per_day=1_000)
-    pages = endpoint.pages(Stretch(days_ago(9), TODAY, GROUP_BY))
+    pages = endpoint.pages(DateRange(days_ago(9), TODAY, GROUP_BY))
     next(pages)
     pages.close()
     assert not [each.name for each in threading.enumerate() if "fetch" in each.name]
@@ -231,7 +232,7 @@ def test_reader_that_stops_early_leaves_nothing_behind(serve):
 
 
 def test_reply_that_never_comes_does_not_hold_an_error_back_for_ever(serve, monkeypatch):
-    monkeypatch.setattr(endpoints, "LAST_SECONDS", 0.2)
+    monkeypatch.setattr(endpoints, "CLOSE_SECONDS", 0.2)
     may_end = threading.Event()
 
     def hang(asked):
@@ -249,7 +250,7 @@ def test_reply_that_never_comes_does_not_hold_an_error_back_for_ever(serve, monk
 
 def test_requests_that_are_withheld_side_by_side_wait_for_the_same_seconds(serve, monkeypatch):
     """Three windows wait, the first two of them together."""
-    monkeypatch.setattr("openai_costs_source.api.client._wait", lambda state: 0.8)
+    monkeypatch.setattr("openai_costs_source.api.retry._wait", lambda state: 0.8)
     seen = set()
 
     def limited_once(asked):

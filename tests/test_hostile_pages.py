@@ -23,9 +23,10 @@ from hypothesis import HealthCheck, Phase, assume, example, given, settings
 from hypothesis import strategies as st
 from running import PROJECT
 
-from openai_costs_source.api.client import Client, OpenAICostsError
-from openai_costs_source.api.date_ranges import Stretch, untold_days
+from openai_costs_source.api.client import Client
+from openai_costs_source.api.date_ranges import DateRange, missing_days
 from openai_costs_source.api.pages import read_page
+from openai_costs_source.errors import OpenAICostsError
 from openai_costs_source.extract.rows import COSTS, amount_per_day, cost_rows
 from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, DemoApi
 
@@ -221,9 +222,9 @@ def _holds(body, told):
     assert page.next_page == told.next_page
     assert told.has_more in (page.has_more, None)
     if len(sums) < len(told.days):
-        asked = Stretch(min(sums), max(sums) + timedelta(days=1))
+        asked = DateRange(min(sums), max(sums) + timedelta(days=1))
         with pytest.raises(ValueError, match="twice"):
-            untold_days(asked, page.buckets)
+            missing_days(asked, page.buckets)
     return True
 
 

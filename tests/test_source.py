@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 from conftest import FEW, TODAY, RememberingApi, ShortHistory, days_ago
+from dlt.pipeline.exceptions import PipelineStepFailed
 
 from openai_costs_source import OpenAICostsError, openai_costs
 from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, DemoApi
@@ -314,7 +315,6 @@ def test_page_that_leaves_out_a_day_is_an_error_and_not_a_saving(organization, w
     ("setting", "value", "sentence"),
     [
         ("admin_key", "sk-proj-1", "no admin key"),
-        ("admin_key", None, "No key"),
         ("base_url", "http://example.com/v1", "https://"),
         ("start_date", "2026-02-30", "start_date is 2026-02-30"),
         ("start_date", "2999-01-01", "in the future"),
@@ -327,6 +327,16 @@ def test_setting_that_cannot_be_right_is_refused_before_any_request(setting, val
     with pytest.raises(OpenAICostsError, match=sentence) as refusal:
         openai_costs(**settings)
     assert refusal.value.is_wrong_use
+
+
+def test_source_is_built_without_a_key_and_a_run_without_one_sends_no_request(api, warehouse):
+    with pytest.raises(PipelineStepFailed, match="No key: set OPENAI_ADMIN_KEY") as failure:
+        warehouse.load(api, admin_key=None)
+    error = failure.value.__cause__
+    while not isinstance(error, OpenAICostsError):
+        error = error.__cause__
+    assert error.is_wrong_use
+    assert api.requests == []
 
 
 def test_settings_come_from_dlts_configuration(api, warehouse, monkeypatch):

@@ -161,7 +161,7 @@ def test_project_that_refuses_keeps_its_budgets(changing, warehouse, caplog):
     ]
     (said,) = warnings(caplog)
     assert "You are not allowed to do this" in said
-    assert "stay as they were" in said
+    assert "stay unchanged" in said
 
 
 def test_project_that_is_archived_has_nothing_in_force(changing, warehouse):
@@ -217,7 +217,7 @@ def test_outage_keeps_the_budgets_and_is_said_without_failing_the_run(
         load(warehouse, out, "users")
     assert warehouse.rows(IN_FORCE) == OF_THE_DEMO
     assert warehouse.value("select count(*) from openai_raw.users") == 13
-    assert "What is stored of spend_limits stays" in warnings(caplog)[-1]
+    assert "The stored spend_limits stay" in warnings(caplog)[-1]
     # An error would end the command with 1, and the bill is whole.
     assert "ERROR" not in {record.levelname for record in caplog.records}
 

@@ -17,8 +17,8 @@ from test_source import COSTS, charge, requests_for_costs
 
 from openai_costs_source import OpenAICostsError
 from openai_costs_source.api.date_ranges import BY_USER, GROUP_BY
-from openai_costs_source.doctor import examine
-from openai_costs_source.extract.load_state import TRIED_AGAIN_AFTER
+from openai_costs_source.doctor import check_key
+from openai_costs_source.extract.load_state import RETRIED_AFTER
 from openai_costs_source.simulator.failure_modes import TRAPS, Reply, credited_days, restated_days
 from openai_costs_source.simulator.organization import AGENT_RUNTIME, EXACT, Organization, midnight
 
@@ -33,7 +33,7 @@ def waits(monkeypatch):
     """The pauses that the client made, in seconds, without the time that they take."""
     pauses = []
     monkeypatch.setattr(
-        "openai_costs_source.api.client._rest", lambda seconds, is_abandoned: pauses.append(seconds)
+        "openai_costs_source.api.retry._sleep", lambda seconds, cancelled: pauses.append(seconds)
     )
     return pauses
 
@@ -329,7 +329,7 @@ def test_traps_1_and_2_what_was_refused_is_tried_again_after_30_days(serve, cloc
         load_costs(warehouse, api, **asked_from)
         assert groupings(warehouse)[0][:2] == (expected, days_ago(2))
     assert refusals == []
-    assert timedelta(days=30) == TRIED_AGAIN_AFTER
+    assert timedelta(days=30) == RETRIED_AFTER
 
 
 def test_trap_3_horizon_cuts_the_history_to_what_openai_still_tells(serve, warehouse):
@@ -586,7 +586,7 @@ def test_trap_6_organization_that_a_later_run_cannot_name_is_refused_and_not_bil
 ):
     load_costs(warehouse, serve(), since=days_ago(3))
     error = failure(warehouse, serve("no-extras", "no-header"), since=days_ago(3))
-    assert "do not say which organization" in error.said
+    assert "do not say which organization" in error.message
     assert "gateway" in error.remedy
     assert_whole(warehouse, organization, days(3), by=WHOLE)
 
@@ -716,7 +716,7 @@ def test_trap_10_pages_that_go_on_past_the_last_bucket_come_to_an_end(
 
 def test_trap_10_more_without_a_token_is_an_error_and_not_the_end(serve, warehouse):
     error = failure(warehouse, serve("more-without-a-token"), since=days_ago(3))
-    assert error.said == "OpenAI's /organization/costs announced more pages but named none."
+    assert error.message == "OpenAI's /organization/costs announced more pages but named none."
 
 
 def test_trap_10_more_without_a_token_is_an_error_even_on_an_empty_page(serve, warehouse):
@@ -724,18 +724,18 @@ def test_trap_10_more_without_a_token_is_an_error_even_on_an_empty_page(serve, w
         page |= {"data": [], "has_more": True, "next_page": None}
 
     error = failure(warehouse, serve(on_pages(empty_and_more)), since=days_ago(3))
-    assert error.said == "OpenAI's /organization/costs announced more pages but named none."
+    assert error.message == "OpenAI's /organization/costs announced more pages but named none."
 
 
 def test_trap_10_token_that_repeats_is_an_error_and_no_endless_loop(serve, warehouse):
     error = failure(warehouse, serve("same-token-again", fuse), since=days_ago(3))
-    assert error.said == "OpenAI's /organization/costs named the same next page twice."
+    assert error.message == "OpenAI's /organization/costs named the same next page twice."
 
 
 @pytest.mark.parametrize(
     ("trap", "sentence"),
     [
-        ("day-is-missing", f"left out days that were asked for, the first {days_ago(4)}. Nothing"),
+        ("day-is-missing", f"left out days that were requested, the first {days_ago(4)}. Nothing"),
         ("body-is-cut", "gave a reply that cannot be used (application/json): it is not JSON."),
     ],
 )
@@ -866,14 +866,14 @@ def test_trap_ordinary_key_is_told_by_the_text_and_not_by_the_status(
 ):
     error = failure(warehouse, serve(trap), since=days_ago(3))
     assert error.status == status
-    assert "insufficient permissions for this operation. Missing scopes: api.usage" in error.said
+    assert "insufficient permissions for this operation. Missing scopes: api.usage" in error.message
     assert NEEDED_SCOPES in error.remedy
 
 
 def test_trap_revoked_key_is_told_by_its_code_with_what_to_do(serve, warehouse):
     error = failure(warehouse, serve("revoked-key"), since=days_ago(3))
     assert (error.status, error.code) == (401, "invalid_api_key")
-    assert "Incorrect API key provided: sk-a***min." in error.said
+    assert "Incorrect API key provided: sk-a***min." in error.message
     assert "create a new admin key" in error.remedy
 
 
@@ -895,7 +895,7 @@ def test_trap_restricted_key_without_management_scope_loads_costs_and_says_what_
 
 def test_trap_restricted_key_without_usage_scope_is_an_error_and_no_empty_bill(serve, warehouse):
     error = failure(warehouse, serve("no-usage-scope"), since=days_ago(3))
-    assert "Missing scopes: api.usage.read" in error.said
+    assert "Missing scopes: api.usage.read" in error.message
     assert NEEDED_SCOPES in error.remedy
 
 
@@ -942,7 +942,7 @@ def test_trap_rate_limit_that_does_not_end_is_an_error_in_openais_words(serve, w
 
     error = failure(warehouse, serve(limited), since=days_ago(3), max_wait_seconds=3)
     assert waits == [1, 2]
-    assert error.said == "OpenAI's /organization/costs refused with 429: Rate limit reached."
+    assert error.message == "OpenAI's /organization/costs refused with 429: Rate limit reached."
     assert error.remedy == "This may pass: run again later."
 
 
@@ -969,12 +969,12 @@ def test_trap_outage_is_not_what_a_404_with_the_code_not_found_means(serve, ware
     api = serve(not_found)
     error = failure(warehouse, api, since=days_ago(3))
     assert (error.status, waits, len(api.requests)) == (404, [], 1)
-    assert "Invalid URL" in error.said
+    assert "Invalid URL" in error.message
 
 
 def test_trap_captive_portal_is_an_error_and_never_no_data(serve, warehouse):
     error = failure(warehouse, serve("captive-portal"), since=days_ago(3))
-    assert "a reply that cannot be used (text/html): it is not JSON" in error.said
+    assert "a reply that cannot be used (text/html): it is not JSON" in error.message
     assert "proxy" in error.remedy
 
 
@@ -990,7 +990,7 @@ def test_trap_captive_portal_midway_leaves_every_day_as_it_was(end, serve, organ
     told = {days_ago(2): [charge("1000")]}
     api = serve(portal, overrides=told, **SHORT_PAGES)
     error = failure(warehouse, api, since=days_ago(4), resources=FEW)
-    assert "it is not JSON" in error.said
+    assert "it is not JSON" in error.message
     assert_whole(warehouse, organization, days(4), by=WHOLE)
 
 
@@ -1072,7 +1072,7 @@ def load_demo(folder, days, *traps):
     options = [word for trap in traps for word in ("--trap", trap)]
     result = run_pipeline("load", "--demo", *date_range, *options, cwd=folder)
     lines = result.stderr.splitlines()
-    messages = [line for line in lines if not line.endswith("s before asking again.")]
+    messages = [line for line in lines if not line.endswith("s before the next try.")]
     warehouse = Warehouse(folder)
     warehouse.path = folder / "demo.duckdb"
     return result, messages, warehouse
@@ -1119,7 +1119,7 @@ def test_trap_on_the_command_line_is_survived_without_losing_a_cent(
     ("trap", "sentence"),
     [
         ("revoked-key", "Incorrect API key provided: sk-a***min. It was revoked or is mistyped"),
-        ("day-is-missing", f"left out days that were asked for, the first {days_ago(4)}."),
+        ("day-is-missing", f"left out days that were requested, the first {days_ago(4)}."),
     ],
 )
 def test_trap_on_the_command_line_is_an_error_that_leaves_nothing_behind(trap, sentence, tmp_path):
@@ -1172,7 +1172,7 @@ def check(serve):
 
     def with_trap(trap):
         api = serve(trap)
-        return {found.check: found for found in examine(api.admin_key, api.base_url, TODAY)}
+        return {found.check: found for found in check_key(api.admin_key, api.base_url, TODAY)}
 
     return with_trap
 

@@ -9,11 +9,11 @@ import pyarrow as pa
 import pytest
 from conftest import TODAY, RememberingApi, days_ago
 
-from openai_costs_source.extract.usage import KINDS
+from openai_costs_source.api.usage_kinds import USAGE_KINDS
 from openai_costs_source.simulator.api import DemoApi
 from openai_costs_source.simulator.organization import midnight
 
-NAMES = [kind.name for kind in KINDS]
+NAMES = [kind.name for kind in USAGE_KINDS]
 EVERY = ["costs", "usage_embeddings", "usage_images"]
 SMALL = [days_ago(2), days_ago(1), TODAY]
 
@@ -66,7 +66,7 @@ def ledger(warehouse, kind):
 # What the API publishes
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=NAMES)
+@pytest.mark.parametrize("kind", USAGE_KINDS, ids=NAMES)
 def test_kind_stores_all_that_openais_own_sdk_reads_of_it(kind):
     sdk = importlib.import_module(f"openai.types.admin.organization.usage_{kind.name}_response")
     (result,) = [
@@ -144,7 +144,7 @@ def test_today_is_marked_as_not_over(api, warehouse):
 
 def test_kinds_are_grouped_as_finely_as_they_can_be(api, warehouse):
     warehouse.load(api, resources=usage(*NAMES), since=SMALL[0])
-    for kind in KINDS:
+    for kind in USAGE_KINDS:
         finest = [name for name in kind.dimensions if name != "api_source"]
         assert asked(api, kind.name)[0]["group_by"] == finest
 
@@ -189,7 +189,7 @@ def test_kind_that_may_not_be_read_is_said_and_left_out(organization, warehouse,
     with BentUsage(organization, embeddings=refusal) as api:
         warehouse.load(api, resources=["costs", *usage("embeddings", "images")], since=SMALL[0])
     assert len(asked(api, "embeddings")) == 1
-    assert "Usage of the kind embeddings is left out" in caplog.text
+    assert "Usage of the kind embeddings is skipped" in caplog.text
     assert "ERROR" not in {record.levelname for record in caplog.records}
     assert "usage_embeddings" not in tables(warehouse)
     assert ledger(warehouse, "embeddings") == []
@@ -233,7 +233,7 @@ def test_kind_that_fails_keeps_what_it_held_and_costs_load(
     assert warehouse.rows("select * from openai_raw.usage_embeddings order by all") == before
     (error,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
     assert said in error
-    assert "usage_embeddings stays" in error
+    assert "The stored days of usage_embeddings stay" in error
     moments = "select count(distinct loaded_at) from openai_raw.{}"
     assert warehouse.value(moments.format("cost_days")) == 1
     assert warehouse.value(moments.format("usage_days")) == 2
@@ -299,7 +299,7 @@ def page(kind, **fields):
     return f'{{"object": "page", "has_more": false, "data": [{bucket}]}}'.encode()
 
 
-COMPLETIONS = KINDS[0]
+COMPLETIONS = USAGE_KINDS[0]
 
 
 @pytest.mark.parametrize("literal", ["12", "12.0", "1.2e1", '"12"'])

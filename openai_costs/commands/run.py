@@ -22,8 +22,13 @@ from openai_costs.terminal import Stop, first_line, output, progress, say
 from openai_costs.warehouse import connection as warehouse
 from openai_costs.warehouse.connection import Warehouse
 from openai_costs_source import OpenAICostsError, api_url, openai_costs
-from openai_costs_source.extract.maintenance import cover_stored, forget, is_known, take_ids
-from openai_costs_source.extract.redaction import chosen
+from openai_costs_source.extract.maintenance import (
+    assign_organization_ids,
+    forget,
+    has_user,
+    redact_stored,
+)
+from openai_costs_source.extract.redaction import checked_user_emails
 
 if TYPE_CHECKING:
     from openai_costs.reports.summary import Query
@@ -111,8 +116,8 @@ def load_organization(where: Warehouse, **settings: Any) -> bool:
             raise warehouse.foreseen(error, where) or error from None
         if where.is_lake:
             return not shown.errors  # Files are written once.
-        take_ids(pipeline)
-        cover_stored(pipeline, chosen(setting("sources.openai_costs.user_emails")))
+        assign_organization_ids(pipeline)
+        redact_stored(pipeline, checked_user_emails(setting("sources.openai_costs.user_emails")))
     return not shown.errors
 
 
@@ -121,7 +126,7 @@ def forget_user(where: Warehouse, user_id: str) -> None:
     if where.is_lake:
         raise Stop(f"{where} holds files, which are written once: nobody can be forgotten.", 2)
     with warehouse.pipeline(where) as pipeline:
-        if not is_known(pipeline, user_id):
+        if not has_user(pipeline, user_id):
             raise Stop(f"{where} holds no user {user_id}: see openai_marts.focus_costs.", 2)
         rows = forget(pipeline, user_id, where.file_format)
     output.print(
@@ -264,27 +269,27 @@ def _refuse_incomplete(query: Query) -> None:
 def check(where: Warehouse, api: dict[str, str], is_json: bool) -> int:
     """Print what was found of each key, of the warehouse and of dbt; 0 where a load is possible."""
     from openai_costs.reports.findings import print_findings
-    from openai_costs_source.doctor import Finding, examine
+    from openai_costs_source.doctor import Finding, check_key
 
     findings: list[Finding] = []
     admin_keys: list[str] = []
     try:
         admin_keys = keys(api.get("admin_key"), are_checked=False)
     except OpenAICostsError as error:
-        findings.append(Finding("key", "failed", error.said, error.remedy))
+        findings.append(Finding("key", "failed", error.message, error.remedy))
     url = api_url(api.get("base_url") or setting("sources.openai_costs.base_url"))
     with progress("Asking OpenAI"):
         for n, key in enumerate(admin_keys, start=1):
             found: list[Finding] = []
             try:
-                for each in examine(key, url, datetime.now(UTC).date()):
+                for each in check_key(key, url, datetime.now(UTC).date()):
                     found.append(each)
                     if (each.check, each.status) == ("key", "ok"):
                         # The settings are checked before anything is asked.
                         openai_costs(admin_key=key, base_url=url)
             except OpenAICostsError as error:
                 kind = "settings" if error.is_wrong_use else "OpenAI"
-                found.append(Finding(kind, "failed", error.said, error.remedy))
+                found.append(Finding(kind, "failed", error.message, error.remedy))
             findings += [replace(each, key=n if len(admin_keys) > 1 else None) for each in found]
     findings += [warehouse.examined(where), models.examined(where)]
     print_findings(output, findings, is_json)

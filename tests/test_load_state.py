@@ -12,7 +12,7 @@ from test_awkward_replies import Awkward, every_day, loaded_days, users_apart_be
 from test_source import DAY, OtherOrganization, charge, requests_for_costs
 
 from openai_costs_source.api.date_ranges import NEVER, History
-from openai_costs_source.extract.load_state import TRIED_AGAIN_AFTER, Memory
+from openai_costs_source.extract.load_state import RETRIED_AFTER, LoadState
 from openai_costs_source.extract.rows import COST_DAYS
 from openai_costs_source.simulator.api import DEMO_ADMIN_KEY
 from openai_costs_source.simulator.organization import Organization
@@ -34,93 +34,93 @@ def ledger(amount, rows=3, by=ALL, day=DAY, is_closed=True, loaded_at=NOON):
     return [pa.Table.from_pylist([row], schema=COST_DAYS)]
 
 
-def restated(memory, *day, **fields):
+def restated(load_state, *day, **fields):
     return [
         (row["was_amount"], row["is_amount"])
-        for row in memory.restatements(ledger(*day, **fields)).to_pylist()
+        for row in load_state.restatements(ledger(*day, **fields)).to_pylist()
     ]
 
 
 def test_day_seen_for_the_first_time_is_no_restatement():
-    assert restated(Memory(), "1.5") == []
+    assert restated(LoadState(), "1.5") == []
 
 
 def test_day_that_comes_back_the_same_is_no_restatement():
-    memory = Memory()
-    restated(memory, "1.5")
-    assert restated(memory, "1.50") == []
+    load_state = LoadState()
+    restated(load_state, "1.5")
+    assert restated(load_state, "1.50") == []
 
 
 def test_each_change_of_a_day_is_logged_with_what_it_came_to_before():
-    memory = Memory()
-    restated(memory, "1.5")
-    assert restated(memory, "2") == [(Decimal("1.5"), Decimal(2))]
-    assert restated(memory, "1.5") == [(Decimal(2), Decimal("1.5"))]
+    load_state = LoadState()
+    restated(load_state, "1.5")
+    assert restated(load_state, "2") == [(Decimal("1.5"), Decimal(2))]
+    assert restated(load_state, "1.5") == [(Decimal(2), Decimal("1.5"))]
 
 
 def test_day_that_was_still_open_is_not_restated_by_its_end():
-    memory = Memory()
-    restated(memory, "1.5", is_closed=False)
-    assert restated(memory, "2") == []
+    load_state = LoadState()
+    restated(load_state, "1.5", is_closed=False)
+    assert restated(load_state, "2") == []
 
 
 def test_day_split_into_other_rows_is_restated_though_it_comes_to_the_same():
-    memory = Memory()
-    restated(memory, "1.5", rows=3)
-    assert restated(memory, "1.5", rows=4) == [(Decimal("1.5"), Decimal("1.5"))]
+    load_state = LoadState()
+    restated(load_state, "1.5", rows=3)
+    assert restated(load_state, "1.5", rows=4) == [(Decimal("1.5"), Decimal("1.5"))]
 
 
 def test_another_grouping_is_no_restatement_for_its_rows_and_their_rounding():
-    memory = Memory()
-    restated(memory, "1.5", rows=3)
-    assert restated(memory, "1.500000000000000002", rows=2, by="line_item") == []
-    assert len(restated(memory, "1.51", rows=3)) == 1
+    load_state = LoadState()
+    restated(load_state, "1.5", rows=3)
+    assert restated(load_state, "1.500000000000000002", rows=2, by="line_item") == []
+    assert len(restated(load_state, "1.51", rows=3)) == 1
 
 
 def test_restatement_tells_both_loads():
-    memory = Memory()
-    restated(memory, "1.5", loaded_at=NOON)
+    load_state = LoadState()
+    restated(load_state, "1.5", loaded_at=NOON)
     later = NOON + timedelta(days=2)
-    (row,) = memory.restatements(ledger("2", loaded_at=later)).to_pylist()
+    (row,) = load_state.restatements(ledger("2", loaded_at=later)).to_pylist()
     assert (row["was_loaded_at"], row["seen_at"], row["seen_on"]) == (NOON, later, later.date())
 
 
-def test_memory_survives_the_state():
-    memory = Memory(
+def test_load_state_survives_dlts_state():
+    load_state = LoadState(
         history=History(days_ago(40), TODAY),
-        first_told={"user_id": NEVER, "api_key_id": days_ago(9)},
-        learned_on=TODAY,
+        first_day_by_dimension={"user_id": NEVER, "api_key_id": days_ago(9)},
+        limits_found_on=TODAY,
         earliest_day=days_ago(180),
         earliest_seen_on=days_ago(3),
         loaded_at=NOON,
     )
-    restated(memory, "0.000000000000000001")
-    restated(memory, "12345678901234567890.123456789012345678")
-    state = json.loads(json.dumps(memory.as_state()))
-    assert Memory.from_state(state, TODAY) == memory
+    restated(load_state, "0.000000000000000001")
+    restated(load_state, "12345678901234567890.123456789012345678")
+    state = json.loads(json.dumps(load_state.as_state()))
+    assert LoadState.from_state(state, TODAY) == load_state
 
 
 def test_what_was_refused_is_tried_again_after_a_while():
-    memory = Memory(first_told={"user_id": NEVER}, learned_on=TODAY)
-    state = memory.as_state()
-    almost = TODAY + TRIED_AGAIN_AFTER - timedelta(days=1)
-    assert Memory.from_state(state, almost).first_told == {"user_id": NEVER}
-    assert Memory.from_state(state, TODAY + TRIED_AGAIN_AFTER).first_told == {}
+    load_state = LoadState(first_day_by_dimension={"user_id": NEVER}, limits_found_on=TODAY)
+    state = load_state.as_state()
+    almost = TODAY + RETRIED_AFTER - timedelta(days=1)
+    assert LoadState.from_state(state, almost).first_day_by_dimension == {"user_id": NEVER}
+    assert LoadState.from_state(state, TODAY + RETRIED_AFTER).first_day_by_dimension == {}
 
 
 def test_learning_the_same_again_does_not_put_off_the_next_try():
-    memory = Memory(first_told={"user_id": NEVER}, learned_on=days_ago(20))
-    memory.learn({"user_id": NEVER}, None, TODAY)
-    assert memory.learned_on == days_ago(20)
+    load_state = LoadState(first_day_by_dimension={"user_id": NEVER}, limits_found_on=days_ago(20))
+    load_state.note_limits({"user_id": NEVER}, None, TODAY)
+    assert load_state.limits_found_on == days_ago(20)
 
 
 def test_days_before_the_first_one_kept_are_forgotten():
-    memory = Memory(history=History(days_ago(90), TODAY))
-    restated(memory, "1", day=days_ago(31))
-    restated(memory, "1", day=days_ago(30))
-    memory.forget_before(days_ago(30))
-    assert list(memory.closed_days) == [days_ago(30)]
-    assert memory.history == History(days_ago(30), TODAY)
+    load_state = LoadState(history=History(days_ago(90), TODAY))
+    restated(load_state, "1", day=days_ago(31))
+    restated(load_state, "1", day=days_ago(30))
+    load_state.forget_before(days_ago(30))
+    assert list(load_state.closed_days) == [days_ago(30)]
+    assert load_state.history == History(days_ago(30), TODAY)
 
 
 def logged(warehouse):

@@ -28,8 +28,8 @@ from running import run_pipeline, run_pipeline_process
 from openai_costs.commands.models import DAILY
 from openai_costs_source import OpenAICostsError, openai_costs
 from openai_costs_source.api.client import PATHS, Client
-from openai_costs_source.doctor import examine
-from openai_costs_source.extract import maintenance as upkeep
+from openai_costs_source.doctor import check_key
+from openai_costs_source.extract import maintenance
 from openai_costs_source.extract.listing_rows import read_listing
 from openai_costs_source.simulator import failure_modes as demo_traps
 from openai_costs_source.simulator.failure_modes import Reply
@@ -352,7 +352,7 @@ def test_key_that_a_server_quotes_is_in_nothing_that_is_printed_or_left_behind(
 @pytest.mark.parametrize("how", QUOTING)
 def test_key_that_a_server_quotes_is_in_no_finding(quoting, how):
     with quoting(how) as api:
-        findings = list(examine(KEY, api.base_url, TODAY))
+        findings = list(check_key(KEY, api.base_url, TODAY))
     assert not tells_key(findings)
 
 
@@ -733,7 +733,7 @@ def test_days_before_the_months_to_keep_go_and_do_not_come_back(whole, restated,
         assert oldest(restated) == {**dict.fromkeys(OF_DAYS, FIRST_KEPT), "cost_restatements": None}
         assert sorted(restated.rows(kept)) == before
     # Days that are not kept are not blamed on OpenAI.
-    assert "OpenAI does not tell" not in caplog.text
+    assert "OpenAI returns no costs" not in caplog.text
 
 
 def test_days_that_went_are_loaded_again_once_the_setting_is_taken_away(whole, copy):
@@ -800,7 +800,7 @@ def test_forgotten_people_are_named_nowhere_also_after_a_full_reload(whole, copy
     copy.load(whole.api, FEW, admin_key=KEY, since=days_ago(3))
     assert len(tables_that_tell(copy.path, BRUNOS_NAMES[0], views=False)) > 1
 
-    assert upkeep.forget(own_pipeline, SERVICE_ACCOUNT)
+    assert maintenance.forget(own_pipeline, SERVICE_ACCOUNT)
     result = forget(whole, copy.folder, BRUNO)
     assert result.returncode == 0, result.stderr
     assert len(result.stdout.splitlines()) == 1

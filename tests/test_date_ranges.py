@@ -10,17 +10,17 @@ from openai_costs_source.api.date_ranges import (
     FIRST_DAY,
     GROUP_BY,
     NEVER,
+    DateRange,
     History,
-    Stretch,
     after_loading,
     after_refusal,
-    cut,
     days_to_load,
     earliest_day,
-    untold_days,
+    missing_days,
+    split_by_dimension,
 )
 from openai_costs_source.api.pages import Bucket
-from openai_costs_source.extract.load_state import Memory
+from openai_costs_source.extract.load_state import LoadState
 
 TODAY = date(2026, 10, 8)
 TOMORROW = date(2026, 10, 9)
@@ -41,12 +41,12 @@ def midnight(day):
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
 
 
-def history(asked_from=date(2026, 1, 1), first_open_day=TODAY):
-    return History(asked_from, first_open_day)
+def history(requested_from=date(2026, 1, 1), first_open_day=TODAY):
+    return History(requested_from, first_open_day)
 
 
-def stretch(since=date(2025, 12, 1), until=date(2025, 12, 11), group_by=GROUP_BY):
-    return Stretch(since, until, group_by)
+def date_range(since=date(2025, 12, 1), until=date(2025, 12, 11), group_by=GROUP_BY):
+    return DateRange(since, until, group_by)
 
 
 def beyond_horizon(asked, earliest):
@@ -63,18 +63,18 @@ def buckets(*days):
     return [Bucket(midnight(day), midnight(day) + 86_400, 0) for day in days]
 
 
-# A stretch
+# A date range
 
 
-def test_stretch_is_its_days_without_the_last():
-    asked = Stretch(date(2025, 12, 31), date(2026, 1, 2))
+def test_date_range_is_its_days_without_the_last():
+    asked = DateRange(date(2025, 12, 31), date(2026, 1, 2))
     assert list(asked) == [date(2025, 12, 31), date(2026, 1, 1)]
     assert asked.days == 2
     assert str(asked) == "2025-12-31 to 2026-01-01"
 
 
-def test_stretch_is_asked_for_in_utc_seconds():
-    asked = Stretch(date(2025, 12, 6), date(2025, 12, 7))
+def test_date_range_is_asked_for_in_utc_seconds():
+    asked = DateRange(date(2025, 12, 6), date(2025, 12, 7))
     assert (asked.start_time, asked.end_time) == (1764979200, 1765065600)
 
 
@@ -82,46 +82,46 @@ def test_stretch_is_asked_for_in_utc_seconds():
 
 
 def test_first_run_takes_all_history():
-    assert days_to_load(TODAY, None, 35) == Stretch(FIRST_DAY, TOMORROW)
+    assert days_to_load(TODAY, None, 35) == DateRange(FIRST_DAY, TOMORROW)
 
 
 def test_first_run_starts_at_the_start_date():
     start = date(2026, 3, 1)
-    assert days_to_load(TODAY, None, 35, start) == Stretch(start, TOMORROW)
+    assert days_to_load(TODAY, None, 35, start) == DateRange(start, TOMORROW)
 
 
 def test_daily_run_takes_the_trailing_days_and_today():
     known = history(FIRST_DAY, days_before(TODAY, 1))
-    assert days_to_load(TODAY, known, 35) == Stretch(days_before(TODAY, 35), TOMORROW)
+    assert days_to_load(TODAY, known, 35) == DateRange(days_before(TODAY, 35), TOMORROW)
 
 
 def test_run_after_a_long_pause_starts_at_the_days_that_could_still_change_before_it():
     known = history(FIRST_DAY, days_before(TODAY, 61))
-    assert days_to_load(TODAY, known, 35) == Stretch(days_before(TODAY, 61 + 34), TOMORROW)
+    assert days_to_load(TODAY, known, 35) == DateRange(days_before(TODAY, 61 + 34), TOMORROW)
 
 
 def test_run_after_a_long_pause_without_trailing_days_starts_at_the_first_open_day():
     known = history(FIRST_DAY, days_before(TODAY, 61))
-    assert days_to_load(TODAY, known, 0) == Stretch(days_before(TODAY, 61), TOMORROW)
+    assert days_to_load(TODAY, known, 0) == DateRange(days_before(TODAY, 61), TOMORROW)
 
 
 def test_run_without_trailing_days_still_takes_the_day_that_was_open():
     known = history(FIRST_DAY, days_before(TODAY, 1))
-    assert days_to_load(TODAY, known, 0) == Stretch(days_before(TODAY, 1), TOMORROW)
+    assert days_to_load(TODAY, known, 0) == DateRange(days_before(TODAY, 1), TOMORROW)
 
 
 def test_second_run_of_a_day_takes_today_again():
-    assert days_to_load(TODAY, history(FIRST_DAY, TODAY), 0) == Stretch(TODAY, TOMORROW)
+    assert days_to_load(TODAY, history(FIRST_DAY, TODAY), 0) == DateRange(TODAY, TOMORROW)
 
 
 def test_start_date_moved_earlier_loads_all_again():
     earlier = date(2025, 11, 1)
-    known = history(asked_from=date(2026, 1, 1))
-    assert days_to_load(TODAY, known, 35, earlier) == Stretch(earlier, TOMORROW)
+    known = history(requested_from=date(2026, 1, 1))
+    assert days_to_load(TODAY, known, 35, earlier) == DateRange(earlier, TOMORROW)
 
 
 def test_start_date_taken_away_loads_all_again():
-    assert days_to_load(TODAY, history(), 35) == Stretch(FIRST_DAY, TOMORROW)
+    assert days_to_load(TODAY, history(), 35) == DateRange(FIRST_DAY, TOMORROW)
 
 
 def test_start_date_moved_later_takes_the_trailing_days_only():
@@ -141,23 +141,23 @@ def test_named_days_win_over_those_that_are_due():
     since, until = date(2026, 2, 1), date(2026, 2, 3)
     for known in (None, history()):
         asked = days_to_load(TODAY, known, 35, date(2026, 1, 1), since, until)
-        assert asked == Stretch(since, until)
+        assert asked == DateRange(since, until)
 
 
 def test_since_alone_reaches_to_today():
     since = date(2026, 2, 1)
-    assert days_to_load(TODAY, history(), 35, None, since) == Stretch(since, TOMORROW)
+    assert days_to_load(TODAY, history(), 35, None, since) == DateRange(since, TOMORROW)
 
 
 def test_until_alone_ends_what_is_due():
     until = days_before(TODAY, 5)
     asked = days_to_load(TODAY, history(FIRST_DAY), 35, until=until)
-    assert asked == Stretch(days_before(TODAY, 35), until)
+    assert asked == DateRange(days_before(TODAY, 35), until)
 
 
 def test_until_in_the_future_ends_with_today():
     asked = days_to_load(TODAY, None, 35, since=date(2026, 10, 1), until=date(2027, 1, 1))
-    assert asked == Stretch(date(2026, 10, 1), TOMORROW)
+    assert asked == DateRange(date(2026, 10, 1), TOMORROW)
 
 
 @pytest.mark.parametrize(
@@ -186,58 +186,58 @@ def test_no_state_is_no_history(state):
 
 
 def test_first_run_leaves_today_open():
-    loaded = Stretch(FIRST_DAY, TOMORROW)
+    loaded = DateRange(FIRST_DAY, TOMORROW)
     assert after_loading(loaded, TODAY, None) == History(FIRST_DAY, TODAY)
 
 
 def test_first_run_remembers_the_start_date():
     start = date(2026, 3, 1)
-    assert after_loading(Stretch(start, TOMORROW), TODAY, None, start) == History(start, TODAY)
+    assert after_loading(DateRange(start, TOMORROW), TODAY, None, start) == History(start, TODAY)
 
 
 def test_daily_run_advances():
     known = history(FIRST_DAY, days_before(TODAY, 1))
-    loaded = Stretch(days_before(TODAY, 35), TOMORROW)
+    loaded = DateRange(days_before(TODAY, 35), TOMORROW)
     assert after_loading(loaded, TODAY, known) == History(FIRST_DAY, TODAY)
 
 
 def test_named_days_that_adjoin_advance_to_their_end():
     known = history(FIRST_DAY, date(2026, 9, 1))
-    loaded = Stretch(date(2026, 9, 1), date(2026, 9, 5))
+    loaded = DateRange(date(2026, 9, 1), date(2026, 9, 5))
     assert after_loading(loaded, TODAY, known) == History(FIRST_DAY, date(2026, 9, 5))
 
 
 def test_named_days_after_a_gap_change_nothing():
     known = history(FIRST_DAY, date(2026, 9, 1))
-    assert after_loading(Stretch(date(2026, 9, 2), TOMORROW), TODAY, known) == known
+    assert after_loading(DateRange(date(2026, 9, 2), TOMORROW), TODAY, known) == known
 
 
 def test_named_days_before_a_gap_change_nothing():
     known = history(date(2026, 1, 1), date(2026, 9, 1))
-    loaded = Stretch(date(2025, 12, 1), date(2025, 12, 31))
+    loaded = DateRange(date(2025, 12, 1), date(2025, 12, 31))
     assert after_loading(loaded, TODAY, known, date(2025, 12, 1)) == known
 
 
 def test_named_days_without_a_history_begin_none():
-    assert after_loading(Stretch(date(2026, 9, 2), TOMORROW), TODAY, None) is None
+    assert after_loading(DateRange(date(2026, 9, 2), TOMORROW), TODAY, None) is None
 
 
 def test_days_long_closed_do_not_reopen_later_ones():
     known = history(FIRST_DAY, date(2026, 9, 1))
     for since in (FIRST_DAY, date(2026, 1, 1)):
-        assert after_loading(Stretch(since, date(2026, 1, 3)), TODAY, known) == known
+        assert after_loading(DateRange(since, date(2026, 1, 3)), TODAY, known) == known
 
 
 def test_start_date_moved_earlier_is_remembered_once_loaded():
     earlier = date(2025, 11, 1)
-    loaded = Stretch(earlier, TOMORROW)
+    loaded = DateRange(earlier, TOMORROW)
     assert after_loading(loaded, TODAY, history(), earlier) == History(earlier, TODAY)
 
 
 def test_days_from_an_earlier_start_date_join_those_that_follow():
     known = history(date(2026, 1, 1), date(2026, 9, 1))
     earlier = date(2025, 12, 1)
-    loaded = Stretch(earlier, date(2026, 1, 1))
+    loaded = DateRange(earlier, date(2026, 1, 1))
     assert after_loading(loaded, TODAY, known, earlier) == History(earlier, date(2026, 9, 1))
 
 
@@ -257,7 +257,7 @@ def test_daily_runs_with_pauses_leave_no_day_out(refetch_days, start_date, pause
         asked = days_to_load(today, known, refetch_days, start_date)
         known = after_loading(asked, today, known, start_date)
         loaded |= set(asked)
-        assert loaded == set(Stretch(first, max(first, today + timedelta(days=1))))
+        assert loaded == set(DateRange(first, max(first, today + timedelta(days=1))))
 
 
 named = st.tuples(
@@ -278,7 +278,7 @@ def test_whatever_ran_before_a_daily_run_leaves_each_day_read_after_its_end(refe
         last_read |= dict.fromkeys(asked, today)
         if named == (None, None):
             first = start_date or FIRST_DAY
-            due = Stretch(first, max(first, today))
+            due = DateRange(first, max(first, today))
             assert [day for day in due if last_read.get(day, day) <= day] == []
 
 
@@ -287,21 +287,21 @@ def test_after_a_daily_run_no_stored_day_was_last_read_while_openai_still_restat
     refetch_days, walk
 ):
     """Whatever pauses, named days, start dates, months to keep and killed runs there were."""
-    today, memory, last_read = date(2025, 1, 1), Memory(), {}
+    today, load_state, last_read = date(2025, 1, 1), LoadState(), {}
     for (pause, start_date, named), is_killed in walk:
         today += timedelta(days=pause)
         since, until = (None if n is None else today + timedelta(days=n) for n in named)
-        after = Memory.from_state(memory.as_state(), today)
+        after = LoadState.from_state(load_state.as_state(), today)
         due = after.days_due(today, refetch_days, start_date, since, until)
         after.history = after_loading(due, today, after.history, start_date)
         after.note_read(list(due), today, refetch_days)
         if is_killed:
             continue
-        memory = after
+        load_state = after
         last_read |= dict.fromkeys(due, today)
         if pause % 7 == 0:
             first_kept = today - timedelta(days=100)
-            memory.forget_before(first_kept)
+            load_state.forget_before(first_kept)
             last_read = {day: read_on for day, read_on in last_read.items() if day >= first_kept}
         if named == (None, None):
             stale = {
@@ -315,107 +315,109 @@ def test_after_a_daily_run_no_stored_day_was_last_read_while_openai_still_restat
 # Refusals: the horizon
 
 
-def test_stretch_beyond_the_horizon_is_cut_to_it():
-    assert beyond_horizon(stretch(), "2025-12-04") == [stretch(since=date(2025, 12, 4))]
+def test_date_range_beyond_the_horizon_is_cut_to_it():
+    assert beyond_horizon(date_range(), "2025-12-04") == [date_range(since=date(2025, 12, 4))]
 
 
-def test_stretch_wholly_beyond_the_horizon_is_left_out():
-    assert beyond_horizon(stretch(), "2025-12-11") == []
-    assert beyond_horizon(stretch(), "2026-01-01") == []
+def test_date_range_wholly_beyond_the_horizon_is_left_out():
+    assert beyond_horizon(date_range(), "2025-12-11") == []
+    assert beyond_horizon(date_range(), "2026-01-01") == []
 
 
 @pytest.mark.parametrize("earliest", ["2025-12-01", "2025-11-01"])
 def test_horizon_that_was_kept_does_not_help(earliest):
-    assert beyond_horizon(stretch(), earliest) is None
+    assert beyond_horizon(date_range(), earliest) is None
 
 
 def test_horizon_without_a_date_does_not_help():
-    assert beyond_horizon(stretch(), "soon") is None
+    assert beyond_horizon(date_range(), "soon") is None
 
 
 def test_date_in_another_refusal_is_no_horizon():
-    assert after_refusal(stretch(), HORIZON.format("2025-12-04"), "other", "start_time") is None
+    assert after_refusal(date_range(), HORIZON.format("2025-12-04"), "other", "start_time") is None
 
 
 # Refusals: days before keys were known
 
 
-def test_stretch_is_split_where_keys_begin():
-    assert before_keys(stretch(), 1764979200) == [
-        stretch(until=KEY_FLOOR, group_by=WITHOUT_KEY),
-        stretch(since=KEY_FLOOR),
+def test_date_range_is_split_where_keys_begin():
+    assert before_keys(date_range(), 1764979200) == [
+        date_range(until=KEY_FLOOR, group_by=WITHOUT_KEY),
+        date_range(since=KEY_FLOOR),
     ]
 
 
 def test_day_that_is_partly_before_keys_is_asked_without_them():
-    assert before_keys(stretch(), 1764979201) == [
-        stretch(until=date(2025, 12, 7), group_by=WITHOUT_KEY),
-        stretch(since=date(2025, 12, 7)),
+    assert before_keys(date_range(), 1764979201) == [
+        date_range(until=date(2025, 12, 7), group_by=WITHOUT_KEY),
+        date_range(since=date(2025, 12, 7)),
     ]
 
 
 @pytest.mark.parametrize("floor", [date(2025, 11, 1), date(2025, 12, 1)])
 def test_keys_refused_though_known_are_left_out(floor):
-    assert before_keys(stretch(), midnight(floor)) == [stretch(group_by=WITHOUT_KEY)]
+    assert before_keys(date_range(), midnight(floor)) == [date_range(group_by=WITHOUT_KEY)]
 
 
 @pytest.mark.parametrize("floor", [date(2025, 12, 11), date(2026, 3, 1)])
-def test_stretch_wholly_before_keys_is_asked_without_them(floor):
-    assert before_keys(stretch(), midnight(floor)) == [stretch(group_by=WITHOUT_KEY)]
+def test_date_range_wholly_before_keys_is_asked_without_them(floor):
+    assert before_keys(date_range(), midnight(floor)) == [date_range(group_by=WITHOUT_KEY)]
 
 
-def test_key_floor_does_not_help_a_stretch_without_keys():
-    assert before_keys(stretch(group_by=("project_id", "line_item")), 1764979200) is None
+def test_key_floor_does_not_help_a_date_range_without_keys():
+    assert before_keys(date_range(group_by=("project_id", "line_item")), 1764979200) is None
 
 
 # Refusals: users and projects together
 
 
 def test_users_are_left_out_where_they_cannot_go_with_projects():
-    assert after_refusal(stretch(), "This combination is unsupported.", None, "group_by") == [
-        stretch(group_by=WITHOUT_USER)
+    assert after_refusal(date_range(), "This combination is unsupported.", None, "group_by") == [
+        date_range(group_by=WITHOUT_USER)
     ]
 
 
 def test_users_are_left_out_where_only_the_sentence_says_so():
     refusal = "group_by=user_id cannot be combined with project_id."
-    assert after_refusal(stretch(), refusal, None, None) == [stretch(group_by=WITHOUT_USER)]
+    assert after_refusal(date_range(), refusal, None, None) == [date_range(group_by=WITHOUT_USER)]
 
 
 @pytest.mark.parametrize("group_by", [(), ("user_id", "line_item"), ("project_id", "line_item")])
 def test_grouping_that_holds_no_such_pair_cannot_be_helped(group_by):
     refusal = "group_by=user_id is not supported."
-    assert after_refusal(stretch(group_by=group_by), refusal, None, "group_by") is None
+    assert after_refusal(date_range(group_by=group_by), refusal, None, "group_by") is None
 
 
 def test_refusal_of_another_kind_cannot_be_helped():
-    assert after_refusal(stretch(), "limit must be at most 180.", None, "limit") is None
+    assert after_refusal(date_range(), "limit must be at most 180.", None, "limit") is None
 
 
 # What refusals taught
 
 
-def test_stretch_is_cut_where_each_dimension_begins_to_be_told():
+def test_date_range_is_cut_where_each_dimension_begins_to_be_told():
     users_from, keys_from = date(2025, 12, 4), date(2025, 12, 8)
-    assert cut(stretch(), {"user_id": users_from, "api_key_id": keys_from}) == [
-        stretch(until=users_from, group_by=("project_id", "line_item")),
-        stretch(since=users_from, until=keys_from, group_by=WITHOUT_KEY),
-        stretch(since=keys_from),
+    assert split_by_dimension(date_range(), {"user_id": users_from, "api_key_id": keys_from}) == [
+        date_range(until=users_from, group_by=("project_id", "line_item")),
+        date_range(since=users_from, until=keys_from, group_by=WITHOUT_KEY),
+        date_range(since=keys_from),
     ]
 
 
 def test_dimension_that_is_told_on_no_day_is_left_out():
-    assert cut(stretch(), {"user_id": NEVER}) == [stretch(group_by=WITHOUT_USER)]
+    assert split_by_dimension(date_range(), {"user_id": NEVER}) == [
+        date_range(group_by=WITHOUT_USER)
+    ]
 
 
 def test_users_without_projects_are_told_of_all_days():
-    by_user = stretch(group_by=("user_id", "line_item"))
-    assert cut(by_user, {"user_id": NEVER}) == [by_user]
+    by_user = date_range(group_by=("user_id", "line_item"))
+    assert split_by_dimension(by_user, {"user_id": NEVER}) == [by_user]
 
 
 @pytest.mark.parametrize("first", [date(2025, 11, 1), date(2025, 12, 1)])
-def test_stretch_that_begins_with_a_dimension_stays_whole(first):
-    assert cut(stretch(), {"api_key_id": first}) == [stretch()]
+def test_date_range_that_begins_with_a_dimension_stays_whole(first):
+    assert split_by_dimension(date_range(), {"api_key_id": first}) == [date_range()]
 
 
 def test_refusal_that_names_no_day_of_the_calendar_teaches_nothing():
@@ -425,8 +427,8 @@ def test_refusal_that_names_no_day_of_the_calendar_teaches_nothing():
 # Refusals: properties
 
 some_days = st.dates(date(2025, 10, 1), date(2026, 3, 1))
-some_stretches = st.builds(
-    lambda since, count: stretch(since, since + timedelta(days=count)),
+some_date_ranges = st.builds(
+    lambda since, count: date_range(since, since + timedelta(days=count)),
     some_days,
     st.integers(1, 60),
 )
@@ -438,7 +440,7 @@ def covered(pieces):
 
 
 @settings(deadline=None)
-@given(some_stretches, some_days)
+@given(some_date_ranges, some_days)
 def test_all_days_within_the_horizon_are_asked_again(asked, earliest):
     pieces = beyond_horizon(asked, earliest)
     if earliest > asked.since:
@@ -447,7 +449,7 @@ def test_all_days_within_the_horizon_are_asked_again(asked, earliest):
 
 
 @settings(deadline=None)
-@given(some_stretches, moments)
+@given(some_date_ranges, moments)
 def test_all_days_are_asked_again_around_the_first_keys(asked, moment):
     pieces = before_keys(asked, moment)
     assert covered(pieces) == list(asked)
@@ -457,7 +459,7 @@ def test_all_days_are_asked_again_around_the_first_keys(asked, moment):
         assert by_key == [day for day in asked if midnight(day) >= moment]
 
 
-@given(some_stretches, some_days, moments, st.booleans())
+@given(some_date_ranges, some_days, moments, st.booleans())
 def test_asking_as_refusals_say_ends_with_each_available_day_once(asked, earliest, moment, apart):
     """The three refusals of one organization, in the order that it happens to give them."""
 
@@ -474,7 +476,7 @@ def test_asking_as_refusals_say_ends_with_each_available_day_once(asked, earlies
     for _ in range(20):
         if to_ask:
             replied = reply(to_ask.pop(0))
-            if isinstance(replied, Stretch):
+            if isinstance(replied, DateRange):
                 told.append(replied)
             else:
                 to_ask = [*replied, *to_ask]
@@ -489,30 +491,30 @@ def test_asking_as_refusals_say_ends_with_each_available_day_once(asked, earlies
 # Days that were not told
 
 
-def test_buckets_that_tile_the_stretch_leave_no_day_untold():
-    asked = stretch()
-    assert untold_days(asked, buckets(*reversed(list(asked)))) == []
+def test_buckets_that_tile_the_date_range_leave_no_day_untold():
+    asked = date_range()
+    assert missing_days(asked, buckets(*reversed(list(asked)))) == []
 
 
 def test_day_without_a_bucket_is_untold():
     told = [date(2025, 12, 1), date(2025, 12, 3)]
-    assert untold_days(stretch(until=date(2025, 12, 5)), buckets(*told)) == [
+    assert missing_days(date_range(until=date(2025, 12, 5)), buckets(*told)) == [
         date(2025, 12, 2),
         date(2025, 12, 4),
     ]
 
 
 def test_reply_without_buckets_leaves_all_days_untold():
-    assert untold_days(stretch(), []) == list(stretch())
+    assert missing_days(date_range(), []) == list(date_range())
 
 
 def test_day_told_twice_is_refused():
     twice = buckets(date(2025, 12, 2), date(2025, 12, 1), date(2025, 12, 2))
     with pytest.raises(ValueError, match="2025-12-02 twice"):
-        untold_days(stretch(), twice)
+        missing_days(date_range(), twice)
 
 
 @pytest.mark.parametrize("stray", [date(2025, 11, 30), date(2025, 12, 11), date(1970, 1, 1)])
 def test_day_that_was_not_asked_for_is_refused(stray):
-    with pytest.raises(ValueError, match=f"{stray}, which was not asked for"):
-        untold_days(stretch(), buckets(date(2025, 12, 1), stray))
+    with pytest.raises(ValueError, match=f"{stray}, which was not requested"):
+        missing_days(date_range(), buckets(date(2025, 12, 1), stray))
