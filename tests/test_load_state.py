@@ -1,4 +1,4 @@
-"""What a load remembers of an organization: pure, and through a real warehouse."""
+"""The load state of an organization: pure, and in a real warehouse."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -41,43 +41,43 @@ def restated(load_state, *day, **fields):
     ]
 
 
-def test_day_seen_for_the_first_time_is_no_restatement():
+def test_day_loaded_for_the_first_time_is_no_restatement():
     assert restated(LoadState(), "1.5") == []
 
 
-def test_day_that_comes_back_the_same_is_no_restatement():
+def test_unchanged_day_is_no_restatement():
     load_state = LoadState()
     restated(load_state, "1.5")
     assert restated(load_state, "1.50") == []
 
 
-def test_each_change_of_a_day_is_logged_with_what_it_came_to_before():
+def test_each_change_of_a_day_is_logged_with_its_former_amount():
     load_state = LoadState()
     restated(load_state, "1.5")
     assert restated(load_state, "2") == [(Decimal("1.5"), Decimal(2))]
     assert restated(load_state, "1.5") == [(Decimal(2), Decimal("1.5"))]
 
 
-def test_day_that_was_still_open_is_not_restated_by_its_end():
+def test_day_that_was_open_is_not_restated_by_its_end():
     load_state = LoadState()
     restated(load_state, "1.5", is_closed=False)
     assert restated(load_state, "2") == []
 
 
-def test_day_split_into_other_rows_is_restated_though_it_comes_to_the_same():
+def test_day_split_into_other_rows_is_restated_with_the_same_amount():
     load_state = LoadState()
     restated(load_state, "1.5", rows=3)
     assert restated(load_state, "1.5", rows=4) == [(Decimal("1.5"), Decimal("1.5"))]
 
 
-def test_another_grouping_is_no_restatement_for_its_rows_and_their_rounding():
+def test_another_grouping_and_its_rounding_are_no_restatement():
     load_state = LoadState()
     restated(load_state, "1.5", rows=3)
     assert restated(load_state, "1.500000000000000002", rows=2, by="line_item") == []
     assert len(restated(load_state, "1.51", rows=3)) == 1
 
 
-def test_restatement_tells_both_loads():
+def test_restatement_has_the_times_of_both_loads():
     load_state = LoadState()
     restated(load_state, "1.5", loaded_at=NOON)
     later = NOON + timedelta(days=2)
@@ -100,7 +100,7 @@ def test_load_state_survives_dlts_state():
     assert LoadState.from_state(state, TODAY) == load_state
 
 
-def test_what_was_refused_is_tried_again_after_a_while():
+def test_discovered_limit_is_tried_again_after_a_while():
     load_state = LoadState(first_day_by_dimension={"user_id": NEVER}, limits_found_on=TODAY)
     state = load_state.as_state()
     almost = TODAY + RETRIED_AFTER - timedelta(days=1)
@@ -108,13 +108,13 @@ def test_what_was_refused_is_tried_again_after_a_while():
     assert LoadState.from_state(state, TODAY + RETRIED_AFTER).first_day_by_dimension == {}
 
 
-def test_learning_the_same_again_does_not_put_off_the_next_try():
+def test_finding_a_limit_again_does_not_postpone_the_next_try():
     load_state = LoadState(first_day_by_dimension={"user_id": NEVER}, limits_found_on=days_ago(20))
     load_state.note_limits({"user_id": NEVER}, None, TODAY)
     assert load_state.limits_found_on == days_ago(20)
 
 
-def test_days_before_the_first_one_kept_are_forgotten():
+def test_days_before_the_first_one_kept_are_removed():
     load_state = LoadState(history=History(days_ago(90), TODAY))
     restated(load_state, "1", day=days_ago(31))
     restated(load_state, "1", day=days_ago(30))
@@ -130,7 +130,7 @@ def logged(warehouse):
     """)
 
 
-def test_every_past_figure_of_a_restated_day_is_kept(api, warehouse):
+def test_every_former_amount_of_a_restated_day_is_kept(api, warehouse):
     for amount in ("1.5", "1.75", "1.75", "1.25"):
         api.overrides[DAY] = [charge(amount)]
         warehouse.load(api, since=days_ago(6))
@@ -145,12 +145,12 @@ def test_every_past_figure_of_a_restated_day_is_kept(api, warehouse):
 
 def test_day_that_does_not_add_up_is_not_logged_as_restated(api, organization, warehouse):
     warehouse.load(api, since=days_ago(6))
-    with RememberingApi(organization, traps=["row-is-missing"]) as odd:
-        warehouse.load(odd, since=days_ago(6))
+    with RememberingApi(organization, traps=["row-is-missing"]) as incomplete:
+        warehouse.load(incomplete, since=days_ago(6))
     assert logged(warehouse) == []
 
 
-def test_restatements_of_one_organization_leave_those_of_another(api, warehouse):
+def test_restatements_of_one_organization_do_not_replace_those_of_another(api, warehouse):
     with RememberingApi(OtherOrganization(TODAY), overrides={}) as other:
         for amount in ("1", "2"):
             for each in (api, other):
@@ -165,7 +165,7 @@ def awkward(organization):
         yield api
 
 
-def test_refusal_is_remembered_and_not_provoked_again(awkward, warehouse):
+def test_refused_request_is_not_sent_again_by_the_next_load(awkward, warehouse):
     awkward.bend = users_apart_before(TODAY + timedelta(days=1))
     warehouse.load(awkward)
     awkward.requests.clear()
@@ -178,7 +178,7 @@ def test_refusal_is_remembered_and_not_provoked_again(awkward, warehouse):
     ]
 
 
-def test_first_day_with_users_is_remembered_for_later_days(awkward, warehouse):
+def test_first_day_with_users_applies_to_later_loads(awkward, warehouse):
     awkward.bend = users_apart_before(days_ago(20))
     warehouse.load(awkward)
     awkward.requests.clear()
@@ -190,7 +190,7 @@ def test_first_day_with_users_is_remembered_for_later_days(awkward, warehouse):
     assert split == [(days_ago(21),)]
 
 
-def test_named_days_are_asked_for_as_they_can_be_had_now(awkward, api, warehouse):
+def test_named_days_are_requested_with_all_dimensions_that_they_have_now(awkward, api, warehouse):
     awkward.bend = users_apart_before(TODAY + timedelta(days=1))
     warehouse.load(awkward)
     warehouse.load(api, since=days_ago(5))
@@ -198,7 +198,7 @@ def test_named_days_are_asked_for_as_they_can_be_had_now(awkward, api, warehouse
     assert warehouse.rows(f"{detail} '{days_ago(5)}'") == [(ALL,)]
 
 
-def test_how_far_back_openai_tells_is_remembered(api, organization, warehouse):
+def test_first_day_of_openais_history_is_stored(api, organization, warehouse):
     warehouse.load(api)
     warehouse.load(api)
     known = "select organization_id, earliest_day, earliest_seen_on from openai_raw.organizations"
@@ -206,14 +206,14 @@ def test_how_far_back_openai_tells_is_remembered(api, organization, warehouse):
 
 
 class Forgotten(Organization):
-    """The same organization, of which OpenAI tells the last days alone."""
+    """The same organization, of which OpenAI returns only the last days."""
 
     def __init__(self, today):
         super().__init__(today)
         self.earliest = days_ago(60)
 
 
-def test_days_under_the_name_in_a_header_take_the_id_even_where_openai_forgot_them(
+def test_days_stored_under_a_header_name_get_the_id_even_before_openais_history(
     organization, warehouse, tmp_path
 ):
     settings = {
@@ -233,5 +233,5 @@ def test_days_under_the_name_in_a_header_take_the_id_even_where_openai_forgot_th
     assert warehouse.rows(names) == [(organization.id,)]
     assert loaded_days(warehouse) == every_day(organization.earliest)
     for table in ("users", "projects", "api_keys", "organizations"):
-        whose = f"select distinct organization_id from openai_raw.{table}"
-        assert warehouse.rows(whose) == [(organization.id,)]
+        ids = f"select distinct organization_id from openai_raw.{table}"
+        assert warehouse.rows(ids) == [(organization.id,)]

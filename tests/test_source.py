@@ -54,7 +54,7 @@ def test_first_run_loads_the_whole_history_and_equals_the_apis_own_totals(
     assert off == []
 
 
-def test_every_cost_row_lies_on_the_utc_day_of_its_bucket(api, warehouse):
+def test_every_cost_row_has_the_utc_day_of_its_bucket(api, warehouse):
     warehouse.load(api, since=days_ago(3))
     wrong = """
         select count(*) from openai_raw.costs
@@ -84,7 +84,7 @@ def test_later_run_reads_one_page_of_the_trailing_days(api, warehouse):
     assert grouped[0]["start_time"] == [str(int(midnight.timestamp()))]
 
 
-def test_later_run_reads_one_page_also_where_nothing_was_used_of_late(organization, warehouse):
+def test_later_run_reads_one_page_without_recent_usage_too(organization, warehouse):
     idle = {days_ago(n): [] for n in range(12)}
     with RememberingApi(organization, overrides=idle) as api:
         warehouse.load(api, start_date=days_ago(60))
@@ -93,7 +93,7 @@ def test_later_run_reads_one_page_also_where_nothing_was_used_of_late(organizati
     assert [q["limit"] for q in requests_for_costs(api) if "group_by" in q] == [["36"]]
 
 
-def test_refetch_days_is_the_persons_choice(api, warehouse):
+def test_refetch_days_decides_how_many_days_are_read_again(api, warehouse):
     warehouse.load(api, since=days_ago(180))
     warehouse.load(api)
     api.requests.clear()
@@ -112,7 +112,7 @@ def test_restated_day_replaces_the_stored_day(api, warehouse):
     ]
 
 
-def test_row_that_vanished_from_a_day_is_removed(api, warehouse):
+def test_row_that_openai_no_longer_returns_is_removed(api, warehouse):
     api.overrides[DAY] = [charge("1.5"), charge("2.5", "gpt-5.6-sol, output")]
     warehouse.load(api)
     api.overrides[DAY] = [charge("1.5")]
@@ -165,7 +165,7 @@ def test_pause_of_two_months_leaves_no_gap(api, organization, warehouse):
     assert warehouse.value("select count(*) from openai_raw.cost_days") == days
 
 
-def test_days_that_openai_forgot_stay(api, organization, warehouse):
+def test_days_before_openais_history_stay(api, organization, warehouse):
     warehouse.load(api)
     rows = warehouse.value("select count(*) from openai_raw.costs")
     forgetful = ShortHistory(TODAY + timedelta(days=1))
@@ -261,7 +261,7 @@ class OtherOrganization(Organization):
     slug = "other"
 
 
-def test_organizations_share_a_warehouse_without_touching_each_other(api, warehouse):
+def test_organizations_share_a_warehouse_without_changing_each_other(api, warehouse):
     warehouse.load(api, since=days_ago(3))
     with RememberingApi(OtherOrganization(TODAY), overrides={days_ago(2): []}) as other:
         warehouse.load(other, since=days_ago(3))
@@ -278,7 +278,7 @@ class Broken(DemoApi):
         return (status, body[: len(body) // 2]) if is_midway else (status, body)
 
 
-def test_failed_run_leaves_every_day_as_it_was(api, organization, warehouse):
+def test_failed_run_leaves_every_day_unchanged(api, organization, warehouse):
     warehouse.load(api)
     before = warehouse.rows("select * from openai_raw.costs order by all")
     with (
@@ -290,7 +290,7 @@ def test_failed_run_leaves_every_day_as_it_was(api, organization, warehouse):
 
 
 class Skipping(DemoApi):
-    """Leaves the second bucket out of every page."""
+    """Omits the second bucket of every page."""
 
     def answer(self, method, target, authorization):
         import json
@@ -303,7 +303,7 @@ class Skipping(DemoApi):
         return status, body
 
 
-def test_page_that_leaves_out_a_day_is_an_error_and_not_a_saving(organization, warehouse):
+def test_page_that_omits_a_day_is_an_error(organization, warehouse):
     with (
         Skipping(organization) as api,
         pytest.raises(Exception, match=f"left out days.*{days_ago(9)}"),
@@ -322,7 +322,7 @@ def test_page_that_leaves_out_a_day_is_an_error_and_not_a_saving(organization, w
         ("group_by", "project_id,team", "not team"),
     ],
 )
-def test_setting_that_cannot_be_right_is_refused_before_any_request(setting, value, sentence):
+def test_invalid_setting_is_refused_before_any_request(setting, value, sentence):
     settings = {"admin_key": DEMO_ADMIN_KEY, setting: value}
     with pytest.raises(OpenAICostsError, match=sentence) as refusal:
         openai_costs(**settings)
@@ -353,6 +353,6 @@ def test_misspelt_setting_is_refused_by_the_source(monkeypatch):
         openai_costs(admin_key="sk-admin-unused")
 
 
-def test_settings_of_dlt_within_the_section_are_left_to_dlt(monkeypatch):
+def test_settings_of_dlt_in_the_section_are_accepted(monkeypatch):
     monkeypatch.setenv("SOURCES__OPENAI_COSTS__DATA_WRITER__BUFFER_MAX_ITEMS", "100")
     assert openai_costs(admin_key="sk-admin-unused").resources
