@@ -445,7 +445,7 @@ def days_in(parts):
 @settings(deadline=None)
 @given(some_date_ranges, some_days)
 def test_all_days_of_the_history_are_requested_again(requested, earliest):
-    parts = before_history(date_range, earliest)
+    parts = before_history(requested, earliest)
     if earliest > requested.since:
         assert days_in(parts) == [day for day in requested if day >= earliest]
         assert all(part.group_by == GROUP_BY for part in parts)

@@ -120,7 +120,7 @@ def test_custom_steps_and_file_formats_load_the_same(small_api, warehouse, fille
 
 @pytest.fixture
 def is_killed(forking, small_api, warehouse):
-    """Starts a load in a working directory that is kept; returns whether it was killed at the job."""
+    """Starts a load in a kept working directory; returns whether it was killed at the job."""
     settings = {
         "OPENAI_ADMIN_KEY": DEMO_ADMIN_KEY,
         "OPENAI_BASE_URL": small_api.base_url,
