@@ -100,6 +100,25 @@ def test_load_state_survives_dlts_state():
     assert LoadState.from_state(state, TODAY) == load_state
 
 
+def test_state_has_the_keys_of_older_warehouses():
+    state = {
+        "history": {"asked_from": str(days_ago(40)), "first_open_day": str(TODAY)},
+        "first_told": {"api_key_id": str(days_ago(9))},
+        "learned_on": str(TODAY),
+        "earliest_day": None,
+        "earliest_seen_on": None,
+        "loaded_from": None,
+        "closed_days": {str(DAY): ["1.5", 3, ALL, NOON.isoformat()]},
+        "loaded_at": NOON.isoformat(),
+        "read_young": {str(DAY): str(TODAY)},
+    }
+    load_state = LoadState.from_state(state, TODAY)
+    assert load_state.history == History(days_ago(40), TODAY)
+    assert load_state.first_day_by_dimension == {"api_key_id": days_ago(9)}
+    assert load_state.read_before_final == {DAY: TODAY}
+    assert load_state.as_state() == state
+
+
 def test_discovered_limit_is_tried_again_after_a_while():
     load_state = LoadState(first_day_by_dimension={"user_id": NEVER}, limits_found_on=TODAY)
     state = load_state.as_state()

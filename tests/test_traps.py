@@ -890,7 +890,7 @@ def test_trap_restricted_key_without_management_scope_loads_costs_and_says_what_
     assert len(said) == 2
     for path in ("/organization/projects", "/organization/users"):
         assert any(path in each and "api.management.read" in each for each in said)
-    assert all(each.endswith("Ids stand in for these names.") for each in said)
+    assert all(each.endswith("Ids take the place of these names.") for each in said)
 
 
 def test_trap_restricted_key_without_usage_scope_is_an_error_and_no_empty_bill(serve, warehouse):
@@ -1106,7 +1106,7 @@ def test_trap_on_the_command_line_is_survived_without_losing_a_cent(
         assert len(messages) == 3
         assert all("Missing scopes: api.management.read." in line for line in messages)
     elif trap == "no-usage-kind":
-        assert [re.search(r"kind (\w+) is left out", line)[1] for line in messages] == [
+        assert [re.search(r"kind (\w+) is skipped", line)[1] for line in messages] == [
             "decisions",
             "moderations",
         ]
