@@ -468,8 +468,8 @@ def test_status_lists_restatements_with_former_and_new_amounts(loaded, copy):
     finally:
         api.overrides.clear()
     shown, printed = only_facts(copy)
-    shown = f"{was:f}".rstrip("0")
-    assert f"{day} from {shown} to 1.250000000000000001, seen on {TODAY}" in printed
+    former = f"{was:f}".rstrip("0")
+    assert f"{day} from {former} to 1.250000000000000001, seen on {TODAY}" in printed
     assert "up to 5 days after the day" in shown["Restated"]
 
 
