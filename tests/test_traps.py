@@ -1158,11 +1158,11 @@ FOUND = {
         "projects": ("warning", "Missing scopes: api.management.read."),
         "users": ("warning", "Missing scopes: api.management.read."),
     },
-    "no-usage-kind": {"usage": ("warning", "It cannot be read of decisions, moderations.")},
+    "no-usage-kind": {"usage": ("warning", "These cannot be read: decisions, moderations.")},
     "other-organization": {"organization": ("warning", "org-demo-empty, which has had no costs")},
-    "users-apart": {"costs by user": ("note", "does not tell this organization's users within")},
+    "users-apart": {"costs by user": ("note", "does not return this organization's users within")},
     "users-apart-before": {"costs by user": ("note", "for part of the history.")},
-    "key-floor": {"costs by API key": ("note", f"OpenAI tells them from {days_ago(20)} on.")},
+    "key-floor": {"costs by API key": ("note", f"OpenAI returns them from {days_ago(20)} on.")},
 }
 
 
@@ -1190,4 +1190,4 @@ def test_check_finds_the_trap(trap, check):
 
 def test_check_probes_names_by_themselves_where_a_key_may_not_read_costs(check):
     statuses = {subject: found.status for subject, found in check("no-usage-scope").items()}
-    assert (statuses["openai__projects"], statuses["openai__users"]) == ("ok", "ok")
+    assert (statuses["projects"], statuses["users"]) == ("ok", "ok")
