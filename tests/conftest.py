@@ -38,7 +38,7 @@ LONGEST = (
         "test_faults",
         "test_failure_modes",
         "test_models",
-        "test_privacy",
+        "test_redaction",
         "test_usage",
         "test_source",
     ),

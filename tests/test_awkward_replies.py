@@ -1,4 +1,4 @@
-"""Replies that are allowed, and awkward: no day, dollar or name may get lost over them."""
+"""Replies that are allowed but unusual: no day, amount or name may be lost."""
 
 import json
 import time
@@ -15,7 +15,7 @@ from openai_costs_source.simulator.organization import Organization
 
 
 class Awkward(SimulatedApi):
-    """The demo's API, whose grouped pages of costs a test may bend."""
+    """The demo's API; a test may change its grouped pages of costs."""
 
     bend = staticmethod(lambda query, status, page: (status, page))
 
@@ -62,8 +62,8 @@ KEY_FLOOR = (
 )
 
 
-def test_day_that_a_page_left_out_before_a_refusal_is_asked_again(awkward, warehouse):
-    """The first page lacks a day, the second is refused: both are asked for without keys."""
+def test_day_that_a_page_omitted_before_a_refusal_is_requested_again(awkward, warehouse):
+    """The first page omits a day, the second is refused: both are requested without keys."""
 
     def bend(query, status, page):
         if "api_key_id" not in query["group_by"]:
@@ -81,7 +81,7 @@ def test_day_that_a_page_left_out_before_a_refusal_is_asked_again(awkward, wareh
 
 
 def test_newest_days_first_and_a_refusal_midway_lose_no_day(awkward, warehouse):
-    """The first page tells the newest days, the second is refused."""
+    """The first page has the newest days, the second is refused."""
     newest = []
 
     def bend(query, status, page):
@@ -106,7 +106,7 @@ def test_newest_days_first_and_a_refusal_midway_lose_no_day(awkward, warehouse):
     assert all_dollars_are_there(warehouse)
 
 
-def test_horizon_that_moves_on_while_the_pages_are_read_loses_no_day(awkward, warehouse):
+def test_history_that_shrinks_while_the_pages_are_read_loses_no_day(awkward, warehouse):
     tomorrow = str(TODAY - timedelta(days=179))
 
     def bend(query, status, page):
@@ -128,25 +128,25 @@ def users_apart_before(day):
     """The API combines users with projects from `day` on."""
 
     def bend(query, status, page):
-        asked = set(query["group_by"])
-        if {"user_id", "project_id"} <= asked and int(query["start_time"][0]) < midnight(day):
+        group_by = set(query["group_by"])
+        if {"user_id", "project_id"} <= group_by and int(query["start_time"][0]) < midnight(day):
             return refused("user_id cannot be combined with project_id.", param="group_by")
         return status, page
 
     return bend
 
 
-def test_users_that_cannot_be_combined_with_projects_are_told_apart(awkward, warehouse):
+def test_users_that_cannot_be_combined_with_projects_are_loaded_separately(awkward, warehouse):
     awkward.bend = users_apart_before(TODAY + timedelta(days=1))
     warehouse.load(awkward, since=days_ago(10))
     detail = warehouse.rows("select distinct grouped_by from openai_raw.costs")
     assert detail == [("project_id,api_key_id,line_item",)]
     assert all_dollars_are_there(warehouse)
     worst = warehouse.value("""
-        select max(abs(apart.amount - api_amount)) from openai_raw.cost_days as days
+        select max(abs(by_user.amount - api_amount)) from openai_raw.cost_days as days
         join (
             select date, sum(amount) as amount from openai_raw.costs_by_user group by 1
-        ) as apart on apart.date = days.date
+        ) as by_user on by_user.date = days.date
     """)
     assert worst < Decimal("1e-15")
     assert warehouse.value("select count(distinct user_id) from openai_raw.costs_by_user") > 5
@@ -162,12 +162,12 @@ def test_days_that_combine_users_with_projects_keep_both(awkward, warehouse):
         ("project_id,api_key_id,line_item", days_ago(70), days_ago(34)),
         ("project_id,user_id,api_key_id,line_item", days_ago(33), TODAY),
     ]
-    apart = "select min(date), max(date) from openai_raw.costs_by_user"
-    assert warehouse.rows(apart) == [(days_ago(70), days_ago(34))]
+    by_user = "select min(date), max(date) from openai_raw.costs_by_user"
+    assert warehouse.rows(by_user) == [(days_ago(70), days_ago(34))]
     assert all_dollars_are_there(warehouse)
 
 
-def test_days_that_can_be_combined_again_are_told_apart_no_more(awkward, api, warehouse):
+def test_days_that_can_be_combined_again_are_no_longer_loaded_separately(awkward, api, warehouse):
     awkward.bend = users_apart_before(TODAY + timedelta(days=1))
     warehouse.load(awkward, since=days_ago(10))
     warehouse.load(api, since=days_ago(10))
@@ -175,7 +175,7 @@ def test_days_that_can_be_combined_again_are_told_apart_no_more(awkward, api, wa
     assert warehouse.value("select count(user_id) from openai_raw.costs") > 0
 
 
-def test_api_that_tells_no_users_at_all_still_loads_the_rest(awkward, warehouse):
+def test_api_without_users_still_loads_the_rest(awkward, warehouse):
     def bend(query, status, page):
         if "user_id" in query["group_by"]:
             return refused("Invalid value: 'user_id'.", param="group_by")
@@ -247,7 +247,7 @@ def test_organization_that_only_a_later_page_names_has_one_id_on_all(organizatio
     assert organizations(warehouse) == [("org-demo-heliotrope",)]
 
 
-def test_organization_named_in_the_header_alone_takes_its_id_once_rows_tell_it(
+def test_organization_named_only_in_the_header_gets_its_id_once_rows_return_it(
     api, organization, warehouse
 ):
     api.overrides.update({day: [] for day in every_day(organization.earliest)})
@@ -259,7 +259,7 @@ def test_organization_named_in_the_header_alone_takes_its_id_once_rows_tell_it(
     assert loaded_days(warehouse) == every_day(organization.earliest)
 
 
-def test_organization_whose_days_all_became_empty_is_still_the_same(api, warehouse):
+def test_organization_keeps_its_id_after_all_days_became_empty(api, warehouse):
     warehouse.load(api, since=days_ago(3))
     api.overrides.update({day: [] for day in every_day(days_ago(40))})
     warehouse.load(api, since=days_ago(3))
@@ -267,19 +267,19 @@ def test_organization_whose_days_all_became_empty_is_still_the_same(api, warehou
     assert warehouse.value("select count(*) from openai_raw.costs") == 0
 
 
-def test_one_key_loads_even_where_nothing_names_the_organization(warehouse):
+def test_one_key_loads_even_if_nothing_names_the_organization(warehouse):
     with Unnamed(Nameless(TODAY)) as api:
         warehouse.load(api, since=days_ago(3))
     assert organizations(warehouse) == [("unknown",)]
 
 
-def test_several_keys_are_refused_where_nothing_names_their_organizations(warehouse):
+def test_several_keys_are_refused_if_nothing_names_their_organizations(warehouse):
     with Unnamed(Nameless(TODAY)) as api, pytest.raises(Exception, match="which organization"):
         warehouse.load(api, since=days_ago(3), loaded=set())
 
 
-class OddListings(SimulatedApi):
-    """Listings that a test may bend, by the last part of their path."""
+class BentListings(SimulatedApi):
+    """The demo's API; a test may change its listings, by the last part of the path."""
 
     def __init__(self, *settings, **bends):
         super().__init__(*settings)
@@ -302,7 +302,7 @@ def twice(path, query, status, listing):
 
 
 def test_object_that_is_listed_twice_is_stored_once(organization, warehouse):
-    with OddListings(organization, users=twice, projects=twice, api_keys=twice) as api:
+    with BentListings(organization, users=twice, projects=twice, api_keys=twice) as api:
         warehouse.load(api, since=days_ago(1), resources=FEW)
     for table in ("users", "projects", "api_keys"):
         doubled = f"select id from openai_raw.{table} group by id having count(*) > 1"
@@ -316,7 +316,7 @@ def test_key_that_two_projects_list_is_stored_once(organization, warehouse):
                 key["id"] = "key_shared"
         return status, listing
 
-    with OddListings(organization, api_keys=same_key) as api:
+    with BentListings(organization, api_keys=same_key) as api:
         warehouse.load(api, since=days_ago(1), resources=FEW)
         warehouse.load(api, since=days_ago(1), resources=FEW)
     assert warehouse.rows("select id from openai_raw.api_keys") == [("key_shared",)]
@@ -330,33 +330,33 @@ def test_api_that_does_not_know_owner_project_access_still_lists_keys(organizati
             return refused("Unknown parameter: 'owner_project_access'.", "unknown_parameter")
         return status, listing
 
-    with OddListings(organization, api_keys=unknown) as api:
+    with BentListings(organization, api_keys=unknown) as api:
         warehouse.load(api, since=days_ago(1), resources=FEW)
     assert warehouse.value("select count(*) from openai_raw.api_keys") > 20
 
 
-def test_archived_project_that_is_not_found_costs_no_waiting(organization, warehouse):
+def test_archived_project_that_is_not_found_is_not_retried(organization, warehouse):
     def outage(path, query, status, listing):
         return (404, {"error": {"message": "Not here."}}) if status == 403 else (status, listing)
 
     began = time.monotonic()
-    with OddListings(organization, api_keys=outage) as api:
+    with BentListings(organization, api_keys=outage) as api:
         warehouse.load(api, since=days_ago(1), resources=FEW)
     assert time.monotonic() - began < 30
     assert warehouse.value("select count(*) from openai_raw.api_keys") > 20
 
 
-def test_refused_listing_is_said_aloud_and_costs_still_load(organization, warehouse, caplog):
+def test_refused_listing_is_reported_and_costs_still_load(organization, warehouse, caplog):
     def no(path, query, status, listing):
         return 403, {"error": {"message": "You are not allowed to do this."}}
 
-    with OddListings(organization, users=no) as api:
+    with BentListings(organization, users=no) as api:
         warehouse.load(api, since=days_ago(1), resources=FEW)
     assert "You are not allowed to do this" in caplog.text
     assert warehouse.value("select sum(amount) from openai_raw.costs") > Decimal(0)
 
 
-def test_missing_key_is_an_error_before_anything_is_asked(api):
+def test_missing_key_is_an_error_before_any_request(api):
     from openai_costs_source import admin_keys
 
     with pytest.raises(OpenAICostsError, match="No key"):
@@ -366,7 +366,7 @@ def test_missing_key_is_an_error_before_anything_is_asked(api):
 
 
 class Truncated(Awkward):
-    """Grouped answers lack a row of one day, as often as a test says."""
+    """Grouped replies omit a row of one day, as often as a test sets."""
 
     day = days_ago(4)
     times = 10**6
@@ -379,7 +379,7 @@ class Truncated(Awkward):
         return status, page
 
 
-def test_day_that_was_cut_short_once_is_asked_again(organization, warehouse, caplog):
+def test_day_that_was_truncated_once_is_requested_again(organization, warehouse, caplog):
     with Truncated(organization) as api:
         api.times = 1
         warehouse.load(api, since=days_ago(6))
@@ -398,13 +398,13 @@ class NoisyTotals(SimulatedApi):
         return status, body
 
 
-def test_noise_of_doubles_in_openais_total_does_not_hold_a_day_back(organization, warehouse):
+def test_noise_of_doubles_in_openais_total_does_not_skip_a_day(organization, warehouse):
     with NoisyTotals(organization) as api:
         warehouse.load(api, since=days_ago(6))
     assert loaded_days(warehouse) == every_day(days_ago(6))
 
 
-def test_day_that_does_not_add_up_keeps_what_it_held_and_the_others_load(
+def test_day_that_does_not_add_up_keeps_its_stored_rows_and_the_others_load(
     api, organization, warehouse, caplog
 ):
     stored = f"select line_item, amount from openai_raw.costs where date = '{Truncated.day}'"
@@ -418,7 +418,7 @@ def test_day_that_does_not_add_up_keeps_what_it_held_and_the_others_load(
     assert str(Truncated.day) in caplog.text
 
 
-def test_day_that_does_not_add_up_is_asked_for_until_it_does(api, organization, warehouse):
+def test_day_that_does_not_add_up_is_requested_until_it_does(api, organization, warehouse):
     with Truncated(organization) as cut:
         warehouse.load(cut)
     assert Truncated.day not in loaded_days(warehouse)

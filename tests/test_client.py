@@ -16,7 +16,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from openai_costs_source.api.client import PATHS, Client, OpenAICostsError
+from openai_costs_source.api.client import PATHS, Client
+from openai_costs_source.errors import OpenAICostsError
 
 KEY = "sk-admin-t0pS3cretOfThe0rganization"
 COSTS = "/organization/costs"
@@ -31,7 +32,7 @@ Answer = tuple[int, dict[str, str], bytes]
 HANG_UP: Answer = (0, {}, b"")
 
 
-class Asked(NamedTuple):
+class Request(NamedTuple):
     verb: str
     target: str
     headers: dict[str, str]
@@ -47,18 +48,18 @@ class Asked(NamedTuple):
 
 
 class Server(ThreadingHTTPServer):
-    """Gives its answers in order, or what a callable says to each request; records requests."""
+    """Answers with a list in order, or with a function of the request; records the requests."""
 
-    def __init__(self, answers: list[Answer] | Callable[[Asked], Answer]) -> None:
+    def __init__(self, answers: list[Answer] | Callable[[Request], Answer]) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.answers = answers
-        self.asked: list[Asked] = []
+        self.requests: list[Request] = []
         self.url = f"http://127.0.0.1:{self.server_port}/v1"
 
-    def answer(self, asked: Asked) -> Answer:
-        self.asked.append(asked)
+    def answer(self, request: Request) -> Answer:
+        self.requests.append(request)
         if callable(self.answers):
-            return self.answers(asked)
+            return self.answers(request)
         return self.answers.pop(0) if self.answers else refusal(400, "The script has ended.")
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -70,8 +71,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def reply(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        asked = Asked(self.command, self.path, dict(self.headers.items()), body)
-        status, headers, text = self.server.answer(asked)
+        request = Request(self.command, self.path, dict(self.headers.items()), body)
+        status, headers, text = self.server.answer(request)
         if not status:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             return
@@ -87,14 +88,14 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-Serve = Callable[[list[Answer] | Callable[[Asked], Answer]], Server]
+Serve = Callable[[list[Answer] | Callable[[Request], Answer]], Server]
 
 
 @pytest.fixture
 def server() -> Iterator[Serve]:
     started: list[Server] = []
 
-    def serve(answers: list[Answer] | Callable[[Asked], Answer]) -> Server:
+    def serve(answers: list[Answer] | Callable[[Request], Answer]) -> Server:
         started.append(Server(answers))
         Thread(target=started[-1].serve_forever, args=(0.01,), daemon=True).start()
         return started[-1]
@@ -114,7 +115,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         slept.append(seconds)
         assert len(slept) < 20, "the client waits without end"
 
-    monkeypatch.setattr("openai_costs_source.api.client.time.sleep", sleep)
+    monkeypatch.setattr("openai_costs_source.api.retry.time.sleep", sleep)
     return slept
 
 
@@ -141,13 +142,13 @@ def refusal(
 
 
 def decode(body: bytes) -> SimpleNamespace:
-    told = json.loads(body)
+    reply = json.loads(body)
     return SimpleNamespace(
-        buckets=told["data"],
-        objects=told["data"],
-        has_more=told["has_more"],
-        next_page=told.get("next_page"),
-        last_id=told.get("last_id"),
+        buckets=reply["data"],
+        objects=reply["data"],
+        has_more=reply["has_more"],
+        next_page=reply.get("next_page"),
+        last_id=reply.get("last_id"),
     )
 
 
@@ -178,29 +179,29 @@ def unused_port() -> int:
 def test_a_request_carries_the_key_as_a_bearer_token(server: Serve) -> None:
     api = server([page("day")])
     assert buckets(Client(KEY, api.url)) == ["day"]
-    assert api.asked[0].headers["Authorization"] == f"Bearer {KEY}"
+    assert api.requests[0].headers["Authorization"] == f"Bearer {KEY}"
 
 
 def test_white_space_around_a_pasted_key_is_not_sent(server: Serve) -> None:
     api = server([page()])
     buckets(Client(f" {KEY}\n", api.url))
-    assert api.asked[0].headers["Authorization"] == f"Bearer {KEY}"
+    assert api.requests[0].headers["Authorization"] == f"Bearer {KEY}"
 
 
 def test_a_parameter_with_several_values_is_repeated(server: Serve) -> None:
     api = server([page()])
     buckets(Client(KEY, api.url), start_time=5, group_by=("project_id", "line_item"))
-    assert api.asked[0].query == [
+    assert api.requests[0].query == [
         ("start_time", "5"),
         ("group_by", "project_id"),
         ("group_by", "line_item"),
     ]
 
 
-def test_a_parameter_without_values_is_left_out(server: Serve) -> None:
+def test_a_parameter_without_values_is_omitted(server: Serve) -> None:
     api = server([page()])
     buckets(Client(KEY, api.url), start_time=5, group_by=())
-    assert api.asked[0].query == [("start_time", "5")]
+    assert api.requests[0].query == [("start_time", "5")]
 
 
 def test_the_organization_is_taken_from_the_reply_header(server: Serve) -> None:
@@ -224,49 +225,49 @@ def test_the_organization_is_taken_from_a_refusal_too(server: Serve) -> None:
 def test_pages_are_followed_to_the_last(server: Serve) -> None:
     api = server([page("a", next_page="p2"), page("b", next_page="p3"), page("c")])
     assert buckets(Client(KEY, api.url)) == ["a", "b", "c"]
-    assert [dict(asked.query).get("page") for asked in api.asked] == [None, "p2", "p3"]
+    assert [dict(request.query).get("page") for request in api.requests] == [None, "p2", "p3"]
 
 
 def test_every_parameter_is_repeated_with_the_page_token(server: Serve) -> None:
     api = server([page("a", next_page="p=2&x"), page("b")])
     buckets(Client(KEY, api.url), start_time=5, end_time=9, group_by=("project_id", "line_item"))
-    first, second = api.asked
+    first, second = api.requests
     assert second.query == [*first.query, ("page", "p=2&x")]
 
 
-def test_a_page_without_buckets_is_the_last_though_it_names_a_next_one(server: Serve) -> None:
+def test_a_page_without_buckets_is_the_last_even_if_it_names_a_next_one(server: Serve) -> None:
     api = server([page("a", next_page="p2"), page(next_page="p3")])
     assert buckets(Client(KEY, api.url)) == ["a"]
-    assert len(api.asked) == 2
+    assert len(api.requests) == 2
 
 
-def test_a_next_page_is_not_asked_for_where_there_is_no_more(server: Serve) -> None:
+def test_a_next_page_is_not_requested_if_there_are_no_more(server: Serve) -> None:
     api = server([page("a", next_page="p2", has_more=False)])
     assert buckets(Client(KEY, api.url)) == ["a"]
-    assert len(api.asked) == 1
+    assert len(api.requests) == 1
 
 
 @pytest.mark.parametrize("token", [None, ""])
 def test_more_pages_without_a_token_are_an_error(server: Serve, token: str | None) -> None:
     api = server([page("a", next_page=token, has_more=True)])
     assert "named none" in str(failure(Client(KEY, api.url)))
-    assert len(api.asked) == 1
+    assert len(api.requests) == 1
 
 
 @pytest.mark.parametrize("tokens", [["p2", "p2"], ["p2", "p3", "p2"]])
-def test_a_page_token_that_comes_again_is_an_error(server: Serve, tokens: list[str]) -> None:
+def test_a_repeated_page_token_is_an_error(server: Serve, tokens: list[str]) -> None:
     api = server([page("a", next_page=token) for token in tokens])
     assert "twice" in str(failure(Client(KEY, api.url)))
-    assert len(api.asked) == len(tokens)
+    assert len(api.requests) == len(tokens)
 
 
 # Listings
 
 
-def test_a_listing_goes_on_after_the_last_id(server: Serve) -> None:
+def test_a_listing_continues_after_the_last_id(server: Serve) -> None:
     api = server([listed("u1", "u2", has_more=True, last_id="u2"), listed("u3", last_id="u3")])
     assert ids(Client(KEY, api.url)) == ["u1", "u2", "u3"]
-    assert [asked.query for asked in api.asked] == [
+    assert [request.query for request in api.requests] == [
         [("limit", "100")],
         [("limit", "100"), ("after", "u2")],
     ]
@@ -276,19 +277,24 @@ def test_every_parameter_of_a_listing_is_repeated_with_the_cursor(server: Serve)
     api = server([listed("p1", has_more=True, last_id="p1"), listed()])
     params = {"include_archived": "true"}
     list(Client(KEY, api.url).listing("/organization/projects", decode, params))
-    assert [("include_archived", "true") in asked.query for asked in api.asked] == [True, True]
+    assert [("include_archived", "true") in request.query for request in api.requests] == [
+        True,
+        True,
+    ]
 
 
-def test_an_empty_listing_holds_nothing(server: Serve) -> None:
+def test_an_empty_listing_has_no_objects(server: Serve) -> None:
     assert ids(Client(KEY, server([listed()]).url)) == []
 
 
 @pytest.mark.parametrize("cursors", [[None], [""], ["u1", "u1"], ["u1", "u2", "u1"]])
-def test_a_listing_that_cannot_go_on_is_an_error(server: Serve, cursors: list[str | None]) -> None:
+def test_a_listing_that_cannot_continue_is_an_error(
+    server: Serve, cursors: list[str | None]
+) -> None:
     api = server([listed("u", has_more=True, last_id=cursor) for cursor in cursors])
     with pytest.raises(OpenAICostsError, match="did not say after which"):
         ids(Client(KEY, api.url))
-    assert len(api.asked) == len(cursors)
+    assert len(api.requests) == len(cursors)
 
 
 # Single objects
@@ -297,9 +303,9 @@ def test_a_listing_that_cannot_go_on_is_an_error(server: Serve, cursors: list[st
 def test_a_single_object_is_read_with_one_request_and_no_parameter(server: Serve) -> None:
     api = server([(200, {}, b'{"threshold_amount": 100}')])
     path = "/organization/projects/{project_id}/spend_limit"
-    told = Client(KEY, api.url).one(path, json.loads, {"project_id": "proj_1"})
-    assert told == {"threshold_amount": 100}
-    assert [(asked.path, asked.query) for asked in api.asked] == [
+    limit = Client(KEY, api.url).one(path, json.loads, {"project_id": "proj_1"})
+    assert limit == {"threshold_amount": 100}
+    assert [(request.path, request.query) for request in api.requests] == [
         ("/v1/organization/projects/proj_1/spend_limit", [])
     ]
 
@@ -308,25 +314,25 @@ def test_a_single_object_is_read_with_one_request_and_no_parameter(server: Serve
     ("message", "is_unknown"),
     [("Invalid URL (GET /v1/organization/spend_limit)", True), ("No spend limit is set.", False)],
 )
-def test_a_path_that_the_api_lacks_is_told_from_an_object_that_is_not_set(
+def test_a_path_that_the_api_does_not_have_differs_from_an_object_that_is_not_set(
     server: Serve, message: str, is_unknown: bool
 ) -> None:
     api = server([refusal(404, message)])
     with pytest.raises(OpenAICostsError) as raised:
         Client(KEY, api.url).one("/organization/spend_limit", json.loads, final=(404,))
     assert raised.value.is_unknown_path is is_unknown
-    assert len(api.asked) == 1
+    assert len(api.requests) == 1
 
 
-# Read only, and nothing but a list of paths
+# Read only, and only the listed paths
 
 
 def test_each_listed_path_is_read_with_get_and_without_a_body(server: Serve) -> None:
     api = server(lambda _: listed())
     for path in PATHS:
         ids(Client(KEY, api.url), path, project_id="proj_1")
-    assert {(asked.verb, asked.body) for asked in api.asked} == {("GET", b"")}
-    assert {asked.path for asked in api.asked} == {
+    assert {(request.verb, request.body) for request in api.requests} == {("GET", b"")}
+    assert {request.path for request in api.requests} == {
         "/v1" + path.replace("{project_id}", "proj_1") for path in PATHS
     }
 
@@ -358,10 +364,10 @@ def test_another_path_is_refused_before_a_byte_is_sent(server: Serve, path: str)
     assert by_page.value.is_wrong_use
     assert by_listing.value.is_wrong_use
     assert by_object.value.is_wrong_use
-    assert api.asked == []
+    assert api.requests == []
 
 
-def test_the_client_offers_reading_and_no_other_verb() -> None:
+def test_the_client_can_only_read() -> None:
     offered = {name for name in dir(Client) if not name.startswith("_")}
     assert offered == {"organization", "clock_error", "pages", "listing", "one"}
 
@@ -374,13 +380,13 @@ def test_an_id_that_could_leave_its_path_is_refused(server: Serve, project_id: s
     api = server([listed()])
     with pytest.raises(OpenAICostsError, match="no id"):
         ids(Client(KEY, api.url), PROJECT_KEYS, project_id=project_id)
-    assert api.asked == []
+    assert api.requests == []
 
 
-# Patience
+# Retries and waits
 
 
-def test_a_rate_limit_is_waited_out_as_long_as_asked(server: Serve) -> None:
+def test_a_rate_limit_is_waited_for_as_long_as_requested(server: Serve) -> None:
     api = server([refusal(429, "Slow down.", Retry_After="1"), page("day")])
     began = time.monotonic()
     assert buckets(Client(KEY, api.url)) == ["day"]
@@ -388,7 +394,7 @@ def test_a_rate_limit_is_waited_out_as_long_as_asked(server: Serve) -> None:
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_the_seconds_that_a_reply_asks_for_are_waited(
+def test_the_seconds_of_retry_after_are_waited(
     server: Serve, waits: list[float], status: int
 ) -> None:
     api = server(
@@ -403,17 +409,17 @@ def test_the_seconds_that_a_reply_asks_for_are_waited(
     assert waits[1:] == [7, 2.5]
 
 
-def test_a_server_that_asks_for_no_pause_is_not_flooded(server: Serve) -> None:
+def test_a_server_that_requests_no_pause_is_not_flooded(server: Serve) -> None:
     api = server([refusal(429, "Slow down.", Retry_After="0") for _ in range(50)])
     failure(Client(KEY, api.url, max_wait_seconds=0.5))
-    assert len(api.asked) < 10
+    assert len(api.requests) < 10
 
 
-@pytest.mark.parametrize("told", [{}, {"Retry_After": "soon"}, {"Retry_After": "-5"}])
-def test_a_rate_limit_without_seconds_is_waited_out_longer_each_time(
-    server: Serve, waits: list[float], told: dict[str, str]
+@pytest.mark.parametrize("headers", [{}, {"Retry_After": "soon"}, {"Retry_After": "-5"}])
+def test_waits_grow_if_a_rate_limit_names_no_seconds(
+    server: Serve, waits: list[float], headers: dict[str, str]
 ) -> None:
-    api = server([*(refusal(429, "Slow down.", **told) for _ in range(3)), page("day")])
+    api = server([*(refusal(429, "Slow down.", **headers) for _ in range(3)), page("day")])
     assert buckets(Client(KEY, api.url)) == ["day"]
     assert waits == [1, 2, 4]
 
@@ -438,7 +444,7 @@ def test_no_single_wait_is_longer_than_a_minute(server: Serve, waits: list[float
     ],
     ids=["500", "502", "503", "504", "bare 404", "404 without code", "reset", "cut short"],
 )
-def test_an_outage_is_waited_out(server: Serve, waits: list[float], outage: Answer) -> None:
+def test_an_outage_is_retried(server: Serve, waits: list[float], outage: Answer) -> None:
     api = server([outage, page("day")])
     assert buckets(Client(KEY, api.url)) == ["day"]
     assert waits == [1]
@@ -447,17 +453,17 @@ def test_an_outage_is_waited_out(server: Serve, waits: list[float], outage: Answ
 def test_an_outage_between_two_pages_loses_no_bucket(server: Serve, waits: list[float]) -> None:
     api = server([page("a", next_page="p2"), refusal(500, "Down."), page("b")])
     assert buckets(Client(KEY, api.url)) == ["a", "b"]
-    assert [dict(asked.query).get("page") for asked in api.asked] == [None, "p2", "p2"]
+    assert [dict(request.query).get("page") for request in api.requests] == [None, "p2", "p2"]
 
 
-def test_a_server_that_refuses_connections_is_tried_again(waits: list[float]) -> None:
+def test_a_refused_connection_is_retried(waits: list[float]) -> None:
     port = unused_port()
     error = failure(Client(KEY, f"http://127.0.0.1:{port}/v1", max_wait_seconds=3))
     assert waits == [1, 2]
     assert f"127.0.0.1:{port}" in str(error)
 
 
-def test_a_connection_that_breaks_during_the_handshake_is_tried_again(waits: list[float]) -> None:
+def test_a_connection_that_breaks_during_the_handshake_is_retried(waits: list[float]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def hang_up() -> None:
@@ -484,35 +490,33 @@ def test_a_connection_that_breaks_during_the_handshake_is_tried_again(waits: lis
     ],
     ids=["400", "401", "403", "404 not_found", "HTML"],
 )
-def test_what_will_not_pass_is_asked_once(
+def test_a_permanent_error_is_not_retried(
     server: Serve, waits: list[float], refused: Answer
 ) -> None:
     api = server([refused, page("day")])
     failure(Client(KEY, api.url))
-    assert len(api.asked) == 1
+    assert len(api.requests) == 1
     assert waits == []
 
 
-def test_a_longer_wait_than_allowed_fails_at_once(server: Serve, waits: list[float]) -> None:
+def test_a_wait_beyond_the_retry_budget_fails_at_once(server: Serve, waits: list[float]) -> None:
     api = server([refusal(429, "Slow down.", Retry_After="3600"), page("day")])
     error = failure(Client(KEY, api.url, max_wait_seconds=1))
     assert (error.status, error.retry_after) == (429, 3600)
-    assert len(api.asked) == 1
+    assert len(api.requests) == 1
     assert waits == []
 
 
-def test_waiting_ends_with_the_time_allowed(server: Serve) -> None:
+def test_waiting_ends_with_the_retry_budget(server: Serve) -> None:
     api = server([refusal(503, "Down.") for _ in range(3)])
     began = time.monotonic()
     error = failure(Client(KEY, api.url, max_wait_seconds=1.5))
     assert time.monotonic() - began < 2.5
     assert error.status == 503
-    assert len(api.asked) == 2
+    assert len(api.requests) == 2
 
 
-def test_waiting_for_several_replies_ends_with_the_time_allowed_for_all(
-    server: Serve, waits: list[float]
-) -> None:
+def test_several_replies_share_one_retry_budget(server: Serve, waits: list[float]) -> None:
     slow = refusal(429, "Slow down.", Retry_After="20")
     api = server(
         [slow, page("a", next_page="t1"), slow, page("b", next_page="t2"), slow, page("c")]
@@ -520,15 +524,15 @@ def test_waiting_for_several_replies_ends_with_the_time_allowed_for_all(
     error = failure(Client(KEY, api.url, max_wait_seconds=50))
     assert error.status == 429
     assert waits == [20, 20]
-    assert len(api.asked) == 5
+    assert len(api.requests) == 5
 
 
-def test_waiting_is_told_as_a_warning_with_the_reason(
+def test_each_wait_is_logged_as_a_warning_with_the_reason(
     server: Serve, waits: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:
     api = server([refusal(429, "Slow down, please.", Retry_After="7"), page()])
     buckets(Client(KEY, api.url))
-    (record,) = [each for each in caplog.records if each.name == "openai_costs_source.api.client"]
+    (record,) = [each for each in caplog.records if each.name == "openai_costs_source.api.retry"]
     assert record.levelno == logging.WARNING
     assert "Slow down, please" in record.getMessage()
     assert "Waiting 7 s" in record.getMessage()
@@ -537,7 +541,7 @@ def test_waiting_is_told_as_a_warning_with_the_reason(
 # Errors
 
 
-def test_an_error_carries_what_the_api_said(server: Serve) -> None:
+def test_an_error_has_the_message_of_the_api(server: Serve) -> None:
     api = server([refusal(400, "Too early.", "reporting_lookback_exceeded", "start_time")])
     error = failure(Client(KEY, api.url))
     assert "Too early" in str(error)
@@ -548,7 +552,7 @@ def test_an_error_carries_what_the_api_said(server: Serve) -> None:
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_missing_permission_is_told_by_the_text_whatever_the_status(
+def test_a_missing_permission_is_recognized_by_its_text_with_any_status(
     server: Serve, status: int
 ) -> None:
     error = failure(Client(KEY, server([refusal(status, NO_SCOPE)]).url))
@@ -558,16 +562,16 @@ def test_a_missing_permission_is_told_by_the_text_whatever_the_status(
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_another_refusal_is_not_taken_for_a_missing_permission(server: Serve, status: int) -> None:
+def test_another_refusal_is_not_a_missing_permission(server: Serve, status: int) -> None:
     error = failure(Client(KEY, server([refusal(status, "Your account is not active.")]).url))
     assert not error.is_missing_permission
 
 
-def test_a_wrong_key_is_told_by_its_code_with_a_remedy(server: Serve) -> None:
-    said = "Incorrect API key provided: sk-a***ion."
-    error = failure(Client(KEY, server([refusal(401, said, "invalid_api_key")]).url))
+def test_a_wrong_key_is_recognized_by_its_code_and_has_a_remedy(server: Serve) -> None:
+    message = "Incorrect API key provided: sk-a***ion."
+    error = failure(Client(KEY, server([refusal(401, message, "invalid_api_key")]).url))
     assert error.code == "invalid_api_key"
-    assert said in str(error)
+    assert message in str(error)
     assert "OPENAI_ADMIN_KEY" in str(error)
     assert not error.is_missing_permission
 
@@ -581,7 +585,7 @@ def test_a_reply_that_is_no_page_is_an_error_and_not_an_empty_bill(
     assert "proxy" in str(error)
 
 
-def test_an_object_that_the_decoder_refuses_is_an_error_with_its_words(server: Serve) -> None:
+def test_an_object_that_the_decoder_refuses_is_an_error_with_its_message(server: Serve) -> None:
     def refuse(body: bytes) -> SimpleNamespace:
         raise ValueError("this is no page of buckets")
 
@@ -609,13 +613,13 @@ def test_an_object_that_the_decoder_refuses_is_an_error_with_its_words(server: S
         b'{"error": {"message": ["a", "b"], "code": 5}}',
     ],
 )
-def test_a_refusal_in_any_other_form_keeps_its_status(server: Serve, body: bytes) -> None:
+def test_a_refusal_in_another_format_keeps_its_status(server: Serve, body: bytes) -> None:
     error = failure(Client(KEY, server([(400, {}, body)]).url))
     assert error.status == 400
     assert "refused with 400" in str(error)
 
 
-# Where the key goes
+# Where the key is sent
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -626,8 +630,8 @@ def test_a_redirect_is_an_error_and_not_followed(
     elsewhere = f"http://localhost:{other.server_port}/v1/organization/costs"
     api = server(lambda _: (status, {"Location": elsewhere}, b""))
     assert "redirects" in str(failure(Client(KEY, api.url)))
-    assert other.asked == []
-    assert len(api.asked) == 1
+    assert other.requests == []
+    assert len(api.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -642,7 +646,7 @@ def test_a_redirect_is_an_error_and_not_followed(
     ],
     ids=["message", "outage", "list", "header", "body", "redirect"],
 )
-def test_a_key_that_the_server_quotes_back_is_told_to_nobody(
+def test_a_key_that_the_server_quotes_back_is_redacted(
     server: Serve, waits: list[float], caplog: pytest.LogCaptureFixture, reply: Answer
 ) -> None:
     def quoting(body: bytes) -> SimpleNamespace:
@@ -673,7 +677,7 @@ def test_a_credential_in_netrc_does_not_replace_the_key(
     monkeypatch.setenv("NETRC", str(netrc))
     api = server([page("day")])
     assert buckets(Client(KEY, api.url)) == ["day"]
-    assert api.asked[0].headers["Authorization"] == f"Bearer {KEY}"
+    assert api.requests[0].headers["Authorization"] == f"Bearer {KEY}"
 
 
 def with_proxy(monkeypatch: pytest.MonkeyPatch, proxy: Server) -> None:
@@ -692,7 +696,7 @@ def test_a_proxy_does_not_see_requests_to_this_machine(
     with_proxy(monkeypatch, proxy)
     api = server([page("day")])
     assert buckets(Client(KEY, f"http://{host}:{api.server_port}/v1")) == ["day"]
-    assert proxy.asked == []
+    assert proxy.requests == []
 
 
 def test_a_proxy_to_other_hosts_is_used_and_does_not_see_the_key(
@@ -701,21 +705,21 @@ def test_a_proxy_to_other_hosts_is_used_and_does_not_see_the_key(
     proxy = server(lambda _: (403, {}, b""))
     with_proxy(monkeypatch, proxy)
     failure(Client(KEY, "https://api.example/v1", max_wait_seconds=0))
-    (asked,) = proxy.asked
-    assert (asked.verb, asked.target) == ("CONNECT", "api.example:443")
-    assert KEY not in str(asked)
+    (request,) = proxy.requests
+    assert (request.verb, request.target) == ("CONNECT", "api.example:443")
+    assert KEY not in str(request)
 
 
-def test_a_server_that_speaks_no_tls_gets_no_key_and_no_second_try(
+def test_a_server_without_tls_gets_no_key_and_no_second_try(
     server: Serve, waits: list[float]
 ) -> None:
     api = server([page("day")])
     failure(Client(KEY, f"https://127.0.0.1:{api.server_port}/v1"))
-    assert api.asked == []
+    assert api.requests == []
     assert waits == []
 
 
-# What cannot be right
+# Invalid keys and addresses
 
 
 @pytest.mark.parametrize(
@@ -743,7 +747,7 @@ def test_a_key_that_cannot_be_an_admin_key_is_wrong_use(server: Serve, key: str)
         Client(key, api.url)
     assert raised.value.is_wrong_use
     assert not key or key not in str(raised.value)
-    assert api.asked == []
+    assert api.requests == []
 
 
 @pytest.mark.parametrize(
@@ -783,7 +787,7 @@ def test_an_address_with_only_a_password_is_wrong_use(url: str) -> None:
 @pytest.mark.parametrize(
     "url", ["https://[api.example/v1", "https://api.example:port/v1", "https://api example/v1"]
 )
-def test_an_address_that_is_no_address_is_wrong_use(url: str) -> None:
+def test_an_invalid_address_is_wrong_use(url: str) -> None:
     with pytest.raises(OpenAICostsError) as raised:
         Client(KEY, url)
     assert raised.value.is_wrong_use
@@ -799,12 +803,12 @@ def test_an_address_that_is_no_address_is_wrong_use(url: str) -> None:
         "http://[::1]:8000/v1",
     ],
 )
-def test_https_and_loopback_are_fine_addresses(url: str) -> None:
+def test_https_and_loopback_addresses_are_accepted(url: str) -> None:
     Client(KEY, url)
 
 
 @pytest.mark.parametrize(
-    ("path", "asked_for"),
+    ("path", "requested"),
     [
         ("", "/v1/organization/costs"),
         ("/", "/v1/organization/costs"),
@@ -813,9 +817,9 @@ def test_https_and_loopback_are_fine_addresses(url: str) -> None:
         ("/gateway/v2/", "/gateway/v2/organization/costs"),
     ],
 )
-def test_the_address_may_lack_its_version_or_end_in_a_slash(
-    server: Serve, path: str, asked_for: str
+def test_the_address_may_have_no_version_or_end_in_a_slash(
+    server: Serve, path: str, requested: str
 ) -> None:
     api = server([page()])
     buckets(Client(KEY, f"http://127.0.0.1:{api.server_port}{path}"))
-    assert api.asked[0].path == asked_for
+    assert api.requests[0].path == requested

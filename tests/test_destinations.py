@@ -1,4 +1,4 @@
-"""The source for every destination that the documentation names, without a server."""
+"""The source for every documented destination, without a server."""
 
 import dlt
 import pytest
@@ -10,15 +10,15 @@ from openai_costs_source import openai_costs
 from openai_costs_source.extract import ledger
 from openai_costs_source.simulator.api import DEMO_ADMIN_KEY
 
-ASKED = {"delete-insert", "scd2"}
-"""The merge strategies that the source asks for."""
+REQUESTED = {"delete-insert", "scd2"}
+"""The merge strategies that the source requests."""
 
 
 @pytest.mark.parametrize("destination", DESTINATIONS)
 def test_two_days_are_extracted_and_normalized_for_each_destination(
     destination, api, tmp_path, monkeypatch
 ):
-    # What a destination already holds is asked of it, which none of them can answer here.
+    # The source reads the stored days from the destination; no destination can answer here.
     monkeypatch.setattr(ledger, "read_ledgers", lambda kinds: ledger.Ledgers({}, None, set()))
     pipeline = dlt.pipeline(
         "openai_costs",
@@ -38,10 +38,10 @@ def test_two_days_are_extracted_and_normalized_for_each_destination(
     assert rows["listed"] > 10
     tables = pipeline.default_schema.data_tables()
     strategies = {table["x-merge-strategy"] for table in tables if "x-merge-strategy" in table}
-    assert strategies == ASKED
+    assert strategies == REQUESTED
 
 
 @pytest.mark.parametrize("destination", sorted({*DESTINATIONS, "synapse"} - {"filesystem"}))
-def test_no_destination_is_asked_for_a_merge_that_it_lacks(destination):
+def test_every_destination_supports_the_requested_merges(destination):
     offered = Destination.from_reference(destination).capabilities().supported_merge_strategies
-    assert set(offered) >= ASKED
+    assert set(offered) >= REQUESTED

@@ -1,4 +1,4 @@
-"""What dlt lets a person do with the source: it ends right, or is refused in one sentence."""
+"""Operations that dlt offers on the source: correct, or refused in one sentence."""
 
 import fcntl
 from pathlib import Path
@@ -106,7 +106,7 @@ def test_function_of_add_map_changes_whole_arrow_tables(small_api, warehouse):
     assert warehouse.rows(counted) == warehouse.rows(ledger)
 
 
-def test_steps_and_file_formats_of_ones_own_load_the_same(small_api, warehouse, filled):
+def test_custom_steps_and_file_formats_load_the_same(small_api, warehouse, filled):
     pipeline = pipeline_of(warehouse)
     pipeline.extract(source_of(small_api), loader_file_format="insert_values")
     pipeline.normalize()
@@ -120,7 +120,7 @@ def test_steps_and_file_formats_of_ones_own_load_the_same(small_api, warehouse, 
 
 @pytest.fixture
 def is_killed(forking, small_api, warehouse):
-    """Starts a load in a working directory that is kept; whether it was killed at that job."""
+    """Starts a load in a kept working directory; returns whether it was killed at the job."""
     settings = {
         "OPENAI_ADMIN_KEY": DEMO_ADMIN_KEY,
         "OPENAI_BASE_URL": small_api.base_url,
@@ -138,7 +138,7 @@ def is_killed(forking, small_api, warehouse):
     return load
 
 
-def test_killed_load_is_aborted_if_the_working_directory_outlives_it(
+def test_killed_load_is_aborted_if_its_working_directory_remains(
     is_killed, small_api, warehouse, caplog
 ):
     for killed_at in range(2, 40, 4):
@@ -153,9 +153,7 @@ def test_killed_load_is_aborted_if_the_working_directory_outlives_it(
     assert killed_at > 10
 
 
-def test_load_that_another_process_began_and_still_runs_is_not_aborted(
-    is_killed, small_api, warehouse
-):
+def test_load_that_another_process_still_runs_is_not_aborted(is_killed, small_api, warehouse):
     assert is_killed(2)
     pipeline = pipeline_of(warehouse)
     with Path(pipeline.working_dir, "openai_costs.lock").open() as lock:
@@ -168,7 +166,7 @@ def test_load_that_another_process_began_and_still_runs_is_not_aborted(
 
 
 def stored(warehouse):
-    """The ledger's rows and days, the projects' rows and ids, and yesterday's costs."""
+    """The numbers of ledger rows and days and of project rows and ids, and yesterday's costs."""
     assert not warehouse.rows("""
         select date, row_count, row_amount from openai_raw.cost_days
         except select date, count(*), sum(amount) from openai_raw.costs group by date

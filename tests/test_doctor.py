@@ -1,4 +1,4 @@
-"""What `check` finds, with a remedy each, and what `status` tells of a warehouse."""
+"""The findings of `check`, each with a remedy, and what `status` shows of a warehouse."""
 
 import contextlib
 import json
@@ -15,7 +15,7 @@ from running import run_pipeline
 from test_source import charge
 
 from openai_costs.dbt_runner import FOLDERS
-from openai_costs_source.doctor import examine
+from openai_costs_source.doctor import check_key
 from openai_costs_source.simulator import failure_modes, server
 from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, SimulatedApi
 from openai_costs_source.simulator.organization import Organization
@@ -29,27 +29,27 @@ OTHER_KEYS = {
 }
 
 
-def examined(api, key=DEMO_ADMIN_KEY):
-    """What is found of a key, by the name of the check."""
-    return {found.check: found for found in examine(key, api.base_url, TODAY)}
+def findings(api, key=DEMO_ADMIN_KEY):
+    """The findings of a key, by the name of the check."""
+    return {found.check: found for found in check_key(key, api.base_url, TODAY)}
 
 
-def examined_with(organization, *traps):
-    with SimulatedApi(organization, failure_modes=traps) as api:
-        return examined(api)
+def findings_with(organization, *modes):
+    with SimulatedApi(organization, failure_modes=modes) as api:
+        return findings(api)
 
 
 def check(folder, api, **settings):
     """The exit code of `check --json`, and its findings by check; keys by their number too."""
     environment = {"OPENAI_BASE_URL": api.base_url, **KEY, **settings}
     result = run_pipeline("check", "--json", cwd=folder, **environment)
-    told = json.loads(result.stdout)
-    assert set(told) == {"is_loadable", "findings"}
-    assert told["is_loadable"] is (result.returncode == 0)
+    report = json.loads(result.stdout)
+    assert set(report) == {"is_loadable", "findings"}
+    assert report["is_loadable"] is (result.returncode == 0)
     assert "Traceback" not in result.stderr
     return result.returncode, {
         (found["check"], found["key"]) if found["key"] else found["check"]: found
-        for found in told["findings"]
+        for found in report["findings"]
     }
 
 
@@ -57,11 +57,11 @@ def contents(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-# A key, and what it opens
+# A key and its organization
 
 
-def test_healthy_organization_has_nothing_to_be_mended(api, organization):
-    found = examined(api)
+def test_healthy_organization_has_nothing_to_fix(api, organization):
+    found = findings(api)
     assert {each.status for each in found.values()} == {"ok", "note"}
     assert {name for name, each in found.items() if each.status == "note"} == {"detail"}
     assert f"{organization.name} ({organization.id})" in found["organization"].finding
@@ -75,7 +75,7 @@ def test_check_of_a_healthy_organization_is_one_json_object_and_exits_with_0(api
     assert {"key", "costs", "organization", "users", "warehouse", "dbt"} <= set(found)
 
 
-def test_check_says_for_a_person_whether_a_load_is_possible(api, tmp_path):
+def test_check_prints_whether_a_load_is_possible(api, tmp_path):
     result = run_pipeline("check", cwd=tmp_path, OPENAI_BASE_URL=api.base_url, **KEY)
     assert result.returncode == 0
     assert result.stdout.splitlines()[-1] == "A load is possible."
@@ -96,19 +96,19 @@ def test_waiting_for_a_rate_limit_does_not_break_the_json(organization, tmp_path
 
 
 @pytest.mark.parametrize("key", ["", "sk-proj-0123456789"])
-def test_missing_key_and_key_of_another_form_send_nothing(api, tmp_path, key):
+def test_missing_key_and_key_of_another_format_send_nothing(api, tmp_path, key):
     exit_code, found = check(tmp_path, api, OPENAI_ADMIN_KEY=key)
     assert exit_code == 2
     assert found["key"]["status"] == "failed"
-    told = f"{found['key']['finding']} {found['key']['remedy']}"
-    assert (OTHER_KEYS[key] if key else "No key") in told
-    assert KEYS_PAGE in told
+    text = f"{found['key']['finding']} {found['key']['remedy']}"
+    assert (OTHER_KEYS[key] if key else "No key") in text
+    assert KEYS_PAGE in text
     assert api.requests == []
 
 
 @pytest.mark.parametrize("key", OTHER_KEYS)
-def test_key_of_another_kind_is_told_by_its_form(api, key):
-    (found,) = examine(key, api.base_url, TODAY)
+def test_key_of_another_kind_is_recognized_by_its_format(api, key):
+    (found,) = check_key(key, api.base_url, TODAY)
     assert found.status == "failed"
     assert OTHER_KEYS[key] in found.finding
     assert KEYS_PAGE in found.remedy
@@ -116,16 +116,16 @@ def test_key_of_another_kind_is_told_by_its_form(api, key):
     assert api.requests == []
 
 
-def test_revoked_key_is_to_be_replaced(api):
-    found = examined(api, "sk-admin-revoked")["costs"]
+def test_remedy_for_a_revoked_key_is_a_new_one(api):
+    found = findings(api, "sk-admin-revoked")["costs"]
     assert found.status == "failed"
     assert "Incorrect API key provided" in found.finding
     assert "create a new admin key" in found.remedy
 
 
-def test_key_of_somebody_who_is_no_owner_is_told_by_the_text_whatever_the_status(organization):
-    forbidden = examined_with(organization, "ordinary-key")["costs"]
-    unauthorized = examined_with(organization, "ordinary-key-401")["costs"]
+def test_key_of_somebody_who_is_no_owner_is_recognized_with_either_status(organization):
+    forbidden = findings_with(organization, "ordinary-key")["costs"]
+    unauthorized = findings_with(organization, "ordinary-key-401")["costs"]
     assert forbidden.status == unauthorized.status == "failed"
     assert "403" in forbidden.finding
     assert "401" in unauthorized.finding
@@ -166,14 +166,14 @@ def test_key_of_another_organization_is_a_warning_that_names_it(organization, tm
 def test_organization_that_stopped_spending_is_named_too(organization):
     unused = {days_ago(age): [] for age in range(40)}
     with SimulatedApi(organization, overrides=unused) as api:
-        found = examined(api)["organization"]
+        found = findings(api)["organization"]
     assert found.status == "warning"
     assert organization.name in found.finding
     assert found.remedy
 
 
-def test_first_day_that_tells_api_keys_is_named(organization):
-    found = examined_with(organization, "key-floor")["costs by API key"]
+def test_first_day_with_api_keys_is_named(organization):
+    found = findings_with(organization, "key-floor")["costs by API key"]
     assert found.status == "note"
     assert str(days_ago(20)) in found.finding
     assert "without keys" in found.remedy
@@ -181,31 +181,31 @@ def test_first_day_that_tells_api_keys_is_named(organization):
 
 @pytest.mark.parametrize(
     ("trap", "extent"),
-    [("users-apart", "does not tell"), ("users-apart-before", "part of the history")],
+    [("users-apart", "does not return"), ("users-apart-before", "part of the history")],
 )
 def test_users_that_do_not_combine_with_projects_are_noted(organization, trap, extent):
-    found = examined_with(organization, trap)["costs by user"]
+    found = findings_with(organization, trap)["costs by user"]
     assert found.status == "note"
     assert extent in found.finding
     assert "costs_by_user" in found.remedy
 
 
-def test_end_of_openais_memory_is_named_and_loading_in_time_advised(api, organization):
-    found = examined(api)["history"]
+def test_first_day_of_openais_history_is_named_with_advice_to_load_in_time(api, organization):
+    found = findings(api)["history"]
     assert str(organization.earliest) in found.finding
     assert "Load before" in found.remedy
 
 
 @pytest.mark.parametrize(
-    ("seconds", "status", "told"),
+    ("seconds", "status", "words"),
     [
         (-1200, "warning", "ahead of"),
         (1200, "warning", "behind"),
         (60, "ok", "within"),
-        (None, "note", "do not tell the time"),
+        (None, "note", "have no time"),
     ],
 )
-def test_clock_that_is_wrong_is_a_warning(api, monkeypatch, seconds, status, told):
+def test_clock_that_is_wrong_is_a_warning(api, monkeypatch, seconds, status, words):
     def date_time_string(self, timestamp=None):
         if seconds is None:
             return ""
@@ -213,25 +213,25 @@ def test_clock_that_is_wrong_is_a_warning(api, monkeypatch, seconds, status, tol
         return f"{moment:%a, %d %b %Y %H:%M:%S} GMT"
 
     monkeypatch.setattr(server._Handler, "date_time_string", date_time_string)
-    found = examined(api)["clock"]
+    found = findings(api)["clock"]
     assert found.status == status
-    assert told in found.finding
+    assert words in found.finding
     if status == "warning":
         assert re.search(r" 1,(19|20)\d s ", found.finding)
         assert found.remedy
 
 
-def test_gateway_that_drops_the_header_matters_where_rows_do_not_name_the_organization(
+def test_gateway_that_drops_the_header_matters_if_rows_do_not_name_the_organization(
     organization,
 ):
-    assert examined_with(organization, "no-header")["organization"].status == "ok"
-    found = examined_with(organization, "no-header", "no-extras")["organization"]
+    assert findings_with(organization, "no-header")["organization"].status == "ok"
+    found = findings_with(organization, "no-header", "no-extras")["organization"]
     assert found.status == "warning"
     assert "gateway" in found.remedy
 
 
-def test_captive_portal_is_no_empty_bill(organization):
-    found = examined_with(organization, "captive-portal")
+def test_reply_of_a_captive_portal_is_no_empty_bill(organization):
+    found = findings_with(organization, "captive-portal")
     assert found["costs"].status == "failed"
     assert "not JSON" in found["costs"].finding
     assert "proxy" in found["costs"].remedy
@@ -252,7 +252,7 @@ def test_each_of_several_keys_has_its_own_findings(api, tmp_path):
     assert lines[-1] == "No load is possible yet."
 
 
-def test_key_of_another_form_among_several_is_told_by_its_number(api, tmp_path):
+def test_key_of_another_format_among_several_is_named_by_its_number(api, tmp_path):
     keys = {"OPENAI_ADMIN_KEY": f"{DEMO_ADMIN_KEY},sk-proj-0123456789"}
     exit_code, found = check(tmp_path, api, **keys)
     assert exit_code != 0
@@ -314,7 +314,7 @@ def test_check_changes_nothing_in_the_warehouse(api, copy):
     assert contents(copy.folder) == before
 
 
-def test_warehouse_that_another_process_holds_is_named_with_the_process(api, copy):
+def test_warehouse_that_another_process_locks_is_named_with_the_process(api, copy):
     with open_elsewhere(copy.path) as other:
         exit_code, found = check(copy.folder, api, **place(copy.path))
     assert exit_code == 1
@@ -369,33 +369,33 @@ def test_setting_that_a_load_would_refuse_is_a_finding_and_sends_nothing(api, tm
 
 
 def status(warehouse, **settings):
-    """The facts that `status` tells of each organization, by their labels, and all the lines."""
+    """The facts that `status` prints per organization, by label, and all it prints."""
     result = run_pipeline("status", cwd=warehouse.folder, **place(warehouse.path), **settings)
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""
     facts = {}
     for line in result.stdout.splitlines():
         if line and not line.startswith(" "):
-            told = facts.setdefault(line, {})
+            shown = facts.setdefault(line, {})
         elif line.startswith("  ") and line[2] != " ":
-            told[line[2:26].strip()] = line[26:]
+            shown[line[2:26].strip()] = line[26:]
     return facts, result.stdout
 
 
 def only_facts(warehouse):
     facts, printed = status(warehouse)
-    (told,) = facts.values()
-    return told, printed
+    (shown,) = facts.values()
+    return shown, printed
 
 
-def test_status_tells_the_days_that_are_loaded_and_that_today_is_open(copy):
-    told, _ = only_facts(copy)
+def test_status_shows_the_loaded_days_and_that_today_is_open(copy):
+    shown, _ = only_facts(copy)
     days = (TODAY - FIRST_DAY).days + 1
-    assert told["Days"] == f"{days}, {FIRST_DAY} to {TODAY}"
-    assert told["Not over when read"] == str(TODAY)
-    assert told["Missing"] == "none"
-    assert "minutes ago" in told["Loaded"]
-    assert "no closed day" in told["Restated"]
+    assert shown["Days"] == f"{days}, {FIRST_DAY} to {TODAY}"
+    assert shown["Not over when read"] == str(TODAY)
+    assert shown["Missing"] == "none"
+    assert "minutes ago" in shown["Loaded"]
+    assert "no closed day" in shown["Restated"]
 
 
 def keep_days(warehouse, *ages):
@@ -406,43 +406,43 @@ def keep_days(warehouse, *ages):
     change(warehouse, f"delete from openai_raw.cost_days where not ({kept})")
 
 
-def test_status_tells_the_days_that_are_missing_in_between(copy):
+def test_status_shows_the_days_that_are_missing_in_between(copy):
     keep_days(copy, (20, 16), (10, 6), (4, 2))
-    told, _ = only_facts(copy)
-    assert told["Days"] == f"13, {days_ago(20)} to {days_ago(2)}"
+    shown, _ = only_facts(copy)
+    assert shown["Days"] == f"13, {days_ago(20)} to {days_ago(2)}"
     gaps = [f"{days_ago(15)} to {days_ago(11)}", str(days_ago(5)), str(days_ago(1))]
-    assert told["Missing"] == ", ".join(gaps)
-    assert told["Not over when read"] == "none"
+    assert shown["Missing"] == ", ".join(gaps)
+    assert shown["Not over when read"] == "none"
 
 
-def test_status_tells_the_days_whose_rows_and_ledger_disagree(copy):
-    told, _ = only_facts(copy)
-    assert told["Rows differ from ledger"] == "none"
+def test_status_shows_the_days_on_which_rows_and_ledger_differ(copy):
+    shown, _ = only_facts(copy)
+    assert shown["Rows differ from ledger"] == "none"
     change(copy, f"delete from openai_raw.costs where date = '{days_ago(3)}'")
-    told, _ = only_facts(copy)
-    assert told["Rows differ from ledger"] == str(days_ago(3))
+    shown, _ = only_facts(copy)
+    assert shown["Rows differ from ledger"] == str(days_ago(3))
 
 
-def test_status_tells_a_day_that_was_left_out_for_it_did_not_add_up(organization, warehouse):
+def test_status_shows_a_day_that_was_skipped_because_it_did_not_add_up(organization, warehouse):
     with SimulatedApi(organization, failure_modes=["row-is-missing"]) as api:
         warehouse.load(api, resources=["costs"], since=days_ago(6))
-    told, _ = only_facts(warehouse)
-    assert told["Missing"] == str(days_ago(4))
+    shown, _ = only_facts(warehouse)
+    assert shown["Missing"] == str(days_ago(4))
 
 
-def test_status_tells_that_the_days_to_be_forgotten_soon_are_loaded(copy):
-    told, _ = only_facts(copy)
+def test_status_shows_that_days_about_to_leave_the_history_are_loaded(copy):
+    shown, _ = only_facts(copy)
     last = FIRST_DAY + timedelta(days=29)
-    assert told["OpenAI returns"] == f"days from {FIRST_DAY} on"
-    assert told["Expiring soon"] == f"{FIRST_DAY} to {last}, all loaded"
+    assert shown["OpenAI returns"] == f"days from {FIRST_DAY} on"
+    assert shown["Expiring soon"] == f"{FIRST_DAY} to {last}, all loaded"
 
 
-def test_status_tells_which_days_to_load_before_they_are_forgotten(copy):
+def test_status_shows_which_days_to_load_before_they_leave_the_history(copy):
     keep_days(copy, (40, 35))
-    told, _ = only_facts(copy)
+    shown, _ = only_facts(copy)
     first, last = (FIRST_DAY + timedelta(days=ahead) for ahead in (6, 29))
     to_load = f"{first} to {last}, not loaded: run with --since {first}"
-    assert told["Expiring soon"] == to_load
+    assert shown["Expiring soon"] == to_load
 
 
 def change(warehouse, sql):
@@ -450,16 +450,16 @@ def change(warehouse, sql):
         connection.execute(sql)
 
 
-def test_status_reckons_that_openai_forgets_a_day_each_day(copy):
+def test_status_assumes_that_openais_history_loses_a_day_each_day(copy):
     change(
         copy,
         "update openai_raw.organizations set earliest_seen_on = earliest_seen_on - interval 3 day",
     )
-    told, _ = only_facts(copy)
-    assert told["OpenAI returns"] == f"days from {FIRST_DAY + timedelta(days=3)} on"
+    shown, _ = only_facts(copy)
+    assert shown["OpenAI returns"] == f"days from {FIRST_DAY + timedelta(days=3)} on"
 
 
-def test_status_lists_restatements_with_what_was_and_what_is(loaded, copy):
+def test_status_lists_restatements_with_former_and_new_amounts(loaded, copy):
     _, api = loaded
     day = days_ago(5)
     was = copy.value(f"select row_amount from openai_raw.cost_days where date = '{day}'")
@@ -468,17 +468,17 @@ def test_status_lists_restatements_with_what_was_and_what_is(loaded, copy):
         copy.load(api, resources=["costs"], since=day)
     finally:
         api.overrides.clear()
-    told, printed = only_facts(copy)
-    shown = f"{was:f}".rstrip("0")
-    assert f"{day} from {shown} to 1.250000000000000001, seen on {TODAY}" in printed
-    assert "up to 5 days after the day" in told["Restated"]
+    shown, printed = only_facts(copy)
+    former = f"{was:f}".rstrip("0")
+    assert f"{day} from {former} to 1.250000000000000001, seen on {TODAY}" in printed
+    assert "up to 5 days after the day" in shown["Restated"]
 
 
-@pytest.mark.parametrize(("ago", "told"), [("3 day", "3 days ago"), ("5 hour", "5 hours ago")])
-def test_status_tells_how_old_the_last_load_is(copy, ago, told):
+@pytest.mark.parametrize(("ago", "age"), [("3 day", "3 days ago"), ("5 hour", "5 hours ago")])
+def test_status_shows_how_old_the_last_load_is(copy, ago, age):
     change(copy, f"update openai_raw.cost_days set loaded_at = loaded_at - interval {ago}")
     facts, _ = only_facts(copy)
-    assert facts["Loaded"].endswith(told)
+    assert facts["Loaded"].endswith(age)
 
 
 class OtherOrganization(Organization):
@@ -487,7 +487,7 @@ class OtherOrganization(Organization):
     name = "Other Labs"
 
 
-def test_status_tells_each_organization_apart(copy):
+def test_status_shows_each_organization_separately(copy):
     with SimulatedApi(OtherOrganization(TODAY)) as other:
         copy.load(other, resources=["costs"], since=days_ago(3))
     facts, _ = status(copy)
@@ -528,6 +528,6 @@ def test_status_of_a_warehouse_that_is_open_elsewhere_is_one_sentence(copy):
         assert f"{copy.path} is open in another program" in status_failure(copy)
 
 
-def test_status_of_a_warehouse_that_lacks_a_table_is_one_sentence(copy):
+def test_status_of_a_warehouse_with_a_missing_table_is_one_sentence(copy):
     change(copy, "drop table openai_raw.cost_restatements")
     assert "cost_restatements" in status_failure(copy)

@@ -19,8 +19,8 @@ from test_source import COSTS, charge, requests_for_costs
 
 from openai_costs_source import OpenAICostsError
 from openai_costs_source.api.date_ranges import BY_USER, GROUP_BY
-from openai_costs_source.doctor import examine
-from openai_costs_source.extract.load_state import TRIED_AGAIN_AFTER
+from openai_costs_source.doctor import check_key
+from openai_costs_source.extract.load_state import RETRIED_AFTER
 from openai_costs_source.simulator.charges import EXACT
 from openai_costs_source.simulator.failure_modes import FAILURE_MODES, credited_days, restated_days
 from openai_costs_source.simulator.organization import Organization
@@ -39,7 +39,7 @@ def waits(monkeypatch):
     """The seconds that the client waited for, without waiting."""
     pauses = []
     monkeypatch.setattr(
-        "openai_costs_source.api.client._rest", lambda seconds, is_abandoned: pauses.append(seconds)
+        "openai_costs_source.api.retry._sleep", lambda seconds, cancelled: pauses.append(seconds)
     )
     return pauses
 
@@ -333,7 +333,7 @@ def test_users_apart_and_key_floor_are_tried_again_after_30_days(serve, clock, w
         load_costs(warehouse, api, **settings)
         assert groupings(warehouse)[0][:2] == (expected, days_ago(2))
     assert refusals == []
-    assert timedelta(days=30) == TRIED_AGAIN_AFTER
+    assert timedelta(days=30) == RETRIED_AFTER
 
 
 def test_history_is_cut_to_the_days_that_openai_still_returns(serve, warehouse):
@@ -590,7 +590,7 @@ def test_extras_and_header_that_are_missing_on_the_first_load_double_no_costs(
 def test_extras_and_header_that_are_missing_later_fail_the_load(serve, organization, warehouse):
     load_costs(warehouse, serve(), since=days_ago(3))
     error = failure(warehouse, serve("no-extras", "no-header"), since=days_ago(3))
-    assert "do not say which organization" in error.said
+    assert "do not say which organization" in error.message
     assert "gateway" in error.remedy
     assert_whole(warehouse, organization, days(3), by=WHOLE)
 
@@ -722,7 +722,7 @@ def test_pages_after_the_last_bucket_are_not_requested_for_ever(serve, organizat
 
 def test_cut_replies_with_has_more_and_no_token_are_an_error(serve, warehouse):
     error = failure(warehouse, serve("more-without-a-token"), since=days_ago(3))
-    assert error.said == "OpenAI's /organization/costs announced more pages but named none."
+    assert error.message == "OpenAI's /organization/costs announced more pages but named none."
 
 
 def test_cut_replies_with_has_more_and_no_token_are_an_error_on_an_empty_page_too(serve, warehouse):
@@ -730,18 +730,18 @@ def test_cut_replies_with_has_more_and_no_token_are_an_error_on_an_empty_page_to
         page |= {"data": [], "has_more": True, "next_page": None}
 
     error = failure(warehouse, serve(on_pages(empty_and_more)), since=days_ago(3))
-    assert error.said == "OpenAI's /organization/costs announced more pages but named none."
+    assert error.message == "OpenAI's /organization/costs announced more pages but named none."
 
 
 def test_tokens_that_repeat_are_an_error(serve, warehouse):
     error = failure(warehouse, serve("same-token-again", stop_after_60_requests), since=days_ago(3))
-    assert error.said == "OpenAI's /organization/costs named the same next page twice."
+    assert error.message == "OpenAI's /organization/costs named the same next page twice."
 
 
 @pytest.mark.parametrize(
     ("mode", "sentence"),
     [
-        ("day-is-missing", f"left out days that were asked for, the first {days_ago(4)}. Nothing"),
+        ("day-is-missing", f"left out days that were requested, the first {days_ago(4)}. Nothing"),
         ("body-is-cut", "gave a reply that cannot be used (application/json): it is not JSON."),
     ],
 )
@@ -868,14 +868,14 @@ def test_ordinary_key_is_recognized_by_the_text_and_not_by_the_status(
 ):
     error = failure(warehouse, serve(mode), since=days_ago(3))
     assert error.status == status
-    assert "insufficient permissions for this operation. Missing scopes: api.usage" in error.said
+    assert "insufficient permissions for this operation. Missing scopes: api.usage" in error.message
     assert NEEDED_SCOPES in error.remedy
 
 
 def test_revoked_key_is_recognized_by_its_code_and_has_a_remedy(serve, warehouse):
     error = failure(warehouse, serve("revoked-key"), since=days_ago(3))
     assert (error.status, error.code) == (401, "invalid_api_key")
-    assert "Incorrect API key provided: sk-a***min." in error.said
+    assert "Incorrect API key provided: sk-a***min." in error.message
     assert "create a new admin key" in error.remedy
 
 
@@ -892,12 +892,12 @@ def test_restricted_key_without_management_scope_loads_costs_and_warns(
     assert len(warnings) == 2
     for path in ("/organization/projects", "/organization/users"):
         assert any(path in line and "api.management.read" in line for line in warnings)
-    assert all(line.endswith("Ids stand in for these names.") for line in warnings)
+    assert all(line.endswith("Ids take the place of these names.") for line in warnings)
 
 
 def test_restricted_key_without_usage_scope_is_an_error(serve, warehouse):
     error = failure(warehouse, serve("no-usage-scope"), since=days_ago(3))
-    assert "Missing scopes: api.usage.read" in error.said
+    assert "Missing scopes: api.usage.read" in error.message
     assert NEEDED_SCOPES in error.remedy
 
 
@@ -942,7 +942,7 @@ def test_rate_limit_that_does_not_end_is_an_error_in_openais_words(serve, wareho
 
     error = failure(warehouse, serve(limited), since=days_ago(3), max_wait_seconds=3)
     assert waits == [1, 2]
-    assert error.said == "OpenAI's /organization/costs refused with 429: Rate limit reached."
+    assert error.message == "OpenAI's /organization/costs refused with 429: Rate limit reached."
     assert error.remedy == "This may pass: run again later."
 
 
@@ -969,12 +969,12 @@ def test_404_with_the_code_not_found_is_no_outage(serve, warehouse, waits):
     api = serve(not_found)
     error = failure(warehouse, api, since=days_ago(3))
     assert (error.status, waits, len(api.requests)) == (404, [], 1)
-    assert "Invalid URL" in error.said
+    assert "Invalid URL" in error.message
 
 
 def test_captive_portal_is_an_error_and_not_an_empty_load(serve, warehouse):
     error = failure(warehouse, serve("captive-portal"), since=days_ago(3))
-    assert "a reply that cannot be used (text/html): it is not JSON" in error.said
+    assert "a reply that cannot be used (text/html): it is not JSON" in error.message
     assert "proxy" in error.remedy
 
 
@@ -990,7 +990,7 @@ def test_captive_portal_midway_leaves_every_day_unchanged(end, serve, organizati
     overrides = {days_ago(2): [charge("1000")]}
     api = serve(portal, overrides=overrides, **SHORT_PAGES)
     error = failure(warehouse, api, since=days_ago(4), resources=FEW)
-    assert "it is not JSON" in error.said
+    assert "it is not JSON" in error.message
     assert_whole(warehouse, organization, days(4), by=WHOLE)
 
 
@@ -1087,7 +1087,7 @@ def load_demo(folder, days, *modes):
     options = [word for mode in modes for word in ("--trap", mode)]
     result = run_pipeline("load", "--demo", *date_range, *options, cwd=folder)
     lines = result.stderr.splitlines()
-    messages = [line for line in lines if not line.endswith("s before asking again.")]
+    messages = [line for line in lines if not line.endswith("s before the next try.")]
     warehouse = Warehouse(folder)
     warehouse.path = folder / "demo.duckdb"
     return result, messages, warehouse
@@ -1119,7 +1119,7 @@ def test_command_loads_every_cent_under_a_failure_mode(mode, first_day, organiza
         assert len(messages) == 3
         assert all("Missing scopes: api.management.read." in line for line in messages)
     elif mode == "no-usage-kind":
-        assert [re.search(r"kind (\w+) is left out", line)[1] for line in messages] == [
+        assert [re.search(r"kind (\w+) is skipped", line)[1] for line in messages] == [
             "decisions",
             "moderations",
         ]
@@ -1132,7 +1132,7 @@ def test_command_loads_every_cent_under_a_failure_mode(mode, first_day, organiza
     ("mode", "sentence"),
     [
         ("revoked-key", "Incorrect API key provided: sk-a***min. It was revoked or is mistyped"),
-        ("day-is-missing", f"left out days that were asked for, the first {days_ago(4)}."),
+        ("day-is-missing", f"left out days that were requested, the first {days_ago(4)}."),
     ],
 )
 def test_command_that_fails_under_a_failure_mode_leaves_no_file(mode, sentence, tmp_path):
@@ -1171,11 +1171,11 @@ FINDINGS = {
         "projects": ("warning", "Missing scopes: api.management.read."),
         "users": ("warning", "Missing scopes: api.management.read."),
     },
-    "no-usage-kind": {"usage": ("warning", "It cannot be read of decisions, moderations.")},
+    "no-usage-kind": {"usage": ("warning", "These cannot be read: decisions, moderations.")},
     "other-organization": {"organization": ("warning", "org-demo-empty, which has had no costs")},
-    "users-apart": {"costs by user": ("note", "does not tell this organization's users within")},
+    "users-apart": {"costs by user": ("note", "does not return this organization's users within")},
     "users-apart-before": {"costs by user": ("note", "for part of the history.")},
-    "key-floor": {"costs by API key": ("note", f"OpenAI tells them from {days_ago(20)} on.")},
+    "key-floor": {"costs by API key": ("note", f"OpenAI returns them from {days_ago(20)} on.")},
 }
 
 
@@ -1185,7 +1185,7 @@ def check(serve):
 
     def with_mode(mode):
         api = serve(mode)
-        return {finding.check: finding for finding in examine(api.admin_key, api.base_url, TODAY)}
+        return {finding.check: finding for finding in check_key(api.admin_key, api.base_url, TODAY)}
 
     return with_mode
 

@@ -26,7 +26,8 @@ from running import permissions_hold, run_pipeline, run_pipeline_process
 from test_source import charge
 
 from openai_costs_source import OpenAICostsError, openai_costs
-from openai_costs_source.extract.usage import KINDS
+from openai_costs_source.api.usage_kinds import USAGE_KINDS
+from openai_costs_source.extract.costs import BYTES_PER_ROW
 from openai_costs_source.simulator.api import DEMO_ADMIN_KEY
 from openai_costs_source.simulator.buckets import BucketRequest
 from openai_costs_source.simulator.failure_modes import FAILURE_MODES
@@ -34,7 +35,6 @@ from openai_costs_source.simulator.organization import Organization
 from openai_costs_source.simulator.query import Query
 from openai_costs_source.simulator.server import Reply
 from openai_costs_source.simulator.unix_time import midnight
-from openai_costs_source.source import BYTES_PER_ROW
 
 FIRST_DAY = days_ago(4)
 CORRECTED, EMPTIED, REFILLED, KEPT = (days_ago(n) for n in (4, 3, 2, 1))
@@ -268,7 +268,7 @@ def name_of(request):
 
 @pytest.fixture
 def faulty(small, monkeypatch):
-    monkeypatch.setattr("openai_costs_source.api.client._wait", lambda state: 0.01)
+    monkeypatch.setattr("openai_costs_source.api.retry._wait", lambda state: 0.01)
     # A window has three days, although the days of version A are known to be large.
     monkeypatch.setattr("openai_costs_source.api.endpoint.FIRST_DAYS", 3)
     monkeypatch.setattr(
@@ -427,7 +427,7 @@ def log_of(warehouse):
 def every_day_complete(warehouse):
     """Whether each day is stored as in one version, and usage agrees with its ledger."""
     stored_tables = {name for (name,) in warehouse.rows("select table_name from duckdb_tables()")}
-    for kind in KINDS:
+    for kind in USAGE_KINDS:
         ledger = f"select date, row_count from openai_raw.usage_days where kind = '{kind.name}'"
         if kind.table in stored_tables:
             rows = f"select date, count(*) from openai_raw.{kind.table} group by date"

@@ -1,4 +1,4 @@
-"""Whatever a reply holds, it becomes exact rows, or one error that names the bucket at fault.
+"""Any reply becomes exact rows, or one error that names the invalid bucket.
 
 Pages are drawn as JSON text, never through `json.dumps`, so that a number stands in them as it was
 spelled. What each must become is worked out a second time, in whole numbers and plain Python.
@@ -23,9 +23,10 @@ from hypothesis import HealthCheck, Phase, assume, example, given, settings
 from hypothesis import strategies as st
 from running import PROJECT
 
-from openai_costs_source.api.client import Client, OpenAICostsError
-from openai_costs_source.api.date_ranges import Stretch, untold_days
+from openai_costs_source.api.client import Client
+from openai_costs_source.api.date_ranges import DateRange, missing_days
 from openai_costs_source.api.pages import read_page
+from openai_costs_source.errors import OpenAICostsError
 from openai_costs_source.extract.rows import COSTS, amount_per_day, cost_rows
 from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, SimulatedApi
 
@@ -49,14 +50,14 @@ class Number(str):
 
 
 class NoJson:
-    """NaN or an infinity: no JSON, though many a writer puts it there."""
+    """NaN or an infinity: invalid JSON that many writers produce."""
 
 
 @dataclass
-class Told:
-    """What a page tells by the rules, and patterns of which a refusal must match one.
+class Expected:
+    """The contents of a page by the rules, and patterns of which a refusal must match one.
 
-    With `faults` there must be no rows. `doubts` leave the exact rows or a refusal to choose from.
+    With `faults`, the page must be refused. With `doubts`, it may be refused or give exact rows.
     """
 
     rows: list = field(default_factory=list)
@@ -72,15 +73,15 @@ NO_PAGE = "^it (is|has|holds) "
 
 
 def judged(body):
-    told = Told()
+    expected = Expected()
 
     def no_json(_):
-        # In a field that nobody asks for PyArrow reads past it, and Python's decoder does not.
-        told.doubts.append(NO_PAGE)
+        # In a field that is not requested, PyArrow skips it, and Python's decoder does not.
+        expected.doubts.append(NO_PAGE)
         return NoJson()
 
     try:
-        # Of a key that an object holds twice the last value counts, as in most readers of JSON.
+        # If an object has a key twice, the last value counts, as in most JSON readers.
         page = json.loads(
             body.decode().removeprefix("\ufeff"),
             parse_int=Number,
@@ -91,56 +92,56 @@ def judged(body):
         page = None
     is_page = isinstance(page, dict) and page.get("object") == "page"
     if not is_page or not isinstance(page.get("data"), list):
-        told.faults.append(NO_PAGE)
-        return told
-    told.next_page = _text(page.get("next_page"), "next_page", told)
+        expected.faults.append(NO_PAGE)
+        return expected
+    expected.next_page = _text(page.get("next_page"), "next_page", expected)
     if page.get("has_more") in (True, False, None):
-        told.has_more = bool(page.get("has_more"))
+        expected.has_more = bool(page.get("has_more"))
     for bucket in page["data"]:
-        _judge_bucket(bucket, told)
-    return told
+        _judge_bucket(bucket, expected)
+    return expected
 
 
-def _judge_bucket(bucket, told):
+def _judge_bucket(bucket, expected):
     if not isinstance(bucket, dict):
-        told.faults.append("bucket")
+        expected.faults.append("bucket")
         return
     start, end = _whole(bucket.get("start_time")), _whole(bucket.get("end_time"))
     is_midnight = start is not None and 0 <= start < 253_402_300_800 and start % DAY_SECONDS == 0
     day = (EPOCH + timedelta(seconds=start)).date() if is_midnight else None
     if start is None or end is None:
-        told.faults.append(str(day or "bucket"))
+        expected.faults.append(str(day or "bucket"))
         return
     # Today's bucket may end before its day does.
     if not day or not start < end <= start + DAY_SECONDS:
-        told.faults.append(f"{start} to {end}")
+        expected.faults.append(f"{start} to {end}")
         return
     if not isinstance(bucket.get("results"), list):
-        told.faults.append(str(day))
+        expected.faults.append(str(day))
         return
     span = {
         "date": day,
         "bucket_start": EPOCH + timedelta(seconds=start),
         "bucket_end": EPOCH + timedelta(seconds=end),
     }
-    rows = [span | _row(result, day, told) for result in bucket["results"]]
+    rows = [span | _row(result, day, expected) for result in bucket["results"]]
     with localcontext(EXACT):
-        told.sums[day] = sum((row["amount"] or Decimal(0) for row in rows), Decimal(0))
-    amounts = [told.sums[day], *(row["amount"] or Decimal(0) for row in rows)]
+        expected.sums[day] = sum((row["amount"] or Decimal(0) for row in rows), Decimal(0))
+    amounts = [expected.sums[day], *(row["amount"] or Decimal(0) for row in rows)]
     if any(amount.copy_abs() >= 10**15 for amount in amounts):
-        told.faults.append(str(day))
-    told.days.append(day)
-    told.rows += rows
+        expected.faults.append(str(day))
+    expected.days.append(day)
+    expected.rows += rows
 
 
-def _row(result, day, told):
-    result = _object(result, day, told)
-    amount = {} if result.get("amount") is None else _object(result["amount"], day, told)
-    return {name: _text(result.get(name), day, told) for name in TEXTS} | {
+def _row(result, day, expected):
+    result = _object(result, day, expected)
+    amount = {} if result.get("amount") is None else _object(result["amount"], day, expected)
+    return {name: _text(result.get(name), day, expected) for name in TEXTS} | {
         "organization_id": "org-1",
-        "amount": _decimal(amount.get("value"), MONEY, day, told),
-        "currency": _text(amount.get("currency"), day, told),
-        "quantity": _decimal(result.get("quantity"), QUANTITY, day, told),
+        "amount": _decimal(amount.get("value"), MONEY, day, expected),
+        "currency": _text(amount.get("currency"), day, expected),
+        "quantity": _decimal(result.get("quantity"), QUANTITY, day, expected),
         "grouped_by": "line_item",
         "loaded_at": LOADED_AT,
     }
@@ -151,39 +152,39 @@ def _whole(value):
     return int(value) if is_whole else None
 
 
-def _object(value, day, told):
+def _object(value, day, expected):
     if isinstance(value, dict):
         return value
-    told.faults.append(str(day))
+    expected.faults.append(str(day))
     return {}
 
 
-def _text(value, name, told):
+def _text(value, name, expected):
     if value is None:
         return None
     # A lone surrogate is JSON, but no text that UTF-8 can hold.
     if type(value) is str and not re.search("[\ud800-\udfff]", value):
         return value
-    told.faults.append(str(name))
+    expected.faults.append(str(name))
     return None
 
 
-def _decimal(value, stored, day, told):
-    """The number rounded once, half to even; a text may hold it too, as OpenAI's often do."""
+def _decimal(value, stored, day, expected):
+    """The number rounded once, half to even; it may be a string, as OpenAI's often are."""
     digits, decimals = stored
     if value is None:
         return None
     number = r"([+-]?(?:\d+\.?\d*|\.\d+))(?:[eE]([+-]?\d+))?"
     spelled = isinstance(value, str) and re.fullmatch(number, value)
     if not spelled:
-        told.faults.append(str(day))
+        expected.faults.append(str(day))
         return None
     if not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", value):
-        # Such as "+1", ".5" or other scripts' digits: refused, or read for the number it is.
-        told.doubts.append(str(day))
+        # Such as "+1", ".5" or digits of other scripts: refused, or read as that number.
+        expected.doubts.append(str(day))
     mantissa, exponent = EXACT.create_decimal(spelled[1]), int(spelled[2] or 0)
     if abs(exponent) > 10**17:
-        told.doubts.append(str(day))
+        expected.doubts.append(str(day))
     highest = mantissa.adjusted() + exponent
     if not mantissa or highest < -50:
         return Decimal(0)
@@ -191,39 +192,39 @@ def _decimal(value, stored, day, told):
     if highest < 50:
         units = round(Fraction(mantissa) * Fraction(10) ** exponent * 10**decimals)
     if abs(units) >= 10**digits:
-        told.faults.append(str(day))
+        expected.faults.append(str(day))
         return None
     return EXACT.scaleb(Decimal(units), -decimals)
 
 
 def gives_exact_rows(body):
-    """Asserts that there is no third outcome, and tells whether there were rows."""
-    told = judged(body)
-    is_read = _holds(body, told)
-    # A byte order mark leads past PyArrow: both ways of reading keep the same rules.
-    is_read_by_python = _holds(BYTE_ORDER_MARK + body.removeprefix(BYTE_ORDER_MARK), told)
+    """Asserts that there is no third outcome, and returns whether there were rows."""
+    expected = judged(body)
+    is_read = _holds(body, expected)
+    # PyArrow does not read a page with a byte order mark: both readers follow the same rules.
+    is_read_by_python = _holds(BYTE_ORDER_MARK + body.removeprefix(BYTE_ORDER_MARK), expected)
     return is_read and is_read_by_python
 
 
-def _holds(body, told):
+def _holds(body, expected):
     read = outcome(body)
     if isinstance(read, ValueError):
         assert type(read) is ValueError
-        patterns = told.faults + told.doubts
+        patterns = expected.faults + expected.doubts
         assert any(re.search(pattern, str(read)) for pattern in patterns), (read, patterns)
         return False
     page, rows, sums = read
-    assert told.faults == []
+    assert expected.faults == []
     assert rows.schema == COSTS
-    assert rows.to_pylist() == [{name: row[name] for name in COSTS.names} for row in told.rows]
-    assert [bucket.day for bucket in page.buckets] == told.days
-    assert sums == told.sums
-    assert page.next_page == told.next_page
-    assert told.has_more in (page.has_more, None)
-    if len(sums) < len(told.days):
-        asked = Stretch(min(sums), max(sums) + timedelta(days=1))
+    assert rows.to_pylist() == [{name: row[name] for name in COSTS.names} for row in expected.rows]
+    assert [bucket.day for bucket in page.buckets] == expected.days
+    assert sums == expected.sums
+    assert page.next_page == expected.next_page
+    assert expected.has_more in (page.has_more, None)
+    if len(sums) < len(expected.days):
+        requested = DateRange(min(sums), max(sums) + timedelta(days=1))
         with pytest.raises(ValueError, match="twice"):
-            untold_days(asked, page.buckets)
+            missing_days(requested, page.buckets)
     return True
 
 
@@ -250,7 +251,15 @@ NO_NUMBERS = ['""', '" "', '"-"', '"."', '"+"', '"e5"', '"1e"', '"1e+"', '"--1"'
 NO_NUMBERS += ['"1,5"', '"1_000"', '"$1"', '"0x1F"', '"five"', '"NaN"', '"-Infinity"', '"null"']
 NO_NUMBERS += ['"1\\u0000"', '"\\u00001"', '"½"', "true", "false", "NaN", "Infinity", "-Infinity"]
 NO_NUMBERS += ["[]", "{}", "[1]", '{"value": 1}', "[" * 90 + "]" * 90]
-ODD_NUMBERS = ['"+1"', '".5"', '"1."', '"-.5e1"', '"٣"', '"\\u0661.5"', '"1E-99999999999999999999"']
+RARE_NUMBERS = [
+    '"+1"',
+    '".5"',
+    '"1."',
+    '"-.5e1"',
+    '"٣"',
+    '"\\u0661.5"',
+    '"1E-99999999999999999999"',
+]
 
 
 def digits(least, most):
@@ -258,22 +267,22 @@ def digits(least, most):
 
 
 @st.composite
-def decimals(draw, places=18, is_odd=False):
-    """A number that fits, as what stands before and after its point.
+def decimals(draw, places=18, is_unusual=False):
+    """A number that fits, as the digits before and after its point.
 
-    Odd ones are those that PyArrow leaves to Python: it has no room, or would have to round a tie.
+    Unusual ones are left to Python: PyArrow has too few digits, or would have to round a tie.
     """
     whole = draw(
         st.integers(0, 99)
         | st.integers(0, 10**12)
         | st.sampled_from([0, 16_383, 10**14 - 1, 10**15 - 2])
     )
-    tail = draw(st.sampled_from(NEAR_TIES + TIES if is_odd else NEAR_TIES))
+    tail = draw(st.sampled_from(NEAR_TIES + TIES if is_unusual else NEAR_TIES))
     fraction = draw(
-        digits(0, 60 if is_odd else 30)
+        digits(0, 60 if is_unusual else 30)
         | digits(places, places).map(lambda fraction: fraction + tail)
         | st.sampled_from(["0" * places + tail, "9" * places + tail, "0" * 20])
-        # PyArrow 26 rounds up wrongly where a multiple of 2^32 units comes out.
+        # PyArrow 26 rounds up wrongly to a multiple of 2^32 units.
         | st.integers(1, 10**8).map(lambda n: str(n * 2**32 - 1).zfill(places)[-places:] + "9")
     )
     return str(whole), fraction
@@ -281,7 +290,7 @@ def decimals(draw, places=18, is_odd=False):
 
 @st.composite
 def spelled(draw, number):
-    """One of the ways that JSON has to write the number, with or without an exponent."""
+    """One spelling of the number in JSON, with or without an exponent."""
     whole, fraction = draw(number)
     sign = draw(st.sampled_from(["", "", "-"]))
     spelling = draw(st.sampled_from(["plain", "plain", "scientific", "small"]))
@@ -302,7 +311,7 @@ def spelled(draw, number):
 
 @st.composite
 def wrapping(draw):
-    """What PyArrow 26 has not enough bits for, and takes for the modest amount that is left."""
+    """A number with too many bits for PyArrow 26, which would read a much smaller one."""
     places = draw(st.integers(0, 8))
     scale = 10 ** (38 - places)
     least = draw(st.integers(1, 10**9)) * 2**256 // scale + 1
@@ -312,10 +321,10 @@ def wrapping(draw):
 
 
 @st.composite
-def quoted(draw, numbers, is_odd):
-    """The number as it is, or as text, where zeros may stand in front; in an odd one, escapes."""
+def quoted(draw, numbers, is_unusual):
+    """The number plain or as a string, with leading zeros or, in an unusual one, escapes."""
     number = draw(numbers)
-    spelling = draw(st.sampled_from(["%s", '"%s"', '"%s"', "zeros", *["escapes"] * is_odd]))
+    spelling = draw(st.sampled_from(["%s", '"%s"', '"%s"', "zeros", *["escapes"] * is_unusual]))
     if spelling == "zeros":
         return f'"-00{number[1:]}"' if number.startswith("-") else f'"00{number}"'
     if spelling == "escapes":
@@ -323,13 +332,13 @@ def quoted(draw, numbers, is_odd):
     return spelling % number
 
 
-def fitting(places, is_odd):
-    usual = spelled(decimals(places, is_odd)) | st.sampled_from(ZEROS)
-    return quoted(usual | st.sampled_from(TINY + LARGEST) if is_odd else usual, is_odd)
+def fitting(places, is_unusual):
+    usual = spelled(decimals(places, is_unusual)) | st.sampled_from(ZEROS)
+    return quoted(usual | st.sampled_from(TINY + LARGEST) if is_unusual else usual, is_unusual)
 
 
-odd_numbers = st.sampled_from(ODD_NUMBERS)
-large_numbers = quoted(st.sampled_from(TOO_LARGE + LIMITLESS) | wrapping(), is_odd=True)
+rare_numbers = st.sampled_from(RARE_NUMBERS)
+large_numbers = quoted(st.sampled_from(TOO_LARGE + LIMITLESS) | wrapping(), is_unusual=True)
 
 # Text, as JSON spells it
 
@@ -360,8 +369,8 @@ anything = st.recursive(
     ),
     max_leaves=4,
 )
-# In a field that nobody asks for PyArrow reads on over any of it, and Python alone over these.
-oddities = st.sampled_from(
+# In a field that is not requested, PyArrow skips any of these, and Python only these.
+unusual_values = st.sampled_from(
     [f'"{LONE_SURROGATES[0]}"', f'{{"{LONE_SURROGATES[1]}": 1}}', "1e400", '{"x": 1, "x": []}']
 )
 days = st.integers(20_000, 20_400).map(lambda day: (EPOCH + timedelta(days=day)).date()) | (
@@ -370,11 +379,11 @@ days = st.integers(20_000, 20_400).map(lambda day: (EPOCH + timedelta(days=day))
 
 
 class Hand:
-    """Writes a page. An odd one keeps the rules, but only Python reads it; a wild one may not."""
+    """Writes a page. An unusual one is valid but needs the Python reader; a wild one may not be."""
 
     def __init__(self, draw, is_wild=False, texts=TEXTS):
         self.draw, self.is_wild, self.texts = draw, is_wild, texts
-        self.is_odd = draw(st.booleans())
+        self.is_unusual = draw(st.booleans())
 
     def sometimes(self, others):
         return self.draw(st.integers(0, others)) == others
@@ -386,16 +395,16 @@ class Hand:
         return self.draw(st.sampled_from(choices))
 
     def object(self, **fields):
-        """The fields from any of them on, with any space between; None leaves one out."""
+        """The fields, starting with any of them, with any space between; None omits a field."""
         gap = self.draw(gaps)
         pairs = [(f'"{name}"', value) for name, value in fields.items() if value is not None]
         if self.sometimes(4):
-            unknown = anything | oddities if self.is_odd else anything
+            unknown = anything | unusual_values if self.is_unusual else anything
             pairs.append((self.draw(texts), self.draw(unknown)))
         first = self.draw(st.integers(0, max(0, len(pairs) - 1)))
         pairs = pairs[first:] + pairs[:first]
-        if pairs and self.is_odd and self.sometimes(8):
-            # A key once more: only a later value could do harm.
+        if pairs and self.is_unusual and self.sometimes(8):
+            # A repeated key: only a later value could be a problem.
             place = self.one_of(0, len(pairs)) if self.is_wild else 0
             pairs.insert(place, (self.one_of(*pairs)[0], self.draw(anything)))
         if pairs and pairs[0][0][1].isalpha() and self.sometimes(8):
@@ -415,8 +424,8 @@ class Hand:
 
     def number(self, places):
         if self.goes_wrong():
-            return self.draw(st.sampled_from(NO_NUMBERS) | anything | odd_numbers | large_numbers)
-        return "null" if self.sometimes(8) else self.draw(fitting(places, self.is_odd))
+            return self.draw(st.sampled_from(NO_NUMBERS) | anything | rare_numbers | large_numbers)
+        return "null" if self.sometimes(8) else self.draw(fitting(places, self.is_unusual))
 
     def amount(self):
         if self.goes_wrong():
@@ -466,10 +475,10 @@ class Hand:
 @st.composite
 def hostile_pages(draw, is_wild=False):
     hand = Hand(draw, is_wild)
-    told = draw(st.lists(days, max_size=3, unique=True))
-    buckets = [hand.bucket(day) for day in told]
-    if told and hand.sometimes(8):
-        buckets.append(hand.one_of(buckets[0], hand.bucket(told[0])))
+    drawn = draw(st.lists(days, max_size=3, unique=True))
+    buckets = [hand.bucket(day) for day in drawn]
+    if drawn and hand.sometimes(8):
+        buckets.append(hand.one_of(buckets[0], hand.bucket(drawn[0])))
     return hand.page(buckets)
 
 
@@ -485,38 +494,38 @@ def page_of_amount(literal):
 
 # Properties
 
-patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+slow = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-@settings(patient)
+@settings(slow)
 @given(hostile_pages())
-def test_page_that_keeps_the_rules_gives_exactly_its_rows(body):
-    # Only a sum may be wrong here: a day's amounts may fit where they do not together.
+def test_valid_page_gives_exactly_its_rows(body):
+    # Only a sum may be too large here: amounts that fit may not fit together.
     assert gives_exact_rows(body) == (judged(body).faults == [])
 
 
-@settings(patient)
+@settings(slow)
 @given(hostile_pages(is_wild=True))
-def test_page_that_breaks_a_rule_gives_exact_rows_or_names_the_bucket(body):
+def test_invalid_page_gives_exact_rows_or_an_error_with_the_bucket(body):
     gives_exact_rows(body)
 
 
-@settings(patient)
+@settings(slow)
 @given(
     st.lists(
-        fitting(18, is_odd=True) | fitting(9, is_odd=False) | large_numbers | odd_numbers,
+        fitting(18, is_unusual=True) | fitting(9, is_unusual=False) | large_numbers | rare_numbers,
         min_size=1,
         max_size=6,
     )
 )
 @example([f'"-{WRAPPED}"', "1.5"])
 @example(["1157920892373161954235709850086879178E3"])
-def test_numbers_of_any_size_and_spelling_are_exact_or_refused_naming_the_day(numbers):
+def test_numbers_of_any_size_and_spelling_are_exact_or_refused_with_the_day(numbers):
     results = [f'{{"amount": {{"value": {number}}}, "quantity": {number}}}' for number in numbers]
     gives_exact_rows(page_of(*results))
 
 
-@settings(patient)
+@settings(slow)
 @given(hostile_pages(), st.data())
 def test_page_with_bytes_exchanged_gives_exact_rows_or_is_refused(body, data):
     place, length = data.draw(st.integers(0, len(body))), data.draw(st.integers(0, 3))
@@ -524,9 +533,9 @@ def test_page_with_bytes_exchanged_gives_exact_rows_or_is_refused(body, data):
     gives_exact_rows(body[:place] + put + body[place + length :])
 
 
-@settings(patient)
+@settings(slow)
 @given(hostile_pages(), st.data())
-def test_page_that_is_cut_short_anywhere_is_refused(body, data):
+def test_truncated_page_is_refused(body, data):
     whole = body.rstrip()
     cut = whole[: data.draw(st.integers(0, len(whole) - 1))]
     with pytest.raises(ValueError, match=NO_PAGE):
@@ -544,7 +553,7 @@ def test_page_that_is_cut_short_anywhere_is_refused(body, data):
         *((f'{{"{name}": %s}}', NO_TEXTS) for name in TEXTS),
     ],
 )
-def test_wrong_type_is_refused_naming_the_day_wherever_it_stands(result, wrong):
+def test_wrong_type_at_any_place_is_refused_with_the_day(result, wrong):
     for value in wrong:
         assert not gives_exact_rows(page_of("{}", result % value))
 
@@ -552,30 +561,30 @@ def test_wrong_type_is_refused_naming_the_day_wherever_it_stands(result, wrong):
 @pytest.mark.parametrize("opening", ["[", '{"a": ', '[{"": ['])
 @pytest.mark.parametrize("depth", [1, 2, 9, 100, 300, 900, 1000, 5000, 100_000])
 @pytest.mark.parametrize("fields", ['"amount": {"value": %s}', '"line_item": %s', '"quantity": %s'])
-def test_no_depth_of_nesting_does_harm(opening, depth, fields):
+def test_any_depth_of_nesting_is_safe(opening, depth, fields):
     closing = "".join({"[": "]", "{": "}"}.get(sign, "") for sign in opening[::-1])
     nested = opening * depth + "1" + closing * depth
     assert isinstance(outcome(page_of(f"{{{fields % nested}}}")), ValueError)
     read = outcome(page_of(f'{{"unknown": {nested}, "quantity": 2}}'))
-    # Both ways of reading pass over what a stack can hold; PyArrow needs none.
+    # Python's reader skips nesting up to its recursion limit; PyArrow has no limit.
     if depth <= 100 or not isinstance(read, ValueError):
         assert read[1]["quantity"].to_pylist() == [Decimal(2)]
 
 
 @pytest.mark.parametrize("number", [*LIMITLESS, *(f'"{number}"' for number in LIMITLESS)])
-def test_number_beyond_all_bounds_is_refused_naming_its_day(number):
+def test_number_that_is_too_large_is_refused_with_its_day(number):
     with pytest.raises(ValueError, match=str(DAY)):
         read_page(page_of("{}", f'{{"quantity": {number}}}'))
 
 
 @pytest.mark.parametrize("end", ["null", '"1765065600"', "1765065600.0", "true", "[]"])
-def test_bucket_that_has_a_start_and_no_end_is_named_by_its_day(end):
+def test_bucket_with_a_start_and_no_end_is_named_by_its_day(end):
     with pytest.raises(ValueError, match=str(DAY)):
         read_page(page_of("{}", end=end))
 
 
-def test_exponent_that_crashes_pyarrow_does_no_harm_in_any_disguise():
-    """In a process of its own, for it would take this one along."""
+def test_exponent_that_crashes_pyarrow_is_safe_in_every_spelling():
+    """In another process, because it could crash this one."""
     disguises = [
         "".join(
             f"\\u{ord(sign):04{letters}}" if is_hidden else sign
@@ -599,9 +608,9 @@ def test_exponent_that_crashes_pyarrow_does_no_harm_in_any_disguise():
         cwd=PROJECT,
         timeout=100,
     )
-    told = process.stdout.decode().splitlines()
-    assert (process.returncode, len(told)) == (0, len(disguises))
-    assert {line for line in told if str(DAY) not in line} <= {"0E-18"}
+    lines = process.stdout.decode().splitlines()
+    assert (process.returncode, len(lines)) == (0, len(disguises))
+    assert {line for line in lines if str(DAY) not in line} <= {"0E-18"}
 
 
 class Hostile(SimulatedApi):
@@ -615,7 +624,7 @@ class Hostile(SimulatedApi):
 
 
 @pytest.mark.parametrize("token", LONE_SURROGATES)
-def test_page_token_that_no_request_can_carry_is_one_clear_error(organization, token):
+def test_invalid_page_token_is_one_clear_error(organization, token):
     with Hostile(organization) as api:
         api.page = page_of("{}").replace(b"false", f'true, "next_page": "{token}"'.encode())
         client = Client(DEMO_ADMIN_KEY, api.base_url, max_wait_seconds=0)
@@ -630,23 +639,23 @@ STORED = ["date", "bucket_end", "amount", "currency", "quantity", *NAMES]
 
 @st.composite
 def last_pages(draw):
-    """Today and the two days before, in any order; an id of the organization would have rules."""
+    """Today and the two days before, in any order, without organization ids, which have rules."""
     hand = Hand(draw, texts=NAMES)
-    told = draw(st.permutations([days_ago(n) for n in range(3)]))
-    return hand.page([hand.bucket(day) for day in told], is_last=True)
+    drawn = draw(st.permutations([days_ago(n) for n in range(3)]))
+    return hand.page([hand.bucket(day) for day in drawn], is_last=True)
 
 
-@settings(patient, max_examples=4, phases=[Phase.generate])
+@settings(slow, max_examples=4, phases=[Phase.generate])
 @given(page=last_pages())
 def test_warehouse_keeps_every_digit_and_every_character(organization, page):
-    told = judged(page)
-    assume(told.faults == [])
+    expected = judged(page)
+    assume(expected.faults == [])
     with tempfile.TemporaryDirectory() as folder, Hostile(organization) as api:
         api.page = page
         warehouse = Warehouse(Path(folder))
         warehouse.load(api, resources=["costs"], since=days_ago(2), refetch_days=2)
         rows = warehouse.rows(f"select {', '.join(STORED)} from openai_raw.costs")
         sums = warehouse.rows("select date, row_amount from openai_raw.cost_days")
-    expected = [tuple(row[name] for name in STORED) for row in told.rows]
-    assert Counter(rows) == Counter(expected)
-    assert dict(sums) == told.sums
+    expected_rows = [tuple(row[name] for name in STORED) for row in expected.rows]
+    assert Counter(rows) == Counter(expected_rows)
+    assert dict(sums) == expected.sums

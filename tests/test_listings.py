@@ -1,11 +1,11 @@
-"""What was called how, and when: names keep their history, and only what is gone looks so."""
+"""Names keep their history, and only deleted objects look deleted."""
 
 import copy
 import time
 
 import pytest
 from conftest import TODAY, days_ago
-from test_awkward_replies import OddListings
+from test_awkward_replies import BentListings
 
 from openai_costs_source.simulator.api import SimulatedApi
 from openai_costs_source.simulator.organization import Organization
@@ -37,7 +37,7 @@ def load_names(warehouse, api):
 
 
 def names(warehouse, table, of):
-    """The names that an id had, the oldest first, each with whether it is the latest."""
+    """The names of an id, the oldest first, each with whether it is the latest."""
     return warehouse.rows(
         f"select name, valid_to is null from openai_raw.{table} where id = '{of}' "
         "order by valid_from"
@@ -91,7 +91,7 @@ def test_each_kind_of_name_keeps_its_history(changing, warehouse):
         assert names(warehouse, table, each["id"])[-1] == ("Another", True)
 
 
-def test_deleted_user_keeps_the_last_name_and_is_known_to_be_gone(changing, warehouse):
+def test_deleted_user_keeps_the_last_name_and_is_marked_as_deleted(changing, warehouse):
     organization, api = changing
     load_names(warehouse, api)
     gone = organization.users.pop()
@@ -109,7 +109,7 @@ def test_last_key_of_a_project_can_be_deleted(changing, warehouse):
     assert sorted(deleted(warehouse, "api_key")) == sorted(keys)
 
 
-def test_key_that_comes_back_is_no_longer_gone(changing, warehouse):
+def test_key_that_is_listed_again_is_no_longer_deleted(changing, warehouse):
     organization, api = changing
     keys = organization.api_keys["proj_europe"]
     load_names(warehouse, api)
@@ -121,7 +121,7 @@ def test_key_that_comes_back_is_no_longer_gone(changing, warehouse):
     assert [latest for _, latest in names(warehouse, "api_keys", keys[0]["id"])] == [True]
 
 
-def test_use_of_a_key_makes_no_version(changing, warehouse):
+def test_use_of_a_key_creates_no_version(changing, warehouse):
     organization, api = changing
     load_names(warehouse, api)
     key = organization.api_keys["proj_storefront"][0]
@@ -133,7 +133,7 @@ def test_use_of_a_key_makes_no_version(changing, warehouse):
 
 
 @pytest.mark.parametrize("listing", LISTINGS)
-def test_listing_that_is_refused_makes_nothing_look_gone(organization, api, warehouse, listing):
+def test_listing_that_is_refused_makes_nothing_look_deleted(organization, api, warehouse, listing):
     load_names(warehouse, api)
     before = warehouse.rows(f"select * from openai_raw.{listing} order by all")
 
@@ -141,8 +141,8 @@ def test_listing_that_is_refused_makes_nothing_look_gone(organization, api, ware
         message = "You have insufficient permissions for this operation."
         return 403, {"error": {"message": message}}
 
-    with OddListings(organization, **{listing: refuse}) as odd:
-        load_names(warehouse, odd)
+    with BentListings(organization, **{listing: refuse}) as refusing_api:
+        load_names(warehouse, refusing_api)
     assert warehouse.rows(f"select * from openai_raw.{listing} order by all") == before
     assert before
     for kind in ("project", "user", "service_account", "api_key"):
@@ -159,7 +159,7 @@ def test_project_that_is_archived_keeps_its_keys(changing, warehouse):
     assert names(warehouse, "projects", "proj_europe")[-1] == ("Europe", True)
 
 
-def test_key_that_moves_to_another_project_is_one_key_that_moved(changing, warehouse):
+def test_key_that_moves_to_another_project_stays_one_key(changing, warehouse):
     organization, api = changing
     load_names(warehouse, api)
     key = organization.api_keys["proj_europe"].pop()

@@ -10,9 +10,10 @@ from running import PROJECT, run_pipeline
 
 import openai_costs_source
 from openai_costs import arguments
-from openai_costs_source.api.client import MAX_WAIT_SECONDS, OPENAI_URL
+from openai_costs_source.api.credentials import OPENAI_URL
+from openai_costs_source.api.retry import MAX_WAIT_SECONDS
+from openai_costs_source.settings import REFETCH_DAYS
 from openai_costs_source.simulator.api import DEMO_ADMIN_KEY
-from openai_costs_source.source import REFETCH_DAYS
 
 README = (PROJECT / "README.md").read_text()
 QUERIES = (PROJECT / "QUERIES.md").read_text()

@@ -1,4 +1,4 @@
-"""A page's bytes become exact rows, or one sentence that says what is wrong with them."""
+"""A page's bytes become exact rows, or one sentence that names the error."""
 
 import contextlib
 import json
@@ -50,7 +50,7 @@ def body(*buckets, indent=None, escaped=False, **envelope):
 
 
 def body_of_literals(field, *literals):
-    """One day's page whose literals stand in the JSON as they are written here."""
+    """A page of one day with these literals, unchanged, in its JSON."""
     results = ",".join(field % literal for literal in literals)
     return body(bucket("@")).replace(b'"@"', results.encode())
 
@@ -79,7 +79,7 @@ def ledger(reply, api_amounts=None, name="Acme", loaded_at=LOADED_AT):
 
 
 def in_a_process_of_its_own(reply):
-    """What read_page makes of a reply that might take the process down with it."""
+    """The result of read_page, in another process because the reply might crash it."""
     code = (
         "import sys; from openai_costs_source.api.pages import read_page\n"
         "try: print(read_page(sys.stdin.buffer.read()).results['amount'].to_pylist())\n"
@@ -110,7 +110,7 @@ def test_amounts_of_39_decimals_are_exact():
     assert column(body_of_amounts(f'"{seen}"', seen), "amount") == [Decimal("0.0000045")] * 2
 
 
-def test_39th_decimal_decides_where_the_others_are_halfway():
+def test_39th_decimal_decides_if_the_others_are_halfway():
     above = f"0.{'0' * 18}5{'0' * 19}1"
     assert column(body_of_amounts(f'"{above}"', above), "amount") == [Decimal("1E-18")] * 2
 
@@ -158,7 +158,7 @@ def test_19th_decimal_rounds_half_to_even(amount, stored, sign, spelling):
 @pytest.mark.parametrize(
     ("amount", "stored"),
     [
-        # Rounded to 38 decimals first, each would be a tie and go the other way.
+        # Rounded to 38 decimals first, each would be a tie and round the other way.
         ("0.0000000000000000005" + "0" * 45 + "1", "0.000000000000000001"),
         ("0.0000000000000000014" + "9" * 45, "0.000000000000000001"),
         ("0.0000000000000000005" + "0" * 280 + "1", "0.000000000000000001"),
@@ -171,7 +171,7 @@ def test_long_literals_are_rounded_once(amount, stored, spelling):
 @pytest.mark.parametrize(
     ("amount", "stored"),
     [
-        # PyArrow 26 leaves out the last unit where the rounded amount is a multiple of 2**32 units.
+        # PyArrow 26 drops the last unit if the rounded amount is a multiple of 2**32 units.
         ("0.0000000042949672956", "0.000000004294967296"),
         ("16383.9999999999999999996", "16384"),
         ("-16383.9999999999999999996", "-16384"),
@@ -192,7 +192,7 @@ def test_largest_amount_that_fits_is_stored():
     assert column(body_of_amounts(largest), "amount") == [Decimal(largest)]
 
 
-def test_largest_amount_that_fits_is_stored_beside_a_long_literal():
+def test_largest_amount_that_fits_is_stored_next_to_a_long_literal():
     largest = "9" * 20 + "." + "9" * 18
     reply = body_of_amounts(largest, "0." + "0" * 80)
     assert column(reply, "amount") == [Decimal(largest), Decimal(0)]
@@ -201,7 +201,7 @@ def test_largest_amount_that_fits_is_stored_beside_a_long_literal():
 @pytest.mark.parametrize(
     "amount", ["1e20", '"1e20"', "-1e20", "9" * 60, "1e400", '"1e4000"', "1e99999999", '"9e999999"']
 )
-def test_amount_too_large_is_refused_naming_its_day(amount):
+def test_amount_that_is_too_large_is_refused_with_its_day(amount):
     with pytest.raises(ValueError, match=r"2025-12-06.*value.*too large"):
         read_page(body_of_amounts("1", amount, "2"))
 
@@ -236,7 +236,7 @@ def test_exponent_that_crashes_pyarrow_gives_zero(literal):
 
 
 @pytest.mark.parametrize("literal", ['"1.E-99999999"', r'"1\u0045-99999999"'])
-def test_exponent_that_crashes_pyarrow_is_seen_in_disguise(literal):
+def test_exponent_that_crashes_pyarrow_is_recognized_in_other_spellings(literal):
     assert in_a_process_of_its_own(body_of_amounts(literal)).returncode == 0
 
 
@@ -268,10 +268,10 @@ def test_free_usage_keeps_its_zero_and_its_quantity():
     assert row["quantity"].to_pylist() == [Decimal("10.5")]
 
 
-# What a row holds
+# The contents of a row
 
 
-def test_row_holds_what_the_api_told():
+def test_row_has_all_fields_of_the_api():
     result = {
         "object": "organization.costs.result",
         "amount": {"value": 0.06, "currency": "usd"},
@@ -341,11 +341,11 @@ def test_results_of_one_reply_may_differ_in_their_keys():
     assert column(reply, "amount") == [None, None, Decimal(1)]
 
 
-def test_unknown_fields_are_ignored_wherever_they_stand():
-    odd = {"new": [{"x": 1e308}], "newer": None}
+def test_unknown_fields_are_ignored_at_every_level():
+    other = {"new": [{"x": 1e308}], "newer": None}
     plain = {"amount": {"value": 1, "currency": "usd"}, "line_item": "a"}
-    extended = {**odd, **plain, "amount": {"value": 1, "currency": "usd", **odd}}
-    reply = body({**bucket(extended), **odd, "start_time_iso": "2025-12-06T00:00:00"}, **odd)
+    extended = {**other, **plain, "amount": {"value": 1, "currency": "usd", **other}}
+    reply = body({**bucket(extended), **other, "start_time_iso": "2025-12-06T00:00:00"}, **other)
     assert table(reply) == table(body(bucket(plain)))
 
 
@@ -355,7 +355,7 @@ def test_unknown_field_may_change_its_type_between_results():
 
 
 @pytest.mark.parametrize("escaped", [False, True])
-def test_text_is_kept_whatever_the_script(escaped):
+def test_text_is_kept_in_every_script(escaped):
     texts = ["Größe — 価格", "🧮\u200d", 'a "quoted" | \\ line\nand\ttab', "", "nul\x00inside"]
     reply = body(bucket(*({"line_item": text} for text in texts)), escaped=escaped)
     assert column(reply, "line_item") == texts
@@ -371,7 +371,7 @@ def test_byte_order_mark_and_trailing_newlines_are_ignored():
     assert table(b"\xef\xbb\xbf" + reply + b"\n\n") == table(reply)
 
 
-def test_grouping_is_written_beside_each_row():
+def test_each_row_has_its_grouping():
     reply = body(bucket({}, {}))
     assert (
         table(reply, ["user_id", "line_item"])["grouped_by"].to_pylist()
@@ -393,7 +393,7 @@ def far_time_zone(request, monkeypatch):
 
 
 @pytest.mark.usefixtures("far_time_zone")
-def test_date_is_the_utc_day_wherever_the_machine_stands():
+def test_date_is_the_utc_day_in_every_time_zone():
     reply = body(bucket({}))
     assert column(reply, "date") == [DAY]
     assert [row["date"] for row in ledger(reply)] == [DAY]
@@ -465,9 +465,9 @@ def test_amounts_that_are_all_missing_sum_to_zero():
     assert amount_per_day(read_page(body(bucket({}, {"amount": None})))) == {DAY: Decimal(0)}
 
 
-def test_ledger_tells_what_was_loaded_and_what_the_api_says():
-    told = {DAY: Decimal("0.3"), date(2020, 1, 1): Decimal(9)}
-    assert ledger(body_of_amounts("0.1", "0.2"), told) == [
+def test_ledger_has_the_loaded_amount_and_the_apis_own():
+    totals = {DAY: Decimal("0.3"), date(2020, 1, 1): Decimal(9)}
+    assert ledger(body_of_amounts("0.1", "0.2"), totals) == [
         {
             "organization_id": "org-1",
             "organization_name": "Acme",
@@ -482,7 +482,7 @@ def test_ledger_tells_what_was_loaded_and_what_the_api_says():
     ]
 
 
-def test_ledger_leaves_what_the_api_did_not_say_null():
+def test_ledger_has_null_for_a_total_that_the_api_did_not_return():
     entry = ledger(body(bucket()), name=None)[0]
     assert (entry["organization_name"], entry["api_amount"]) == (None, None)
 
@@ -497,12 +497,12 @@ def test_day_is_closed_once_it_is_over_in_utc():
 # The envelope
 
 
-def test_next_page_is_told():
+def test_page_has_the_token_of_the_next_page():
     page = read_page(body(has_more=True, next_page="page_2"))
     assert (page.has_more, page.next_page) == (True, "page_2")
 
 
-def test_page_without_a_word_on_more_is_the_last():
+def test_page_without_has_more_is_the_last():
     page = read_page(json.dumps({"object": "page", "data": []}).encode())
     assert (page.has_more, page.next_page) == (False, None)
 
@@ -514,7 +514,7 @@ def test_last_value_is_that_of_the_last_result_that_has_one():
     assert last_value(read_page(reply), "organization_id") == "org-2"
 
 
-def test_last_value_is_none_where_no_result_has_one():
+def test_last_value_is_none_if_no_result_has_one():
     assert last_value(read_page(body(bucket({}))), "organization_id") is None
     assert last_value(read_page(body(bucket())), "organization_id") is None
 
@@ -554,13 +554,13 @@ def test_last_value_is_none_where_no_result_has_one():
         ([], "result"),
     ],
 )
-def test_wrong_type_is_refused_naming_the_day_and_the_field(result, field):
+def test_wrong_type_is_refused_with_the_day_and_the_field(result, field):
     with pytest.raises(ValueError, match=f"{NEXT_DAY}.*{field} "):
         read_page(body(bucket({}), bucket({}, result, start=END), escaped=True))
 
 
 @pytest.mark.parametrize("results", [None, {}, "", 0, False, "missing"])
-def test_bucket_without_a_list_of_results_is_refused_naming_its_day(results):
+def test_bucket_without_a_list_of_results_is_refused_with_its_day(results):
     wrong = bucket(start=END) | {"results": results}
     if results == "missing":
         del wrong["results"]
@@ -590,7 +590,7 @@ def test_bucket_that_is_no_object_is_refused(wrong):
         body(bucket({"line_item": "a"}))[:60],
     ],
 )
-def test_reply_that_is_no_json_is_called_so(reply):
+def test_reply_that_is_no_json_is_refused_as_such(reply):
     with pytest.raises(ValueError, match="it is not JSON"):
         read_page(reply)
 
@@ -654,7 +654,7 @@ fractions = st.one_of(
 
 @st.composite
 def numbers(draw, decimals=60):
-    """A finite decimal as JSON spells it, with or without an exponent and zeros at its end."""
+    """A finite decimal as a JSON number, with or without an exponent and trailing zeros."""
     whole, fraction = str(draw(st.integers(0, 10**12 - 1))), draw(fractions)[:decimals]
     zeros = "0" * draw(st.integers(0, min(6, decimals - len(fraction))))
     digits = f"{whole}{fraction}"
@@ -699,20 +699,20 @@ buckets = st.builds(
 )
 
 
-def test_ordinary_page_is_read_the_fast_way():
-    odd = [{"new": 1}, {"new": {"x": "y"}}, {"amount": {"value": "0E-6176", "new": None}}]
+def test_ordinary_page_is_read_by_pyarrow():
+    other = [{"new": 1}, {"new": {"x": "y"}}, {"amount": {"value": "0E-6176", "new": None}}]
     exact = {"amount": {"value": "0.000004500000000000000000000000000000"}, "quantity": 0.5}
-    reply = body(bucket(*odd, exact), bucket(*[exact] * 10_000, start=END), indent=2)
+    reply = body(bucket(*other, exact), bucket(*[exact] * 10_000, start=END), indent=2)
     assert pages._read_page_with_arrow(reply, pages.COST_RESULT).results.num_rows == 10_004
 
 
 @given(st.lists(buckets, max_size=4), st.booleans(), st.none() | text, st.booleans())
-def test_both_ways_of_reading_a_page_agree(data, has_more, next_page, escaped):
+def test_both_readers_of_a_page_agree(data, has_more, next_page, escaped):
     marked = body(*data, has_more=has_more, next_page=next_page, escaped=escaped).decode()
     reply = re.sub(r'"(?:¤|\\u00a4)([^"]+)"', r"\1", marked).encode()
     try:
         fast = pages._read_page_with_arrow(reply, pages.COST_RESULT)
-    except pa.ArrowInvalid:  # left to the other way; too many of these fail the test
+    except pa.ArrowInvalid:  # read in Python; too many of these fail the test
         reject()
     slow = pages._read_page_with_python(reply, pages.COST_RESULT)
     assert [(one.start, one.size) for one in fast.buckets] == [
@@ -752,6 +752,6 @@ def test_garbage_gives_rows_or_a_value_error(in_envelope, in_bucket, in_result, 
         read = read_page(json.dumps(page).encode())
     except ValueError:
         return
-    told = sum(one.size for one in read.buckets)
-    assert cost_rows(read, "o", ["line_item"], LOADED_AT).num_rows == told
+    size = sum(one.size for one in read.buckets)
+    assert cost_rows(read, "o", ["line_item"], LOADED_AT).num_rows == size
     assert cost_day_rows(read, "o", None, [], LOADED_AT, {}).num_rows == len(read.buckets)

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 from conftest import FEW, TODAY, RememberingApi, ShortHistory, days_ago
+from dlt.pipeline.exceptions import PipelineStepFailed
 
 from openai_costs_source import OpenAICostsError, openai_costs
 from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, SimulatedApi
@@ -54,7 +55,7 @@ def test_first_run_loads_the_whole_history_and_equals_the_apis_own_totals(
     assert off == []
 
 
-def test_every_cost_row_lies_on_the_utc_day_of_its_bucket(api, warehouse):
+def test_every_cost_row_has_the_utc_day_of_its_bucket(api, warehouse):
     warehouse.load(api, since=days_ago(3))
     wrong = """
         select count(*) from openai_raw.costs
@@ -84,7 +85,7 @@ def test_later_run_reads_one_page_of_the_trailing_days(api, warehouse):
     assert grouped[0]["start_time"] == [str(int(midnight.timestamp()))]
 
 
-def test_later_run_reads_one_page_also_where_nothing_was_used_of_late(organization, warehouse):
+def test_later_run_reads_one_page_without_recent_usage_too(organization, warehouse):
     idle = {days_ago(n): [] for n in range(12)}
     with RememberingApi(organization, overrides=idle) as api:
         warehouse.load(api, start_date=days_ago(60))
@@ -93,7 +94,7 @@ def test_later_run_reads_one_page_also_where_nothing_was_used_of_late(organizati
     assert [q["limit"] for q in requests_for_costs(api) if "group_by" in q] == [["36"]]
 
 
-def test_refetch_days_is_the_persons_choice(api, warehouse):
+def test_refetch_days_decides_how_many_days_are_read_again(api, warehouse):
     warehouse.load(api, since=days_ago(180))
     warehouse.load(api)
     api.requests.clear()
@@ -112,7 +113,7 @@ def test_restated_day_replaces_the_stored_day(api, warehouse):
     ]
 
 
-def test_row_that_vanished_from_a_day_is_removed(api, warehouse):
+def test_row_that_openai_no_longer_returns_is_removed(api, warehouse):
     api.overrides[DAY] = [charge("1.5"), charge("2.5", "gpt-5.6-sol, output")]
     warehouse.load(api)
     api.overrides[DAY] = [charge("1.5")]
@@ -165,7 +166,7 @@ def test_pause_of_two_months_leaves_no_gap(api, organization, warehouse):
     assert warehouse.value("select count(*) from openai_raw.cost_days") == days
 
 
-def test_days_that_openai_forgot_stay(api, organization, warehouse):
+def test_days_before_openais_history_stay(api, organization, warehouse):
     warehouse.load(api)
     rows = warehouse.value("select count(*) from openai_raw.costs")
     forgetful = ShortHistory(TODAY + timedelta(days=1))
@@ -261,7 +262,7 @@ class OtherOrganization(Organization):
     slug = "other"
 
 
-def test_organizations_share_a_warehouse_without_touching_each_other(api, warehouse):
+def test_organizations_share_a_warehouse_without_changing_each_other(api, warehouse):
     warehouse.load(api, since=days_ago(3))
     with RememberingApi(OtherOrganization(TODAY), overrides={days_ago(2): []}) as other:
         warehouse.load(other, since=days_ago(3))
@@ -278,7 +279,7 @@ class Broken(SimulatedApi):
         return (status, body[: len(body) // 2]) if is_midway else (status, body)
 
 
-def test_failed_run_leaves_every_day_as_it_was(api, organization, warehouse):
+def test_failed_run_leaves_every_day_unchanged(api, organization, warehouse):
     warehouse.load(api)
     before = warehouse.rows("select * from openai_raw.costs order by all")
     with (
@@ -290,7 +291,7 @@ def test_failed_run_leaves_every_day_as_it_was(api, organization, warehouse):
 
 
 class Skipping(SimulatedApi):
-    """Leaves the second bucket out of every page."""
+    """Omits the second bucket of every page."""
 
     def answer(self, method, target, authorization):
         import json
@@ -303,7 +304,7 @@ class Skipping(SimulatedApi):
         return status, body
 
 
-def test_page_that_leaves_out_a_day_is_an_error_and_not_a_saving(organization, warehouse):
+def test_page_that_omits_a_day_is_an_error(organization, warehouse):
     with (
         Skipping(organization) as api,
         pytest.raises(Exception, match=f"left out days.*{days_ago(9)}"),
@@ -315,7 +316,6 @@ def test_page_that_leaves_out_a_day_is_an_error_and_not_a_saving(organization, w
     ("setting", "value", "sentence"),
     [
         ("admin_key", "sk-proj-1", "no admin key"),
-        ("admin_key", None, "No key"),
         ("base_url", "http://example.com/v1", "https://"),
         ("start_date", "2026-02-30", "start_date is 2026-02-30"),
         ("start_date", "2999-01-01", "in the future"),
@@ -323,11 +323,21 @@ def test_page_that_leaves_out_a_day_is_an_error_and_not_a_saving(organization, w
         ("group_by", "project_id,team", "not team"),
     ],
 )
-def test_setting_that_cannot_be_right_is_refused_before_any_request(setting, value, sentence):
+def test_invalid_setting_is_refused_before_any_request(setting, value, sentence):
     settings = {"admin_key": DEMO_ADMIN_KEY, setting: value}
     with pytest.raises(OpenAICostsError, match=sentence) as refusal:
         openai_costs(**settings)
     assert refusal.value.is_wrong_use
+
+
+def test_source_is_built_without_a_key_and_a_run_without_one_sends_no_request(api, warehouse):
+    with pytest.raises(PipelineStepFailed, match="No key: set OPENAI_ADMIN_KEY") as failure:
+        warehouse.load(api, admin_key=None)
+    error = failure.value.__cause__
+    while not isinstance(error, OpenAICostsError):
+        error = error.__cause__
+    assert error.is_wrong_use
+    assert api.requests == []
 
 
 def test_settings_come_from_dlts_configuration(api, warehouse, monkeypatch):
@@ -344,6 +354,6 @@ def test_misspelt_setting_is_refused_by_the_source(monkeypatch):
         openai_costs(admin_key="sk-admin-unused")
 
 
-def test_settings_of_dlt_within_the_section_are_left_to_dlt(monkeypatch):
+def test_settings_of_dlt_in_the_section_are_accepted(monkeypatch):
     monkeypatch.setenv("SOURCES__OPENAI_COSTS__DATA_WRITER__BUFFER_MAX_ITEMS", "100")
     assert openai_costs(admin_key="sk-admin-unused").resources

@@ -1,4 +1,4 @@
-"""Budgets set at OpenAI: read as they are, gone when they are removed, kept when unread."""
+"""Budgets set at OpenAI: stored exactly, removed when deleted, kept when they cannot be read."""
 
 import copy
 import json
@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from conftest import TODAY
 from running import dbt
-from test_awkward_replies import OddListings
+from test_awkward_replies import BentListings
 
 from openai_costs_source.extract.spend_limits import LIMIT, readable, spend_limit_rows
 from openai_costs_source.simulator.api import SimulatedApi
@@ -48,18 +48,18 @@ def load(warehouse, api, *others, **settings):
 
 
 def refusing(status, message, *ends, code=None):
-    """A bend that refuses what is asked of paths with one of these ends."""
+    """A function that refuses requests of paths with one of these beginnings."""
 
-    def bend(path, query, told, page):
+    def bend(path, query, status_before, page):
         if not ends or path.removeprefix("/v1/organization/").startswith(ends):
             return status, {"error": {"message": message, "code": code}}
-        return told, page
+        return status_before, page
 
     return bend
 
 
-def odd(organization, bend):
-    return OddListings(organization, spend_limit=bend, spend_alerts=bend)
+def bent(organization, bend):
+    return BentListings(organization, spend_limit=bend, spend_alerts=bend)
 
 
 def budget_requests(api):
@@ -99,15 +99,15 @@ def test_limits_and_alerts_are_stored_exactly(api, warehouse):
     assert warehouse.rows(types) == [("DECIMAL(38,18)",)]
 
 
-def test_each_project_is_asked_once_for_each_kind_and_the_archived_not_at_all(api, warehouse):
+def test_each_kind_is_requested_once_per_project_and_not_for_archived_ones(api, warehouse):
     load(warehouse, api)
-    asked = budget_requests(api)
-    assert len(asked) == len(set(asked)) == 2 + 2 * 5
-    assert not [path for path in asked if "prototype" in path]
+    paths = budget_requests(api)
+    assert len(paths) == len(set(paths)) == 2 + 2 * 5
+    assert not [path for path in paths if "prototype" in path]
     assert {method for method, _, _ in api.requests} == {"GET"}
 
 
-def test_removed_alert_and_limit_are_in_force_no_more(changing, warehouse):
+def test_removed_alert_and_limit_are_no_longer_in_force(changing, warehouse):
     organization, api = changing
     load(warehouse, api)
     assert warehouse.rows(IN_FORCE) == OF_THE_DEMO
@@ -128,7 +128,7 @@ def test_alert_that_is_set_again_is_in_force_again(changing, warehouse):
     assert warehouse.rows(IN_FORCE) == OF_THE_DEMO
 
 
-def test_lowered_limit_replaces_the_former_which_stays_as_history(changing, warehouse):
+def test_lowered_limit_replaces_the_former_one_which_stays_as_history(changing, warehouse):
     organization, api = changing
     load(warehouse, api)
     organization.spend_limits["proj_studio"] |= {
@@ -152,16 +152,16 @@ def test_project_that_refuses_keeps_its_budgets(changing, warehouse, caplog):
     load(warehouse, api)
     organization.spend_limits[""]["threshold_amount"] = 50_000_00
     refuse = refusing(403, "You are not allowed to do this.", "projects/")
-    with odd(organization, refuse) as refusing_api:
+    with bent(organization, refuse) as refusing_api:
         load(warehouse, refusing_api)
     assert warehouse.rows(IN_FORCE) == [
         *OF_THE_DEMO[:3],
         (ORGANIZATION, Decimal(50_000)),
         OF_THE_DEMO[4],
     ]
-    (said,) = warnings(caplog)
-    assert "You are not allowed to do this" in said
-    assert "stay as they were" in said
+    (message,) = warnings(caplog)
+    assert "You are not allowed to do this" in message
+    assert "stay unchanged" in message
 
 
 def test_project_that_is_archived_has_nothing_in_force(changing, warehouse):
@@ -173,20 +173,20 @@ def test_project_that_is_archived_has_nothing_in_force(changing, warehouse):
     assert warehouse.rows(IN_FORCE) == OF_THE_DEMO[:4]
 
 
-def test_key_without_permission_loads_the_rest_and_says_so_once(organization, warehouse, caplog):
-    with odd(organization, refusing(403, NO_PERMISSION)) as api:
+def test_key_without_permission_loads_the_rest_and_reports_it_once(organization, warehouse, caplog):
+    with bent(organization, refusing(403, NO_PERMISSION)) as api:
         load(warehouse, api, "costs", "users", since=TODAY - timedelta(days=2))
     assert warehouse.value("select count(*) from openai_raw.users") == 13
     assert warehouse.value("select sum(amount) from openai_raw.costs") > 0
-    (said,) = warnings(caplog)
-    assert "insufficient permissions" in said
-    # Projects are not asked for what the organization may not tell.
+    (message,) = warnings(caplog)
+    assert "insufficient permissions" in message
+    # Nothing is requested of projects that the key cannot read of the organization.
     assert len(budget_requests(api)) == 2
 
 
 def test_key_that_loses_the_permission_keeps_the_budgets(organization, api, warehouse):
     load(warehouse, api)
-    with odd(organization, refusing(401, NO_PERMISSION)) as refusing_api:
+    with bent(organization, refusing(401, NO_PERMISSION)) as refusing_api:
         load(warehouse, refusing_api)
     assert warehouse.rows(IN_FORCE) == OF_THE_DEMO
 
@@ -194,42 +194,42 @@ def test_key_that_loses_the_permission_keeps_the_budgets(organization, api, ware
 @pytest.mark.parametrize("code", [None, "not_found"])
 def test_api_that_does_not_know_the_paths_keeps_the_budgets(organization, api, warehouse, code):
     load(warehouse, api)
-    with odd(organization, refusing(404, "Invalid URL (GET /v1)", code=code)) as unknowing:
+    with bent(organization, refusing(404, "Invalid URL (GET /v1)", code=code)) as unknowing:
         load(warehouse, unknowing)
     assert warehouse.rows(IN_FORCE) == OF_THE_DEMO
     assert len(budget_requests(unknowing)) == 2
 
 
 @pytest.mark.parametrize("code", [None, "not_found", "spend_alert_not_set"])
-def test_another_404_says_that_none_is_set(organization, api, warehouse, caplog, code):
+def test_another_404_means_that_none_is_set(organization, api, warehouse, caplog, code):
     load(warehouse, api)
-    with odd(organization, refusing(404, "None is set.", code=code)) as unset:
+    with bent(organization, refusing(404, "None is set.", code=code)) as unset:
         load(warehouse, unset)
     assert warehouse.rows(IN_FORCE) == []
     assert warnings(caplog) == []
 
 
-def test_outage_keeps_the_budgets_and_is_said_without_failing_the_run(
+def test_outage_keeps_the_budgets_and_is_reported_without_failing_the_run(
     organization, api, warehouse, caplog
 ):
     load(warehouse, api)
-    with odd(organization, refusing(500, "The server had an error.")) as out:
+    with bent(organization, refusing(500, "The server had an error.")) as out:
         load(warehouse, out, "users")
     assert warehouse.rows(IN_FORCE) == OF_THE_DEMO
     assert warehouse.value("select count(*) from openai_raw.users") == 13
-    assert "What is stored of spend_limits stays" in warnings(caplog)[-1]
-    # An error would end the command with 1, and the bill is whole.
+    assert "The stored spend_limits stay" in warnings(caplog)[-1]
+    # An error would make the exit code 1, and the bill is complete.
     assert "ERROR" not in {record.levelname for record in caplog.records}
 
 
-def test_limit_without_a_number_of_cents_is_left_out_and_said(changing, warehouse, caplog):
+def test_limit_without_a_number_of_cents_is_skipped_and_reported(changing, warehouse, caplog):
     organization, api = changing
     load(warehouse, api)
     organization.spend_limits[""]["threshold_amount"] = "unlimited"
     load(warehouse, api)
     assert warehouse.rows(IN_FORCE) == [*OF_THE_DEMO[:3], OF_THE_DEMO[4]]
-    (said,) = warnings(caplog)
-    assert f"spend limit {ORGANIZATION}" in said
+    (message,) = warnings(caplog)
+    assert f"spend limit {ORGANIZATION}" in message
 
 
 @pytest.mark.parametrize(
@@ -237,13 +237,13 @@ def test_limit_without_a_number_of_cents_is_left_out_and_said(changing, warehous
 )
 def test_threshold_that_is_no_number_of_cents_is_not_readable(threshold, caplog):
     assert readable(LIMIT, [{"id": "proj_1", "threshold_amount": threshold}]) == []
-    (said,) = warnings(caplog)
-    assert "spend limit proj_1" in said
+    (message,) = warnings(caplog)
+    assert "spend limit proj_1" in message
 
 
 def limit(**fields):
-    (told,) = readable(LIMIT, [{"id": "proj_1", "threshold_amount": 1, **fields}])
-    (row,) = spend_limit_rows("org-1", LIMIT, "proj_1", [told]).to_pylist()
+    (budget,) = readable(LIMIT, [{"id": "proj_1", "threshold_amount": 1, **fields}])
+    (row,) = spend_limit_rows("org-1", LIMIT, "proj_1", [budget]).to_pylist()
     return row
 
 
@@ -251,18 +251,18 @@ def limit(**fields):
     ("cents", "stored"),
     [(0, "0"), (1, "0.01"), (6_000_000, "60000"), (10**22 - 1, "99999999999999999999.99")],
 )
-def test_cents_are_told_in_the_unit_of_the_currency_exactly(cents, stored):
+def test_cents_are_stored_exactly_in_the_unit_of_the_currency(cents, stored):
     assert limit(threshold_amount=cents)["threshold_amount"] == Decimal(stored)
 
 
-@pytest.mark.parametrize("odd", [None, 7, True, [], {}], ids=repr)
-def test_other_values_of_a_wrong_type_become_null(odd):
-    row = limit(currency=odd, interval=odd, enforcement=odd)
+@pytest.mark.parametrize("value", [None, 7, True, [], {}], ids=repr)
+def test_other_values_of_a_wrong_type_become_null(value):
+    row = limit(currency=value, interval=value, enforcement=value)
     assert [row[name] for name in ("currency", "period", "enforcement_status")] == [None] * 3
-    assert limit(enforcement={"status": odd})["enforcement_status"] is None
+    assert limit(enforcement={"status": value})["enforcement_status"] is None
 
 
-def test_currency_is_told_in_upper_case():
+def test_currency_is_stored_in_upper_case():
     assert limit(currency="usd")["currency"] == "USD"
 
 
@@ -295,7 +295,7 @@ def test_two_organizations_keep_their_own_budgets(organization, api, warehouse):
     assert warehouse.rows(IN_FORCE) == sorted([*OF_THE_DEMO, ("org-other", Decimal(1))])
 
 
-def test_staging_tells_what_is_in_force_alone(changing, warehouse):
+def test_staging_has_only_what_is_in_force(changing, warehouse):
     organization, api = changing
     load(warehouse, api, "costs", since=TODAY - timedelta(days=1))
     organization.spend_alerts[""].pop(0)
@@ -305,8 +305,10 @@ def test_staging_tells_what_is_in_force_alone(changing, warehouse):
         "build", "--select", "stg_openai__spend_limits", "stg_openai__listed", warehouse=warehouse
     )
     assert built.returncode == 0, built.stdout
-    told = "select id, threshold_amount, last_seen_on from openai_staging.stg_openai__spend_limits"
-    assert sorted(warehouse.rows(told)) == [
+    budgets = (
+        "select id, threshold_amount, last_seen_on from openai_staging.stg_openai__spend_limits"
+    )
+    assert sorted(warehouse.rows(budgets)) == [
         ("alert_heliotrope-45000", Decimal(45_000), TODAY),
         ("alert_storefront-15000", Decimal(15_000), TODAY),
         (ORGANIZATION, Decimal(60_000), TODAY),
@@ -314,7 +316,7 @@ def test_staging_tells_what_is_in_force_alone(changing, warehouse):
     ]
 
 
-def test_staging_is_empty_where_no_budgets_were_loaded(api, warehouse):
+def test_staging_is_empty_if_no_budgets_were_loaded(api, warehouse):
     warehouse.load(api, resources=["costs"], since=TODAY)
     built = dbt(
         "build", "--select", "stg_openai__spend_limits", "stg_openai__listed", warehouse=warehouse

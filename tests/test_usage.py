@@ -1,4 +1,4 @@
-"""Usage, kind by kind: what is asked, what is stored, and what happens where it cannot be read."""
+"""Usage by kind: what is requested and stored, and what happens if it cannot be read."""
 
 import importlib
 import json
@@ -9,17 +9,17 @@ import pyarrow as pa
 import pytest
 from conftest import TODAY, RememberingApi, days_ago
 
-from openai_costs_source.extract.usage import KINDS
+from openai_costs_source.api.usage_kinds import USAGE_KINDS
 from openai_costs_source.simulator.api import SimulatedApi
 from openai_costs_source.simulator.unix_time import midnight
 
-NAMES = [kind.name for kind in KINDS]
+NAMES = [kind.name for kind in USAGE_KINDS]
 EVERY = ["costs", "usage_embeddings", "usage_images"]
 SMALL = [days_ago(2), days_ago(1), TODAY]
 
 
 class BentUsage(SimulatedApi):
-    """Answers of some kinds of usage are bent by a test, by the kind's name."""
+    """The demo's API; a test may change the replies of a kind of usage, by the kind's name."""
 
     def __init__(self, *settings, **bends):
         super().__init__(*settings)
@@ -37,14 +37,14 @@ class BentUsage(SimulatedApi):
 
 def refused(status, message, param=None, code=None):
     error = {"message": message, "type": "invalid_request_error", "param": param, "code": code}
-    return lambda query, told, page: (status, {"error": error})
+    return lambda query, status_before, page: (status, {"error": error})
 
 
 def usage(*names):
     return [f"usage_{name}" for name in names]
 
 
-def asked(api, kind):
+def requests_for(api, kind):
     return [query for _, path, query in api.requests if path.endswith(f"/usage/{kind}")]
 
 
@@ -66,7 +66,7 @@ def ledger(warehouse, kind):
 # What the API publishes
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=NAMES)
+@pytest.mark.parametrize("kind", USAGE_KINDS, ids=NAMES)
 def test_kind_stores_all_that_openais_own_sdk_reads_of_it(kind):
     sdk = importlib.import_module(f"openai.types.admin.organization.usage_{kind.name}_response")
     (result,) = [
@@ -90,7 +90,7 @@ def test_all_kinds_of_the_sdk_are_known():
 # What is loaded
 
 
-def test_each_kind_is_stored_whole_with_its_days(api, organization, warehouse):
+def test_each_kind_is_stored_completely_with_its_days(api, organization, warehouse):
     warehouse.load(api, resources=None)
     first_to_today = (TODAY - organization.earliest).days + 1
     for name in NAMES:
@@ -111,7 +111,7 @@ def test_tokens_used_are_the_tokens_billed(api, warehouse):
     assert warehouse.value(used) == billed > 0
 
 
-def test_later_run_asks_for_the_trailing_days_and_changes_no_row(api, warehouse):
+def test_later_run_requests_the_trailing_days_and_changes_no_row(api, warehouse):
     warehouse.load(api, resources=usage(*NAMES), refetch_days=3)
     before = warehouse.rows("select * exclude (loaded_at) from openai_raw.usage_completions")
     days = warehouse.rows("select * exclude (loaded_at) from openai_raw.usage_days order by all")
@@ -123,11 +123,11 @@ def test_later_run_asks_for_the_trailing_days_and_changes_no_row(api, warehouse)
         warehouse.rows("select * exclude (loaded_at) from openai_raw.usage_days order by all")
         == days
     )
-    assert {len(asked(api, name)) for name in NAMES} == {1}
-    assert asked(api, "completions")[0]["limit"] == ["4"]
+    assert {len(requests_for(api, name)) for name in NAMES} == {1}
+    assert requests_for(api, "completions")[0]["limit"] == ["4"]
 
 
-def test_day_that_was_emptied_is_emptied_and_stays_in_the_ledger(organization, api, warehouse):
+def test_emptied_day_of_usage_is_removed_and_stays_in_the_ledger(organization, api, warehouse):
     first = usage("completions")
     warehouse.load(api, resources=first, since=SMALL[0])
     with RememberingApi(organization, overrides={SMALL[0]: []}) as emptied:
@@ -142,24 +142,24 @@ def test_today_is_marked_as_not_over(api, warehouse):
     assert [closed for _, closed, _ in ledger(warehouse, "embeddings")] == [True, True, False]
 
 
-def test_kinds_are_grouped_as_finely_as_they_can_be(api, warehouse):
+def test_kinds_are_grouped_by_all_their_dimensions(api, warehouse):
     warehouse.load(api, resources=usage(*NAMES), since=SMALL[0])
-    for kind in KINDS:
+    for kind in USAGE_KINDS:
         finest = [name for name in kind.dimensions if name != "api_source"]
-        assert asked(api, kind.name)[0]["group_by"] == finest
+        assert requests_for(api, kind.name)[0]["group_by"] == finest
 
 
-def test_group_by_of_a_person_holds_for_usage_too(api, warehouse):
+def test_setting_group_by_applies_to_usage_too(api, warehouse):
     group_by = ["project_id", "line_item", "api_source"]
     warehouse.load(api, resources=usage("completions"), since=SMALL[0], group_by=group_by)
     finest = ["project_id", "model", "batch", "service_tier", "api_source"]
-    assert asked(api, "completions")[0]["group_by"] == finest
+    assert requests_for(api, "completions")[0]["group_by"] == finest
     assert warehouse.value("select count(user_id) from openai_raw.usage_completions") == 0
 
 
-def test_pages_hold_no_more_days_than_the_api_allows(api, warehouse):
+def test_pages_have_no_more_days_than_the_api_allows(api, warehouse):
     warehouse.load(api, resources=usage("completions"), since=days_ago(70))
-    queries = asked(api, "completions")
+    queries = requests_for(api, "completions")
     days = [int(query["limit"][0]) for query in queries]
     assert (max(days), sum(days)) == (31, 71)
     assert all("page" not in query for query in queries)
@@ -185,11 +185,13 @@ def test_costs_load_the_same_without_usage(api, warehouse):
     ],
     ids=["403", "401", "unknown path", "not found", "400"],
 )
-def test_kind_that_may_not_be_read_is_said_and_left_out(organization, warehouse, caplog, refusal):
+def test_kind_that_the_key_cannot_read_is_reported_and_skipped(
+    organization, warehouse, caplog, refusal
+):
     with BentUsage(organization, embeddings=refusal) as api:
         warehouse.load(api, resources=["costs", *usage("embeddings", "images")], since=SMALL[0])
-    assert len(asked(api, "embeddings")) == 1
-    assert "Usage of the kind embeddings is left out" in caplog.text
+    assert len(requests_for(api, "embeddings")) == 1
+    assert "Usage of the kind embeddings is skipped" in caplog.text
     assert "ERROR" not in {record.levelname for record in caplog.records}
     assert "usage_embeddings" not in tables(warehouse)
     assert ledger(warehouse, "embeddings") == []
@@ -206,7 +208,7 @@ def test_kind_that_becomes_readable_is_loaded_with_its_whole_history(organizatio
 
 
 @pytest.mark.parametrize(
-    ("bend", "said"),
+    ("bend", "message"),
     [
         (refused(500, "The server had an error."), "The server had an error"),
         (lambda query, status, page: (200, "<html>"), "it is not JSON"),
@@ -221,10 +223,10 @@ def test_kind_that_becomes_readable_is_loaded_with_its_whole_history(organizatio
             "input_tokens is not a whole number",
         ),
     ],
-    ids=["outage", "no JSON", "days left out", "days doubled", "more without a token", "fractions"],
+    ids=["outage", "no JSON", "days omitted", "days doubled", "more without a token", "fractions"],
 )
-def test_kind_that_fails_keeps_what_it_held_and_costs_load(
-    organization, api, warehouse, caplog, bend, said
+def test_kind_that_fails_keeps_its_stored_days_and_costs_load(
+    organization, api, warehouse, caplog, bend, message
 ):
     warehouse.load(api, resources=EVERY, since=SMALL[0])
     before = warehouse.rows("select * from openai_raw.usage_embeddings order by all")
@@ -232,8 +234,8 @@ def test_kind_that_fails_keeps_what_it_held_and_costs_load(
         warehouse.load(bent, resources=EVERY, since=SMALL[0], max_wait_seconds=0)
     assert warehouse.rows("select * from openai_raw.usage_embeddings order by all") == before
     (error,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
-    assert said in error
-    assert "usage_embeddings stays" in error
+    assert message in error
+    assert "The stored days of usage_embeddings stay" in error
     moments = "select count(distinct loaded_at) from openai_raw.{}"
     assert warehouse.value(moments.format("cost_days")) == 1
     assert warehouse.value(moments.format("usage_days")) == 2
@@ -254,7 +256,7 @@ def test_kind_that_failed_is_loaded_by_the_next_run_without_a_gap(organization, 
     assert [day for day, _, _ in ledger(warehouse, "images")] == each_day(days_ago(50), 51)
 
 
-def test_users_that_do_not_combine_with_projects_are_left_out_of_usage(organization, warehouse):
+def test_users_that_do_not_combine_with_projects_are_omitted_from_usage(organization, warehouse):
     def users_apart(query, status, page):
         if {"user_id", "project_id"} <= set(query.get("group_by", [])):
             message = "group_by user_id cannot be combined with project_id."
@@ -263,24 +265,24 @@ def test_users_that_do_not_combine_with_projects_are_left_out_of_usage(organizat
 
     with BentUsage(organization, completions=users_apart) as api:
         warehouse.load(api, resources=usage("completions"), since=SMALL[0])
-        first = len(asked(api, "completions"))
+        first = len(requests_for(api, "completions"))
         api.requests.clear()
         warehouse.load(api, resources=usage("completions"), refetch_days=1)
-        again = asked(api, "completions")
-    told = "select count(*), count(user_id), count(project_id) from openai_raw.usage_completions"
-    rows, users, projects = warehouse.rows(told)[0]
+        again = requests_for(api, "completions")
+    counts = "select count(*), count(user_id), count(project_id) from openai_raw.usage_completions"
+    rows, users, projects = warehouse.rows(counts)[0]
     assert (users, projects) == (0, rows)
     assert first > 1
     assert "user_id" not in again[-1]["group_by"]
 
 
-def test_horizon_cuts_usage_as_it_cuts_costs(organization, warehouse):
+def test_usage_begins_with_the_apis_history_as_costs_do(organization, warehouse):
     with RememberingApi(organization) as api:
         warehouse.load(api, resources=usage("completions"), since=days_ago(400))
     assert ledger(warehouse, "completions")[0][0] == organization.earliest
 
 
-def test_months_that_are_not_kept_leave_usage_and_its_ledger(api, warehouse):
+def test_months_that_are_not_kept_are_removed_from_usage_and_its_ledger(api, warehouse):
     kinds = usage("completions", "images")
     warehouse.load(api, resources=kinds)
     warehouse.load(api, resources=kinds, keep_months=1)
@@ -299,11 +301,11 @@ def page(kind, **fields):
     return f'{{"object": "page", "has_more": false, "data": [{bucket}]}}'.encode()
 
 
-COMPLETIONS = KINDS[0]
+COMPLETIONS = USAGE_KINDS[0]
 
 
 @pytest.mark.parametrize("literal", ["12", "12.0", "1.2e1", '"12"'])
-def test_whole_number_is_read_however_it_is_spelled(literal):
+def test_whole_number_is_read_in_every_spelling(literal):
     body = page(COMPLETIONS, input_tokens=0).replace(
         b'"input_tokens": 0', b'"input_tokens": ' + literal.encode()
     )

@@ -16,7 +16,7 @@ from openai_costs.warehouse.connection import dbt_variables
 from openai_costs.warehouse.destinations import Warehouse
 from openai_costs.warehouse.duckdb_file import VARIABLE
 from openai_costs_source import OpenAICostsError, api_url, openai_costs
-from openai_costs_source.doctor import Finding, examine
+from openai_costs_source.doctor import Finding, check_key
 
 
 def check(warehouse: Warehouse, api_settings: dict[str, str], as_json: bool) -> int:
@@ -29,7 +29,7 @@ def check(warehouse: Warehouse, api_settings: dict[str, str], as_json: bool) -> 
     try:
         keys = configured_keys(api_settings.get("admin_key"), checked=False)
     except OpenAICostsError as error:
-        findings.append(Finding("key", "failed", error.said, error.remedy))
+        findings.append(Finding("key", "failed", error.message, error.remedy))
     url = api_url(api_settings.get("base_url") or setting("sources.openai_costs.base_url"))
     with progress("Requesting costs from OpenAI"):
         for number, key in enumerate(keys, start=1):
@@ -44,14 +44,14 @@ def check(warehouse: Warehouse, api_settings: dict[str, str], as_json: bool) -> 
 
 def _check_key(key: str, url: str) -> Iterator[Finding]:
     try:
-        for finding in examine(key, url, datetime.now(UTC).date()):
+        for finding in check_key(key, url, datetime.now(UTC).date()):
             yield finding
             if (finding.check, finding.status) == ("key", "ok"):
                 # Raises for a setting that a load would refuse, before any request.
                 openai_costs(admin_key=key, base_url=url)
     except OpenAICostsError as error:
         subject = "settings" if error.is_wrong_use else "OpenAI"
-        yield Finding(subject, "failed", error.said, error.remedy)
+        yield Finding(subject, "failed", error.message, error.remedy)
 
 
 def _check_dbt(warehouse: Warehouse) -> Finding:

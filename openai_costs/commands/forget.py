@@ -23,7 +23,7 @@ def forget(warehouse: Warehouse, user_id: str) -> None:
                 2,
             )
         with open_pipeline(warehouse) as pipeline:
-            if not maintenance.is_known(pipeline, user_id):
+            if not maintenance.has_user(pipeline, user_id):
                 raise Stop(f"{warehouse} has no user {user_id}: see openai_marts.focus_costs.", 2)
             rows = maintenance.forget(pipeline, user_id, warehouse.file_format)
         output.print(

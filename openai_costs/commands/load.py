@@ -11,8 +11,8 @@ from openai_costs.warehouse.connection import locked, open_pipeline
 from openai_costs.warehouse.destinations import Warehouse
 from openai_costs.warehouse.error_messages import explained
 from openai_costs_source import OpenAICostsError, openai_costs
-from openai_costs_source.extract.maintenance import cover_stored, take_ids
-from openai_costs_source.extract.redaction import chosen
+from openai_costs_source.extract.maintenance import assign_organization_ids, redact_stored
+from openai_costs_source.extract.redaction import checked_user_emails
 
 
 def load(
@@ -62,6 +62,8 @@ def _load_organization(warehouse: Warehouse, **settings: Any) -> bool:
         except BaseException as error:
             raise explained(error, warehouse) or error from None
         if not warehouse.lake:  # The files of a lake are not changed after they are written.
-            take_ids(pipeline)
-            cover_stored(pipeline, chosen(setting("sources.openai_costs.user_emails")))
+            assign_organization_ids(pipeline)
+            redact_stored(
+                pipeline, checked_user_emails(setting("sources.openai_costs.user_emails"))
+            )
     return not shown.errors

@@ -1,8 +1,9 @@
-"""Which days to ask for, and with which grouping. Pure: today comes in as an argument.
+"""Which days to request, and with which grouping. Pure: today is an argument.
 
-A run reads one stretch of UTC days. The API may refuse part of it (its history is a rolling year,
-keys are known only from some day on, not every organization can combine users with projects): the
-refusal says what can be had, and the stretch is cut or coarsened accordingly, never given up.
+A run reads one range of UTC days. The API may refuse part of it: its history is a rolling year, API
+keys are known only from some day on, and not every organization can combine users with projects.
+The refusal says what is available; the range is then shortened, or split into ranges with fewer
+dimensions, and never given up.
 """
 
 from __future__ import annotations
@@ -21,21 +22,21 @@ GROUP_BY = ("project_id", "user_id", "api_key_id", "line_item")
 """The finest grouping that every row can be attributed by."""
 
 BY_USER = ("user_id", "line_item")
-"""Asked for besides, where users cannot be combined with projects."""
+"""Requested in addition on days that cannot combine users with projects."""
 
 DIMENSIONS = (*GROUP_BY, "api_source")
 """All that the costs endpoint can group by."""
 
 ONE_DAY = timedelta(days=1)
 NEVER = date.max
-"""The first day on which a dimension is told, where none of the days so far tells it."""
+"""The first day of a dimension that the API returns for no day so far."""
 
 _HORIZON = re.compile(r"start date:?\s*(\d{4}-\d{2}-\d{2})")
 _KEY_FLOOR = re.compile(r"on or after (\d{9,11})")
 
 
 @dataclass(frozen=True)
-class Stretch:
+class DateRange:
     """UTC days from `since` to `until`, `until` excluded, and how to group them."""
 
     since: date
@@ -63,13 +64,14 @@ class Stretch:
 
 @dataclass(frozen=True)
 class History:
-    """What the warehouse holds of an organization without a gap; kept in dlt's state.
+    """Which days of an organization the warehouse holds without a gap; kept in dlt's state.
 
-    `asked_from` is the day that the first load asked for, which OpenAI's horizon may have cut.
-    `first_open_day` was not over, or not read, when the last load ran: all before it is closed.
+    `requested_from` is the first day that the first load requested; OpenAI's history may begin
+    later. `first_open_day` was not over, or not read, when the last load ran: all days before it
+    are closed.
     """
 
-    asked_from: date
+    requested_from: date
     first_open_day: date
 
     def reopened(self, days: Iterable[date]) -> History:
@@ -77,11 +79,19 @@ class History:
         return replace(self, first_open_day=min([self.first_open_day, *days]))
 
     def as_state(self) -> dict[str, str]:
-        return {name: day.isoformat() for name, day in vars(self).items()}
+        """The history in the spelling of dlt's state, which older warehouses hold too."""
+        return {
+            "asked_from": self.requested_from.isoformat(),
+            "first_open_day": self.first_open_day.isoformat(),
+        }
 
     @classmethod
     def from_state(cls, state: dict[str, str] | None) -> History | None:
-        return cls(**{k: date.fromisoformat(day) for k, day in state.items()}) if state else None
+        """The history of `as_state`; None if there is none."""
+        if not state:
+            return None
+        names = ("asked_from", "first_open_day")
+        return cls(*(date.fromisoformat(state[name]) for name in names))
 
 
 def days_to_load(
@@ -92,38 +102,40 @@ def days_to_load(
     since: date | None = None,
     until: date | None = None,
     not_final: Iterable[date] = (),
-) -> Stretch:
-    """The stretch for one run; `not_final` are the days that were last read too young.
+) -> DateRange:
+    """The date range of one run; `not_final` are days that were last read before they were final.
 
-    Days that a person names win. Otherwise all from `start_date` (without one: all that the API
-    offers) until the warehouse holds it, then the trailing `refetch_days`, reaching further back
-    where the last run was longer ago, so that a pause leaves no gap, and each day is read until it
-    is `refetch_days` old, whatever days a person named in between.
+    `since` and `until`, if given, decide. Otherwise the first run takes all days from `start_date`
+    (without it: all that the API offers), and later runs the trailing `refetch_days`. They reach
+    further back if the last run was longer ago, so that a pause leaves no gap, and until each day
+    was read at an age of `refetch_days`, whatever days `since` and `until` selected in between.
     """
     until = min(until or today + ONE_DAY, today + ONE_DAY)
-    asked_from = start_date or FIRST_DAY
+    requested_from = start_date or FIRST_DAY
     if since is None:
-        if history is None or asked_from < history.asked_from:
-            since = asked_from
+        if history is None or requested_from < history.requested_from:
+            since = requested_from
         else:
             trailing = today - timedelta(days=refetch_days)
-            # The last load read these while they could still change, and not since.
+            # The last load read these while OpenAI could still restate them.
             young = history.first_open_day - timedelta(days=max(refetch_days - 1, 0))
-            since = max(min(trailing, young), asked_from)
+            since = max(min(trailing, young), requested_from)
         since = min([since, *not_final])
-    return Stretch(since, max(until, since))
+    return DateRange(since, max(until, since))
 
 
 def after_loading(
-    stretch: Stretch, today: date, history: History | None, start_date: date | None = None
+    date_range: DateRange, today: date, history: History | None, start_date: date | None = None
 ) -> History | None:
-    """The history once `stretch` is loaded; unchanged where the stretch does not adjoin it."""
-    asked_from = start_date or FIRST_DAY
-    open_day = min(stretch.until, today)
-    if stretch.since <= asked_from and (history is None or stretch.until >= history.asked_from):
+    """The history once `date_range` is loaded; unchanged if the range does not adjoin it."""
+    requested_from = start_date or FIRST_DAY
+    open_day = min(date_range.until, today)
+    if date_range.since <= requested_from and (
+        history is None or date_range.until >= history.requested_from
+    ):
         reached = max(open_day, history.first_open_day) if history else open_day
-        return History(asked_from, reached)
-    if history and history.asked_from <= stretch.since <= history.first_open_day:
+        return History(requested_from, reached)
+    if history and history.requested_from <= date_range.since <= history.first_open_day:
         return replace(history, first_open_day=max(open_day, history.first_open_day))
     return history
 
@@ -134,25 +146,27 @@ def is_final(day: date, read_on: date, refetch_days: int) -> bool:
 
 
 def after_refusal(
-    stretch: Stretch, message: str, code: str | None, param: str | None
-) -> list[Stretch] | None:
-    """What to ask instead of a stretch that was refused with a 400; None where nothing helps."""
+    date_range: DateRange, message: str, code: str | None, param: str | None
+) -> list[DateRange] | None:
+    """What to request instead of a range that was refused with a 400; None if nothing helps."""
     earliest = earliest_day(message, code)
-    if earliest and earliest > stretch.since:
-        return [replace(stretch, since=earliest)] if earliest < stretch.until else []
-    if "api_key_id" in stretch.group_by and (floor := first_day_with_keys(message)):
-        # A floor that was kept, and refused all the same, holds for the whole stretch.
-        return cut(stretch, {"api_key_id": floor if floor > stretch.since else NEVER})
-    if "api_source" in stretch.group_by and "api_source" in message:
-        return cut(stretch, {"api_source": NEVER})
+    if earliest and earliest > date_range.since:
+        return [replace(date_range, since=earliest)] if earliest < date_range.until else []
+    if "api_key_id" in date_range.group_by and (first := first_day_with_keys(message)):
+        # A range that begins there and is refused all the same has no day with keys.
+        return split_by_dimension(
+            date_range, {"api_key_id": first if first > date_range.since else NEVER}
+        )
+    if "api_source" in date_range.group_by and "api_source" in message:
+        return split_by_dimension(date_range, {"api_source": NEVER})
     if param == "group_by" or "user_id" in message:
-        without_users = cut(stretch, {"user_id": NEVER})
-        return without_users if without_users != [stretch] else None
+        without_users = split_by_dimension(date_range, {"user_id": NEVER})
+        return without_users if without_users != [date_range] else None
     return None
 
 
 def earliest_day(message: str, code: str | None) -> date | None:
-    """The first day of the API's own history, where a refusal tells it."""
+    """The first day of the API's own history, if a refusal names it."""
     horizon = _HORIZON.search(message) if code == "reporting_lookback_exceeded" else None
     try:
         return date.fromisoformat(horizon[1]) if horizon else None
@@ -161,56 +175,59 @@ def earliest_day(message: str, code: str | None) -> date | None:
 
 
 def first_day_with_keys(message: str) -> date | None:
-    """The first whole day that a refusal offers API keys for."""
+    """The first whole day for which a refusal offers API keys."""
     floor = _KEY_FLOOR.search(message)
     return _first_whole_day(int(floor[1])) if floor else None
 
 
-def cut(stretch: Stretch, first_told: Mapping[str, date]) -> list[Stretch]:
-    """The stretch in pieces, each with all the dimensions that are told of its days.
+def split_by_dimension(
+    date_range: DateRange, first_day_by_dimension: Mapping[str, date]
+) -> list[DateRange]:
+    """The range in parts, each with all the dimensions that the API returns for its days.
 
-    `first_told` names, by dimension, the first day that tells it; for users, the first day on which
-    they combine with projects, as users alone are always told.
+    `first_day_by_dimension` is the first day for which the API returns each dimension. For users,
+    it is the first day that combines them with projects; without projects, the API returns users
+    for every day.
     """
-    pieces = [stretch]
-    for name, first in first_told.items():
-        pieces = [part for piece in pieces for part in _cut_once(piece, name, first)]
-    return pieces
+    parts = [date_range]
+    for name, first in first_day_by_dimension.items():
+        parts = [new for part in parts for new in _split_once(part, name, first)]
+    return parts
 
 
-def _cut_once(stretch: Stretch, name: str, first: date) -> list[Stretch]:
+def _split_once(date_range: DateRange, name: str, first: date) -> list[DateRange]:
     needed = {name, "project_id"} if name == "user_id" else {name}
-    if first <= stretch.since or not needed <= set(stretch.group_by):
-        return [stretch]
-    without = tuple(other for other in stretch.group_by if other != name)
-    before = replace(stretch, until=min(first, stretch.until), group_by=without)
-    return [before, replace(stretch, since=first)] if first < stretch.until else [before]
+    if first <= date_range.since or not needed <= set(date_range.group_by):
+        return [date_range]
+    without = tuple(other for other in date_range.group_by if other != name)
+    before = replace(date_range, until=min(first, date_range.until), group_by=without)
+    return [before, replace(date_range, since=first)] if first < date_range.until else [before]
 
 
-def untold_days(stretch: Stretch, buckets: Sequence[Bucket]) -> list[date]:
-    """The days of `stretch` that no bucket tells.
+def missing_days(date_range: DateRange, buckets: Sequence[Bucket]) -> list[date]:
+    """The days of the range that have no bucket.
 
-    Raises ValueError where buckets overlap or lie outside: they must tile the stretch.
+    Raises ValueError if two buckets have the same day or a bucket is outside of the range.
     """
-    told: set[date] = set()
+    days: set[date] = set()
     for bucket in buckets:
-        if bucket.day in told:
-            raise ValueError(f"it tells {bucket.day} twice")
-        if not stretch.since <= bucket.day < stretch.until:
-            raise ValueError(f"it tells {bucket.day}, which was not asked for")
-        told.add(bucket.day)
-    return [day for day in stretch if day not in told]
+        if bucket.day in days:
+            raise ValueError(f"it returns {bucket.day} twice")
+        if not date_range.since <= bucket.day < date_range.until:
+            raise ValueError(f"it returns {bucket.day}, which was not requested")
+        days.add(bucket.day)
+    return [day for day in date_range if day not in days]
 
 
-def stretches(days: Iterable[date], group_by: tuple[str, ...] = ()) -> list[Stretch]:
-    """Days as the fewest stretches, the earliest first."""
-    found: list[Stretch] = []
+def contiguous_ranges(days: Iterable[date], group_by: tuple[str, ...] = ()) -> list[DateRange]:
+    """The days as the fewest date ranges, the earliest first."""
+    ranges: list[DateRange] = []
     for day in sorted(days):
-        if found and found[-1].until == day:
-            found[-1] = replace(found[-1], until=day + ONE_DAY)
+        if ranges and ranges[-1].until == day:
+            ranges[-1] = replace(ranges[-1], until=day + ONE_DAY)
         else:
-            found.append(Stretch(day, day + ONE_DAY, group_by))
-    return found
+            ranges.append(DateRange(day, day + ONE_DAY, group_by))
+    return ranges
 
 
 def _midnight(day: date) -> int:

@@ -1,4 +1,4 @@
-"""One reporting endpoint of one key: its days, asked for as finely as it tells them."""
+"""One reporting endpoint of one key: its days, with as many dimensions as it returns for them."""
 
 from __future__ import annotations
 
@@ -10,35 +10,36 @@ from concurrent.futures import Future, wait
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from openai_costs_source.api.client import Client, OpenAICostsError, Params
+from openai_costs_source.api.client import Client, Params
 from openai_costs_source.api.date_ranges import (
     NEVER,
     ONE_DAY,
-    Stretch,
+    DateRange,
     after_refusal,
-    cut,
+    contiguous_ranges,
     earliest_day,
     first_day_with_keys,
-    stretches,
-    untold_days,
+    missing_days,
+    split_by_dimension,
 )
 from openai_costs_source.api.pages import Bucket, Page
+from openai_costs_source.errors import OpenAICostsError
 
 log = logging.getLogger(__name__)
 
 PAGE_BYTES = 16_000_000
-"""What one request is to bring: memory must not grow with the days or with the organization."""
+"""The target size of a reply: memory must not grow with the days or with the organization."""
 FIRST_DAYS = 7
-"""Asked for while nothing is known of how large a day is: what the API gives by default."""
-SIDE_BY_SIDE = 2
-"""Requests under way at once, for one key."""
-LAST_SECONDS = 5
-"""How long a request under way is waited for once its reply is not wanted any more."""
+"""Days per request while the size of a day is unknown: the API's own default."""
+CONCURRENT_REQUESTS = 2
+"""Concurrent requests of one key."""
+CLOSE_SECONDS = 5
+"""How long a running request is waited for when its reply is no longer needed."""
 
 
 @dataclass
 class _Reply:
-    """A window's pages, `size` bytes in all, up to the error that ended them, if one did."""
+    """A window's pages, `size` bytes in all, up to the error that ended them, if there was one."""
 
     pages: list[Page] = field(default_factory=list)
     size: int = 0
@@ -47,11 +48,13 @@ class _Reply:
 
 @dataclass
 class Endpoint:
-    """`decode` takes a page's bytes and raises ValueError on what is no page; a page holds at most
-    `days_per_page`; `final` statuses are not waited for.
+    """An endpoint of the API, and the limits of it that refusals revealed.
 
-    `first_told` is, by dimension, the first day that tells it, and `earliest_day` the first that is
-    told at all, as refusals taught. `bytes_per_day` is how large a day was, or is thought to be.
+    `decode` reads a page from its bytes and raises ValueError if they are no page; a page holds at
+    most `days_per_page`. Refusals with one of the `final` statuses are not retried.
+    `first_day_by_dimension` is the first day for which the API returns each dimension, and
+    `earliest_day` the first day of its history. `bytes_per_day` is the size of a day, or an
+    estimate of it.
     """
 
     client: Client
@@ -60,97 +63,100 @@ class Endpoint:
     decode: Callable[[bytes], Page]
     days_per_page: int
     final: tuple[int, ...] = ()
-    first_told: Mapping[str, date] = field(default_factory=dict)
+    first_day_by_dimension: Mapping[str, date] = field(default_factory=dict)
     earliest_day: date | None = None
     bytes_per_day: float | None = None
 
-    def pages(self, stretch: Stretch) -> Iterator[tuple[Stretch, Page]]:
-        """The stretch's pages, each with what was asked in the end: where the API refuses days or a
-        grouping, the days that are left are asked for as it allows.
+    def pages(self, date_range: DateRange) -> Iterator[tuple[DateRange, Page]]:
+        """The range's pages, each with the request that returned it.
 
-        Raises OpenAICostsError where the pages do not tell each day once; only today may lack.
+        If the API refuses days or a grouping, the remaining days are requested as it allows.
+        Raises OpenAICostsError unless the pages hold each day once; only today may be missing.
         """
-        to_ask = deque(cut(stretch, self.first_told))
-        while to_ask:
-            asked = to_ask.popleft()
-            if not asked.days:
+        requests = deque(split_by_dimension(date_range, self.first_day_by_dimension))
+        while requests:
+            request = requests.popleft()
+            if not request.days:
                 continue
-            told: list[Bucket] = []
+            buckets: list[Bucket] = []
             refusal: OpenAICostsError | None = None
             try:
-                for page in self._pages(asked):
-                    told += page.buckets
-                    yield asked, page
+                for page in self._pages(request):
+                    buckets += page.buckets
+                    yield request, page
             except OpenAICostsError as error:
                 if error.status != 400:
                     raise
                 refusal = error
-            left = self._untold(asked, told)
+            missing = self._missing(request, buckets)
             if refusal:
-                log.info("OpenAI refuses %s as it was asked; asking for less.", asked)
-                for rest in reversed(left):
-                    to_ask.extendleft(reversed(self._instead(rest, refusal, bool(told))))
-            elif closed := [rest for rest in left if rest.since < self.today]:
+                log.info("OpenAI refuses %s as it was requested; requesting less.", request)
+                for rest in reversed(missing):
+                    smaller = self._smaller_requests(rest, refusal, bool(buckets))
+                    requests.extendleft(reversed(smaller))
+            elif closed := [rest for rest in missing if rest.since < self.today]:
                 raise OpenAICostsError(
-                    f"OpenAI's {self.path} left out days that were asked for, the first "
+                    f"OpenAI's {self.path} left out days that were requested, the first "
                     f"{closed[0].since}. Nothing was loaded; run again."
                 )
             else:
-                log.info("Read %s.", asked)
+                log.info("Read %s.", request)
 
-    def refusal(self, stretch: Stretch) -> OpenAICostsError | None:
-        """Why the API does not tell the stretch as it would be asked; None where it does."""
+    def refusal(self, date_range: DateRange) -> OpenAICostsError | None:
+        """Why the API refuses the range with this grouping; None if it does not."""
         try:
-            next(self.client.pages(self.path, _query(stretch, 1), self.decode, self.final))
+            next(self.client.pages(self.path, _query(date_range, 1), self.decode, self.final))
         except OpenAICostsError as error:
             if error.status != 400:
                 raise
             return error
         return None
 
-    def _pages(self, stretch: Stretch) -> Iterator[Page]:
-        """The stretch in windows, the next ones fetched and decoded while one is worked on.
+    def _pages(self, date_range: DateRange) -> Iterator[Page]:
+        """The range's pages in windows; the next windows are read while one is processed.
 
-        A window is a query of its own: a page's token holds for its very query alone, so pages that
-        follow tokens can neither be asked for side by side nor be chosen by their size.
+        A window is a query of its own. A page token belongs to its exact query, so pages that
+        follow tokens can neither be requested concurrently nor be chosen by their size.
         """
-        is_abandoned = threading.Event()
-        under_way: deque[Future[_Reply]] = deque()
-        first = stretch.since
+        cancelled = threading.Event()
+        running: deque[Future[_Reply]] = deque()
+        first = date_range.since
         try:
-            while first < stretch.until or under_way:
-                # What the first window brings tells how large the others may be.
-                at_once = SIDE_BY_SIDE if self.bytes_per_day else 1
-                while first < stretch.until and len(under_way) < at_once:
-                    until = min(first + ONE_DAY * self._days_at_once(stretch), stretch.until)
-                    window = replace(stretch, since=first, until=until)
-                    under_way.append(self._in_background(window, is_abandoned))
+            while first < date_range.until or running:
+                # The first window shows how large the others may be.
+                concurrent = CONCURRENT_REQUESTS if self.bytes_per_day else 1
+                while first < date_range.until and len(running) < concurrent:
+                    until = min(
+                        first + ONE_DAY * self._days_per_window(date_range), date_range.until
+                    )
+                    window = replace(date_range, since=first, until=until)
+                    running.append(self._in_background(window, cancelled))
                     first = until
-                reply = under_way.popleft().result()
-                if stretch.group_by:
-                    self._learn_size(reply)
+                reply = running.popleft().result()
+                if date_range.group_by:
+                    self._update_size(reply)
                 yield from reply.pages
                 if reply.error:
                     raise reply.error
         finally:
-            is_abandoned.set()
-            wait(under_way, LAST_SECONDS)
+            cancelled.set()
+            wait(running, CLOSE_SECONDS)
 
-    def _learn_size(self, reply: _Reply) -> None:
+    def _update_size(self, reply: _Reply) -> None:
         days = sum(len(page.buckets) for page in reply.pages)
-        # Small days, or empty ones, may be followed by large ones: at most twice as many are next.
+        # Large days may follow small or empty ones: the next window has at most twice as many.
         least = (self.bytes_per_day or PAGE_BYTES / FIRST_DAYS) / 2
         self.bytes_per_day = max(reply.size / max(days, 1), least)
 
-    def _days_at_once(self, stretch: Stretch) -> int:
-        if not stretch.group_by:
-            return self.days_per_page  # One result a day.
+    def _days_per_window(self, date_range: DateRange) -> int:
+        if not date_range.group_by:
+            return self.days_per_page  # One result per day.
         days = int(PAGE_BYTES / self.bytes_per_day) if self.bytes_per_day else FIRST_DAYS
         return min(max(days, 1), self.days_per_page)
 
-    def _in_background(self, window: Stretch, is_abandoned: threading.Event) -> Future[_Reply]:
-        """What the window is answered; not asked for again once it is not wanted any more."""
-        answered: Future[_Reply] = Future()
+    def _in_background(self, window: DateRange, cancelled: threading.Event) -> Future[_Reply]:
+        """The reply to the window, read by a thread until `cancelled` is set."""
+        future: Future[_Reply] = Future()
         reply = _Reply()
 
         def read(body: bytes) -> Page:
@@ -160,39 +166,40 @@ class Endpoint:
         def fetch() -> None:
             query = _query(window, window.days)
             try:
-                told = self.client.pages(self.path, query, read, self.final, is_abandoned)
-                reply.pages.extend(told)
+                pages = self.client.pages(self.path, query, read, self.final, cancelled)
+                reply.pages.extend(pages)
             except BaseException as error:
                 reply.error = error
-            answered.set_result(reply)
+            future.set_result(reply)
 
         threading.Thread(target=fetch, daemon=True).start()
-        return answered
+        return future
 
-    def _instead(self, rest: Stretch, refusal: OpenAICostsError, is_less: bool) -> list[Stretch]:
-        """What to ask instead of a refused stretch; raises the refusal where nothing helps."""
-        instead = after_refusal(rest, str(refusal), refusal.code, refusal.param)
+    def _smaller_requests(
+        self, rest: DateRange, refusal: OpenAICostsError, has_buckets: bool
+    ) -> list[DateRange]:
+        """What to request instead of a refused range; raises the refusal if nothing helps."""
+        smaller = after_refusal(rest, str(refusal), refusal.code, refusal.param)
         self.earliest_day = earliest_day(str(refusal), refusal.code) or self.earliest_day
-        if instead is None and is_less:
-            # The horizon moved on while the pages were read: what is left may be asked for afresh.
+        if smaller is None and has_buckets:
+            # The API's history moved on while the pages were read: the rest is a new request.
             return [rest]
-        if instead is None:
+        if smaller is None:
             raise refusal
-        if "api_key_id" in rest.group_by and (floor := first_day_with_keys(str(refusal))):
-            self.first_told = {**self.first_told, "api_key_id": floor}
-        elif instead == cut(rest, {"user_id": NEVER}):
-            first = max(
-                self._first_day_with_users(rest), self.first_told.get("user_id", rest.since)
-            )
-            self.first_told = {**self.first_told, "user_id": first}
-            return cut(rest, {"user_id": first})
-        return instead
+        if "api_key_id" in rest.group_by and (first := first_day_with_keys(str(refusal))):
+            self.first_day_by_dimension = {**self.first_day_by_dimension, "api_key_id": first}
+        elif smaller == split_by_dimension(rest, {"user_id": NEVER}):
+            known = self.first_day_by_dimension.get("user_id", rest.since)
+            first = max(self._first_day_with_users(rest), known)
+            self.first_day_by_dimension = {**self.first_day_by_dimension, "user_id": first}
+            return split_by_dimension(rest, {"user_id": first})
+        return smaller
 
-    def _first_day_with_users(self, refused: Stretch) -> date:
+    def _first_day_with_users(self, refused: DateRange) -> date:
         """The first day on which users combine with projects.
 
-        Whether they do depends on the time range. It is taken to be so from some day on, which a
-        few small requests find.
+        It depends on the date range whether they do. The API is assumed to combine them from some
+        day on, which a few small requests find.
         """
         known_from, refused_from = refused.until - ONE_DAY, refused.since
         if refused.days == 1 or not self._has_users(replace(refused, since=known_from)):
@@ -205,23 +212,23 @@ class Endpoint:
                 refused_from = middle
         return known_from
 
-    def _has_users(self, stretch: Stretch) -> bool:
-        """False where the stretch is refused for anything but its keys."""
-        refusal = self.refusal(stretch)
+    def _has_users(self, date_range: DateRange) -> bool:
+        """False if the range is refused for another reason than its API keys."""
+        refusal = self.refusal(date_range)
         return refusal is None or first_day_with_keys(str(refusal)) is not None
 
-    def _untold(self, asked: Stretch, told: list[Bucket]) -> list[Stretch]:
+    def _missing(self, request: DateRange, buckets: list[Bucket]) -> list[DateRange]:
         try:
-            return stretches(untold_days(asked, told), asked.group_by)
+            return contiguous_ranges(missing_days(request, buckets), request.group_by)
         except ValueError as error:
             raise OpenAICostsError(f"OpenAI's {self.path} gave a wrong reply: {error}.") from None
 
 
-def _query(stretch: Stretch, limit: int) -> Params:
+def _query(date_range: DateRange, limit: int) -> Params:
     return {
-        "start_time": stretch.start_time,
-        "end_time": stretch.end_time,
+        "start_time": date_range.start_time,
+        "end_time": date_range.end_time,
         "bucket_width": "1d",
         "limit": limit,
-        "group_by": stretch.group_by,
+        "group_by": date_range.group_by,
     }

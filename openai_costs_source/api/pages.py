@@ -1,9 +1,9 @@
-"""A page's bytes, decoded exactly. Pure: no network, no clock, no settings.
+"""Decodes the bytes of a page exactly. Pure: no network, no clock, no settings.
 
-Money never passes through a float. PyArrow's JSON reader decodes a page's literals into 76-digit
-decimals, which are rounded half-even, once, to what the warehouse stores. A page that it refuses
-(more digits than that, a wrong type) is read again in Python, which either finds the exact results
-or names the bucket and the field at fault.
+Money is never a float. PyArrow's JSON reader decodes a page's literals into 76-digit decimals,
+which are rounded once, half-even, to the decimals that the warehouse stores. A page that it refuses
+(more digits, a wrong type) is read again in Python, which either finds the exact results or names
+the invalid bucket and field.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ END_OF_CALENDAR = 253_402_300_800
 _EXACT_LITERAL = pa.decimal256(76, 38)
 _WHOLE = pa.decimal128(38, 0)
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
-# PyArrow 26 crashes the process on a document that is `null`, and on exponents far below any
-# decimal, such as 1E-99999999. A number of more than 256 bits it takes for what is left of it
-# without the upper ones. JSON escapes may disguise either in a string.
-_PERILOUS_NUMBER = (
+# PyArrow 26 crashes the process on a document that is `null`, and on exponents far below those of
+# any decimal, such as 1E-99999999. It drops the upper bits of a number of more than 256 bits. In a
+# string, JSON escapes may spell either number.
+_UNSAFE_NUMBER = (
     r"[\d.][eE]-\d{5}"
     r"|[\s:\",\[]-?\d+(?:\.\d*)?[eE]\+?\d"
     r"|\d{39}"
     r"|\\u00(?:2[bBdDeE]|3\d|[46]5)"
 )
-# OpenAI writes some amounts with 39 decimals, one more than PyArrow reads; the last is a zero.
+# OpenAI writes some amounts with 39 decimals, one more than PyArrow reads; the last one is zero.
 _ZEROS_AFTER_38_DECIMALS = r'("value"\s*:\s*"?-?\d+\.\d{38})0+("?\s*[,}])'
 _ENOUGH_DIGITS = decimal.Context(prec=100, rounding=decimal.ROUND_HALF_EVEN)
 
@@ -59,7 +59,7 @@ COST_RESULT = pa.struct(
         ("quantity_unit", pa.string()),
     ]
 )
-"""A costs result as the API tells it, undocumented extras included; any of it may be absent."""
+"""A result of costs with its undocumented fields; any field may be missing."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Page:
     next_page: str | None
 
     def without(self, days: Set[date]) -> Page:
-        """The same page, lacking these days."""
+        """The page without these days."""
         kept = [bucket for bucket in self.buckets if bucket.day not in days]
         is_kept = [bucket.day not in days for bucket in self.buckets for _ in range(bucket.size)]
         return replace(
@@ -94,11 +94,11 @@ class Page:
 
 
 def read_page(body: bytes, result: pa.StructType = COST_RESULT) -> Page:
-    """Decode a page of buckets whose results look like `result`; fields not in it are ignored.
+    """Decode a page of buckets with results of the type `result`; other fields are ignored.
 
-    Raises ValueError where the reply is no such page, in words that name the bucket at fault.
+    Raises ValueError, which names the invalid bucket, if the reply is no such page.
     """
-    # PyArrow looks through a large page 25 times as fast as Python, and beside other threads.
+    # PyArrow searches a large page 25 times as fast as Python, and without its global lock.
     text = pa.Array.from_buffers(
         pa.binary(),
         1,
@@ -109,8 +109,8 @@ def read_page(body: bytes, result: pa.StructType = COST_RESULT) -> Page:
     except pa.ArrowInvalid:
         raise ValueError("it is not UTF-8") from None
     text = pc.replace_substring_regex(text, _ZEROS_AFTER_38_DECIMALS, r"\1\2")
-    is_perilous = pc.match_substring_regex(text, _PERILOUS_NUMBER)[0].as_py()
-    if body.lstrip().startswith(b"{") and not is_perilous:
+    is_unsafe = pc.match_substring_regex(text, _UNSAFE_NUMBER)[0].as_py()
+    if body.lstrip().startswith(b"{") and not is_unsafe:
         with contextlib.suppress(pa.ArrowException):
             return _read_page_with_arrow(text[0].as_buffer().to_pybytes(), result)
     return _read_page_with_python(body, result)
@@ -146,7 +146,7 @@ def _read_page_with_arrow(body: bytes, result: pa.StructType) -> Page:
     buckets = data.flatten()
     results = buckets.field("results")
     rows = results.flatten()
-    # Nulls where an object is due, and days that no calendar holds, get their name in Python.
+    # The Python reader names a missing object or an invalid day.
     if any(a.null_count for a in (buckets, *buckets.flatten(), rows)):
         raise pa.ArrowInvalid("a bucket is incomplete")
     return Page(
@@ -186,14 +186,14 @@ def _rounded(values: pa.Array, stored: pa.DataType) -> pa.Array:
     with contextlib.suppress(pa.ArrowInvalid):
         return values.cast(stored)
     rounded = pc.round(values, ndigits=stored.scale, round_mode="half_to_even")
-    # PyArrow 26 rounds up to one unit too few where the result is a multiple of 2^32 units: it is
-    # then more than half a unit off, or a tie that became odd.
+    # PyArrow 26 rounds up to one unit too few if the result is a multiple of 2^32 units: it is then
+    # more than half a unit off, or a tie that became odd.
     room = pa.decimal256(75, _EXACT_LITERAL.scale)
     off = pc.abs(pc.subtract(values.cast(room), rounded.cast(room)))
     half = pa.scalar(decimal.Decimal(5).scaleb(-stored.scale - 1), room)
     if pc.any(pc.greater(off, half)).as_py() or any(
-        each is not None and int(_ENOUGH_DIGITS.scaleb(each, stored.scale)) % 2
-        for each in rounded.filter(pc.equal(off, half)).to_pylist()
+        tie is not None and int(_ENOUGH_DIGITS.scaleb(tie, stored.scale)) % 2
+        for tie in rounded.filter(pc.equal(off, half)).to_pylist()
     ):
         raise pa.ArrowInvalid("a value was rounded wrongly")
     return rounded.cast(stored)
@@ -219,7 +219,7 @@ def _read_page_with_python(body: bytes, result: pa.StructType) -> Page:
         if not isinstance(results, list):
             raise ValueError(f"the bucket of {bucket.day} has no results")
         try:
-            rows += [_value("result", False if each is None else each, result) for each in results]
+            rows += [_value("result", False if row is None else row, result) for row in results]
         except ValueError as error:
             raise ValueError(f"in the bucket of {bucket.day}, {error}") from None
         buckets.append(bucket)
@@ -228,7 +228,7 @@ def _read_page_with_python(body: bytes, result: pa.StructType) -> Page:
 
 
 def _value(name: str, value: Any, stored: pa.DataType) -> Any:
-    """A JSON value as Python's value for an Arrow type, exact; ValueError names what is not."""
+    """A JSON value as the exact Python value for an Arrow type. Raises ValueError with `name`."""
     if value is None:
         return None
     if pa.types.is_struct(stored):
@@ -250,13 +250,13 @@ def _value(name: str, value: Any, stored: pa.DataType) -> Any:
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise ValueError(f"{name} holds characters that no text can") from None
+        raise ValueError(f"{name} holds characters that are not valid text") from None
     return value
 
 
 def _decimal(name: str, value: Any, stored: pa.Decimal128Type) -> decimal.Decimal:
     if isinstance(value, float):
-        raise ValueError(f"{name} is a number beyond all bounds")
+        raise ValueError(f"{name} is a number that is too large")
     literal = str(value) if isinstance(value, (str, int, decimal.Decimal)) else ""
     if isinstance(value, bool) or not _NUMBER.fullmatch(literal):
         raise ValueError(f"{name} is not a number: {str(value)[:60]!r}")
@@ -276,7 +276,7 @@ def _whole_number(name: str, value: Any) -> int:
 
 
 def stored_decimal(name: str, value: decimal.Decimal, stored: pa.Decimal128Type) -> decimal.Decimal:
-    """The value rounded half-even to what is stored; ValueError where it is too large."""
+    """The value rounded half-even to the stored decimals. Raises ValueError if it is too large."""
     unit = decimal.Decimal(1).scaleb(-stored.scale)
     try:
         rounded = value.quantize(unit, context=_ENOUGH_DIGITS)
@@ -288,7 +288,7 @@ def stored_decimal(name: str, value: decimal.Decimal, stored: pa.Decimal128Type)
 
 
 def _bucket(start: int, end: int, size: int) -> Bucket:
-    # Today's bucket may end now; none is longer than its day.
+    # Today's bucket may end now; no bucket is longer than its day.
     in_calendar = 0 <= start < END_OF_CALENDAR
     if not in_calendar or start % DAY_SECONDS or not start < end <= start + DAY_SECONDS:
         raise ValueError(f"a bucket from {start} to {end} is not a UTC day")
@@ -296,9 +296,9 @@ def _bucket(start: int, end: int, size: int) -> Bucket:
 
 
 def json_object(body: bytes) -> dict[str, Any]:
-    """A JSON object with exact decimals; ValueError where the reply is not JSON.
+    """A JSON object with exact decimals. Raises ValueError if the reply is not JSON.
 
-    Only a number that neither a decimal nor an integer can hold comes as a float, 0 or infinite.
+    Only a number that neither a decimal nor an integer can hold is a float, 0 or infinite.
     """
 
     def number(literal: str) -> Any:
@@ -307,11 +307,11 @@ def json_object(body: bytes) -> dict[str, Any]:
         except (ValueError, decimal.InvalidOperation):
             return float(literal)
 
-    def no_number(literal: str) -> Any:
+    def refuse(literal: str) -> Any:
         raise ValueError(f"it holds {literal}, which is not a number")
 
     try:
-        document = json.loads(body, parse_float=number, parse_int=number, parse_constant=no_number)
+        document = json.loads(body, parse_float=number, parse_int=number, parse_constant=refuse)
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
         raise ValueError("it is not JSON") from None
     return document if isinstance(document, dict) else {}

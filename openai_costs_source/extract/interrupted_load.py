@@ -1,4 +1,4 @@
-"""Aborts a load that was interrupted while it was loading, before dlt resumes it."""
+"""Aborts an interrupted load before dlt resumes it."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from dlt.common.configuration.container import Container
 from dlt.common.pipeline import PipelineContext
 from dlt.pipeline.pipeline import Pipeline
 
-from openai_costs_source.api.client import OpenAICostsError
-from openai_costs_source.extract.load_lock import holds
+from openai_costs_source.errors import OpenAICostsError
+from openai_costs_source.extract.load_lock import lock_working_directory
 
 _LEDGERS = {"cost_days", "usage_days", "listings"}
-"""Each load of this source has rows of at least one of them."""
+"""Each load of this source has rows in at least one of these tables."""
 
 log = logging.getLogger(__name__)
 
 
 def abort_interrupted_load() -> None:
-    """Abort a load of this source that the active pipeline began and did not complete.
+    """Abort a load of this source that the active pipeline started and did not complete.
 
-    A pipeline's working directory that outlives a killed process holds the rest of its load. dlt
-    1.31 would resume it, and load again the files that were loaded when their process was killed:
-    their rows would be there twice. An aborted load leaves no trace in dlt's state, and the days
-    that it was to load are due again.
+    If a process is killed and the pipeline's working directory remains, it holds the rest of the
+    load. dlt 1.31 would resume it and load the files again that were already loaded: their rows
+    would be stored twice. An aborted load changes nothing in dlt's state, and its days are due
+    again.
 
-    Raises OpenAICostsError if the process that began the load still runs.
+    Raises OpenAICostsError if the process that started the load is still running.
     """
     context = Container()[PipelineContext]
     if not context.is_active():
@@ -34,11 +34,11 @@ def abort_interrupted_load() -> None:
     pipeline = cast(Pipeline, context.pipeline())
     for load_id in pipeline.list_normalized_load_packages():
         jobs = pipeline.get_load_package_info(load_id).jobs
-        tables = {job.job_file_info.table_name for each in jobs.values() for job in each}
+        tables = {job.job_file_info.table_name for state in jobs.values() for job in state}
         if tables & _LEDGERS and (jobs["started_jobs"] or jobs["completed_jobs"]):
-            if not holds(pipeline.working_dir):
+            if not lock_working_directory(pipeline.working_dir):
                 raise OpenAICostsError(
-                    f"The load {load_id} was begun by another process, which still runs.",
+                    f"The load {load_id} was started by another process, which still runs.",
                     "Wait until it ends, or end it, and run again.",
                 )
             log.warning(

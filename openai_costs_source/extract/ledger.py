@@ -1,8 +1,8 @@
-"""What the ledgers at the destination say: which days are loaded, and whether their rows agree.
+"""The ledgers at the destination: which days are loaded, and whether their rows match.
 
-A load replaces rows and ledger in one transaction where the destination has transactions.
-Elsewhere, and in a table that was changed by hand, dropped or restored, they may disagree with each
-other, or with the state of the pipeline. The ledgers win.
+A load replaces rows and ledger in one transaction if the destination has transactions. Without
+transactions, or after a table was changed by hand, dropped or restored, rows and ledger may differ
+from each other, or from the state of the pipeline. The ledgers win.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from dlt.destinations.sql_client import SqlClientBase
 
 
 class Ledgers(NamedTuple):
-    """Both by kind (`costs`, or one of usage) and organization, as it is stored.
+    """The days of the ledgers, by kind (`costs` or a kind of usage) and stored organization.
 
-    `disagreeing` are the days whose rows are not those that the ledger counts. `loaded` are all
+    `mismatched` are the days on which the ledger does not count the stored rows. `loaded` are all
     days of the ledger, each with the moment of its load; None if the destination only appends.
-    `without_table` are the kinds that the destination has no table of.
+    `without_table` are the kinds for which the destination has no table.
     """
 
-    disagreeing: dict[str, dict[str, set[date]]]
+    mismatched: dict[str, dict[str, set[date]]]
     loaded: dict[str, dict[str, dict[date, datetime]]] | None
     without_table: set[str]
 
 
 def read_ledgers(usage_kinds: Collection[str]) -> Ledgers:
     """The ledgers of costs and of these kinds of usage, empty if they do not exist yet."""
-    disagreeing: dict[str, dict[str, set[date]]] = {}
+    mismatched: dict[str, dict[str, set[date]]] = {}
     loaded: dict[str, dict[str, dict[date, datetime]]] = {}
     tables = {
         "cost_days": {"costs": "costs"},
         "usage_days": {kind: f"usage_{kind}" for kind in usage_kinds},
     }
-    kinds = {kind: table for of in tables.values() for kind, table in of.items()}
+    kinds = {kind: table for named in tables.values() for kind, table in named.items()}
     with dlt.current.pipeline().destination_client() as client:
         if not isinstance(client, SqlJobClientBase):
             return Ledgers({}, None, set())
@@ -45,16 +45,16 @@ def read_ledgers(usage_kinds: Collection[str]) -> Ledgers:
         stored = {name for name, columns in client.get_storage_tables(names) if columns}
         sql = client.sql_client
         for ledger in tables.keys() & stored:
-            rows_of = {kind: table for kind, table in tables[ledger].items() if table in stored}
+            counted = {kind: table for kind, table in tables[ledger].items() if table in stored}
             for kind, organization_id, day in (
-                sql.execute_sql(_differing(sql, ledger, rows_of)) or ()
+                sql.execute_sql(_mismatched(sql, ledger, counted)) or ()
             ):
-                disagreeing.setdefault(kind, {}).setdefault(organization_id, set()).add(_date(day))
+                mismatched.setdefault(kind, {}).setdefault(organization_id, set()).add(_date(day))
             for kind, organization_id, day, loaded_at in sql.execute_sql(_days(sql, ledger)) or ():
                 moment = loaded_at if loaded_at.tzinfo else loaded_at.replace(tzinfo=UTC)
                 loaded.setdefault(kind, {}).setdefault(organization_id, {})[_date(day)] = moment
     without_table = {kind for kind, table in kinds.items() if table not in stored}
-    return Ledgers(disagreeing, loaded, without_table)
+    return Ledgers(mismatched, loaded, without_table)
 
 
 def _date(value: Any) -> date:
@@ -68,11 +68,11 @@ def _days(client: SqlClientBase[Any], ledger: str) -> str:
     """
 
 
-def _differing(client: SqlClientBase[Any], ledger: str, tables: dict[str, str]) -> str:
-    """SQL for the kinds, organizations and days on which row counts differ or, for costs, amounts,
-    or that the ledger holds twice, because dlt loaded files of an interrupted load again.
+def _mismatched(client: SqlClientBase[Any], ledger: str, tables: dict[str, str]) -> str:
+    """SQL for the kinds, organizations and days on which the row counts differ or, for costs, the
+    amounts, or which the ledger holds twice because dlt loaded a file of an interrupted load again.
 
-    `tables` are those of the rows that are stored, by kind; a kind without a table has no rows.
+    `tables` are the stored tables by kind; a kind without a table has no rows.
     """
     is_costs = ledger == "cost_days"
     sides = [
@@ -95,7 +95,7 @@ def _differing(client: SqlClientBase[Any], ledger: str, tables: dict[str, str]) 
         )
     return f"""
         SELECT kind, organization_id, date
-        FROM ({" UNION ALL ".join(sides)}) AS each_side
+        FROM ({" UNION ALL ".join(sides)}) AS sides
         GROUP BY kind, organization_id, date
         HAVING SUM(row_count) <> 0 OR SUM(amount) <> 0 OR SUM(in_ledger) > 1
     """

@@ -1,6 +1,6 @@
-"""Listings of projects, users and API keys become Arrow rows. Pure, like `rows`.
+"""Arrow rows of projects, users, service accounts and API keys. Pure, like `rows`.
 
-A listing holds no money: a value of an unexpected type is enrichment and becomes null.
+A listing has no amounts: a value of an unexpected type becomes null and stops nothing.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ API_KEYS = pa.schema(
         ("created_at", INSTANT),
     ]
 )
-"""Without the API's `redacted_value`: no part of a key is stored. When it was last used is in
-`LISTED`: it would make a version a day."""
+"""Without the API's `redacted_value`: no part of a key is stored. The time of the last use is in
+`LISTED`; here it would create a version per day."""
 
 SERVICE_ACCOUNTS = pa.schema(
     [
@@ -76,7 +76,7 @@ LISTED = pa.schema(
         ("listed_at", INSTANT),
     ]
 )
-"""One row per object that was ever listed, with when it was last."""
+"""One row per object that was ever listed, with the time of its last listing."""
 
 LISTINGS = pa.schema(
     [
@@ -86,8 +86,8 @@ LISTINGS = pa.schema(
         ("listed_at", INSTANT),
     ]
 )
-"""One row per listing, with when it was last read to its end: what it lacked then is deleted.
-`project_id` is empty for those of the whole organization."""
+"""One row per listing, with the time when it was last read completely: an object that is missing
+there is deleted. `project_id` is empty for listings of the whole organization."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Listing:
 
 
 def read_listing(body: bytes) -> Listing:
-    """Decode one page of projects, users or keys. Raises ValueError where it is none."""
+    """Decode one page of projects, users or keys. Raises ValueError if it is none."""
     document = json_object(body)
     objects = document.get("data")
     if document.get("object") != "list" or not isinstance(objects, list):
@@ -117,7 +117,7 @@ def project_rows(organization_id: str, projects: Iterable[dict[str, Any]]) -> pa
 
 
 def user_rows(organization_id: str, users: Iterable[dict[str, Any]]) -> pa.Table:
-    """Name and e-mail stand at the top of a user, or only inside its `user`: both are published."""
+    """Name and e-mail are fields of a user or of its nested `user`: OpenAI documents both."""
     flat = [{**_object(user.get("user")), **_without_nulls(user)} for user in users]
     return object_rows(USERS, organization_id, flat)
 
@@ -125,7 +125,7 @@ def user_rows(organization_id: str, users: Iterable[dict[str, Any]]) -> pa.Table
 def api_key_rows(
     organization_id: str, project_id: str, api_keys: Iterable[dict[str, Any]]
 ) -> pa.Table:
-    """A key's owner is a user or a service account."""
+    """The keys of a project, each with its owner: a user or a service account."""
     flat = []
     for key in api_keys:
         owner = _object(key.get("owner"))
@@ -157,7 +157,7 @@ def listed_rows(
     objects: Iterable[dict[str, Any]],
     listed_at: datetime,
 ) -> pa.Table:
-    """That these objects are listed: rows of `LISTED`."""
+    """Rows of `LISTED`: these objects were listed."""
     flat = [
         {**item, "kind": kind, "project_id": project_id, "listed_at": listed_at} for item in objects
     ]
@@ -165,13 +165,13 @@ def listed_rows(
 
 
 def listing_row(organization_id: str, kind: str, project_id: str, listed_at: datetime) -> pa.Table:
-    """That this listing was read to its end: one row of `LISTINGS`."""
+    """One row of `LISTINGS`: this listing was read completely."""
     row = dict(zip(LISTINGS.names, (organization_id, kind, project_id, listed_at), strict=True))
     return pa.Table.from_pylist([row], schema=LISTINGS)
 
 
 def versioned(table: pa.Table) -> pa.Table:
-    """The rows with a column `version`, which changes when anything that is stored of one does."""
+    """The rows with a column `version`, a hash of all other columns."""
     versions = [
         hashlib.sha256(repr(tuple(row.values())).encode()).hexdigest() for row in table.to_pylist()
     ]

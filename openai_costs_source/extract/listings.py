@@ -1,27 +1,41 @@
-"""The listings of one organization, read and given to dlt: who and what was called how, and when,
-and which budgets are set at OpenAI.
+"""The listings: projects, users, service accounts and API keys, in versions (dlt's `scd2`).
 
-Both are kept in versions (dlt's `scd2`). What a listing lacks keeps its last one: that it is gone
-follows from `listings`, because a listing that could not be read must not make anything look so.
+An object that is missing in a listing keeps its last version. The tables `listed` and `listings`
+show that it is gone, so that a listing which could not be read makes nothing look deleted.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 import dlt
 import pyarrow as pa
+from dlt.extract import DltResource
 
-from openai_costs_source.api.client import OpenAICostsError
-from openai_costs_source.extract import listing_rows as names
-from openai_costs_source.extract import spend_limits
+from openai_costs_source.errors import OpenAICostsError
+from openai_costs_source.extract.listing_rows import (
+    API_KEYS,
+    LISTED,
+    LISTINGS,
+    SERVICE_ACCOUNTS,
+    api_key_rows,
+    listed_rows,
+    listing_row,
+    project_rows,
+    read_listing,
+    service_account_rows,
+    user_rows,
+    versioned,
+)
+from openai_costs_source.extract.load import Load
 from openai_costs_source.extract.organization import Organization
-from openai_costs_source.extract.spend_limits import ALERT, LIMIT
 
 log = logging.getLogger(__name__)
+
+Object = dict[str, Any]
 
 KEY = ("organization_id", "id")
 _REFUSALS = range(400, 600)
@@ -29,104 +43,42 @@ _PROJECTS = "/organization/projects"
 _USERS = "/organization/users"
 _API_KEYS = "/organization/projects/{project_id}/api_keys"
 _SERVICE_ACCOUNTS = "/organization/projects/{project_id}/service_accounts"
-_SPEND_LIMITS = {LIMIT: "/organization/spend_limit", ALERT: "/organization/spend_alerts"}
-_SPEND_LIMITS_OF_PROJECTS = {
-    LIMIT: "/organization/projects/{project_id}/spend_limit",
-    ALERT: "/organization/projects/{project_id}/spend_alerts",
-}
-
-
-def versions(now: datetime) -> Any:
-    """The merge that keeps each version of a row; with `KEY` as merge key, it ends none that
-    merely is not there."""
-    return {
-        "disposition": "merge",
-        "strategy": "scd2",
-        "validity_column_names": ["valid_from", "valid_to"],
-        "row_version_column_name": "version",
-        "boundary_timestamp": now.isoformat(),
-    }
 
 
 class Listings:
-    """What the listings told, in this run, of each organization: read once, kept for all."""
+    """The listings of one load: the projects of each organization are read once, for all."""
 
-    def __init__(self, now: datetime) -> None:
-        self._now = now
-        self._projects: dict[str, list[dict[str, Any]] | None] = {}
+    def __init__(self, load: Load) -> None:
+        self.load = load
+        self._projects: dict[str, list[Object] | None] = {}
         self._listed: dict[tuple[str, str, str], pa.Table] = {}
         self._listings: list[pa.Table] = []
 
-    def projects(self, organization: Organization, organization_id: str) -> pa.Table:
-        found = self._of(organization, organization_id)
-        self._take("project", organization_id, "", found)
-        return names.project_rows(organization_id, found or [])
+    def projects_of(self, organization: Organization, organization_id: str) -> list[Object] | None:
+        """The organization's projects; None if this key may not read them."""
+        if organization_id not in self._projects:
+            # Archived projects still have costs and need their names.
+            params = {"include_archived": "true"}
+            self._projects[organization_id] = _objects(organization, _PROJECTS, params)
+        return self._projects[organization_id]
 
-    def users(self, organization: Organization, organization_id: str) -> pa.Table:
-        found = _listed(organization, _USERS, {})
-        self._take("user", organization_id, "", found)
-        return names.user_rows(organization_id, found or [])
-
-    def service_accounts(self, organization: Organization, organization_id: str) -> pa.Table:
-        tables = {}
-        for project in self._of(organization, organization_id) or []:
-            found = _within(organization, _SERVICE_ACCOUNTS, {}, project)
-            self._take("service_account", organization_id, project["id"], found)
-            for each in found or []:
-                tables[each["id"]] = names.service_account_rows(
-                    organization_id, project["id"], [each]
-                )
-        return pa.concat_tables([names.SERVICE_ACCOUNTS.empty_table(), *tables.values()])
-
-    def api_keys(self, organization: Organization, organization_id: str) -> pa.Table:
-        tables = {}
-        for project in self._of(organization, organization_id) or []:
-            # Keys whose owner left the project go on costing money.
-            found = _within(organization, _API_KEYS, {"owner_project_access": "any"}, project)
-            self._take("api_key", organization_id, project["id"], found)
-            for each in found or []:
-                # A key that moved between two pages or projects is still one key.
-                tables[each["id"]] = names.api_key_rows(organization_id, project["id"], [each])
-        return pa.concat_tables([names.API_KEYS.empty_table(), *tables.values()])
-
-    def spend_limits(self, organization: Organization, organization_id: str) -> pa.Table:
-        """Limits and alerts of the organization and of each project that can spend.
-
-        The bill does not wait for them: what cannot be read stays as it was.
-        """
-        tables, scopes = {}, [""]
-        for project in self._of(organization, organization_id) or []:
-            if project.get("status") != "archived":
-                scopes.append(project["id"])
-                continue
-            # Nothing can be spent there, so nothing is in force.
-            for kind in _SPEND_LIMITS:
-                self._take(kind, organization_id, project["id"], [])
-        kinds, refusal = list(_SPEND_LIMITS), None
-        for kind, project_id in ((kind, each) for each in scopes for kind in tuple(kinds)):
-            whose = (organization_id, kind, project_id)
-            try:
-                found = spend_limits.readable(kind, _spend_limits(organization, *whose))
-            except OpenAICostsError as error:
-                if not (_is_refusal(error) or error.is_unknown_path):
-                    log.warning("%s What is stored of spend_limits stays.", error)
-                    break
-                refusal = refusal or error
-                if error.is_missing_permission or error.is_unknown_path:
-                    kinds.remove(kind)
-                continue
-            self._take(kind, organization_id, project_id, found)
-            for each in found:
-                tables[each["id"]] = spend_limits.spend_limit_rows(*whose, [each])
-        if refusal:
-            log.warning("%s Budgets that cannot be read stay as they were.", refusal)
-        return pa.concat_tables([spend_limits.SPEND_LIMITS.empty_table(), *tables.values()])
+    def note(
+        self, kind: str, organization_id: str, project_id: str, objects: list[Object] | None
+    ) -> None:
+        """Note which objects were listed; nothing if the listing could not be read."""
+        if objects is not None:
+            listing = (organization_id, kind, project_id)
+            for row in objects:
+                # Two projects may list the same key, and a merge needs it once.
+                listed = listed_rows(*listing, [row], self.load.now)
+                self._listed[organization_id, kind, row["id"]] = listed
+            self._listings.append(listing_row(*listing, self.load.now))
 
     def log(self) -> Iterator[Any]:
-        """The tables `listed` and `listings`, as dlt takes them, since they were last asked for."""
+        """The rows of `listed` and `listings` since the last call, for dlt."""
         latest: Any = {"disposition": "merge", "strategy": "delete-insert"}
-        listed = [names.LISTED.empty_table(), *self._listed.values()]
-        listings = [names.LISTINGS.empty_table(), *self._listings]
+        listed = [LISTED.empty_table(), *self._listed.values()]
+        listings = [LISTINGS.empty_table(), *self._listings]
         self._listed.clear()
         self._listings.clear()
         for name, key, tables in (
@@ -138,92 +90,141 @@ class Listings:
             )
             yield dlt.mark.with_hints(pa.concat_tables(tables), hints, create_table_variant=True)
 
-    def _of(self, organization: Organization, organization_id: str) -> list[dict[str, Any]] | None:
-        if organization_id not in self._projects:
-            # Archived projects still have costs and need their names.
-            every = {"include_archived": "true"}
-            self._projects[organization_id] = _listed(organization, _PROJECTS, every)
-        return self._projects[organization_id]
 
-    def _take(
-        self,
-        kind: str,
-        organization_id: str,
-        project_id: str,
-        found: list[dict[str, Any]] | None,
-    ) -> None:
-        if found is not None:
-            whose = (organization_id, kind, project_id)
-            for each in found:
-                # Two projects may list one key: what is merged must be there once.
-                row = names.listed_rows(*whose, [each], self._now)
-                self._listed[organization_id, kind, each["id"]] = row
-            self._listings.append(names.listing_row(*whose, self._now))
+def projects(listings: Listings) -> DltResource:
+    """The projects of each organization, archived ones too."""
+
+    def rows(organization: Organization, organization_id: str) -> pa.Table:
+        objects = listings.projects_of(organization, organization_id)
+        listings.note("project", organization_id, "", objects)
+        return project_rows(organization_id, objects or [])
+
+    return listing_resource("projects", listings, rows)
 
 
-def _within(
-    organization: Organization, path: str, params: Mapping[str, str], project: dict[str, Any]
-) -> list[dict[str, Any]] | None:
-    """A listing of a project; None where it is archived and refuses to be read."""
-    ids = {"project_id": project["id"]}
-    is_archived = project.get("status") == "archived"
-    try:
-        found = organization.client.listing(
-            path, names.read_listing, params, ids, _REFUSALS if is_archived else ()
-        )
-        return _once(found)
-    except OpenAICostsError as error:
-        if is_archived and error.status:
-            return None
-        if error.status == 400 and params:
-            # An API that does not know them yet.
-            return _listed(organization, path, {}, ids)
-        _tell_refused(error)
-        return None
+def users(listings: Listings) -> DltResource:
+    """The users of each organization."""
+
+    def rows(organization: Organization, organization_id: str) -> pa.Table:
+        objects = _objects(organization, _USERS, {})
+        listings.note("user", organization_id, "", objects)
+        return listings.load.redact("users", user_rows(organization_id, objects or []))
+
+    return listing_resource("users", listings, rows)
 
 
-def _listed(
+def service_accounts(listings: Listings) -> DltResource:
+    """The service accounts of every project."""
+
+    def rows(organization: Organization, organization_id: str) -> pa.Table:
+        tables = {}
+        for project in listings.projects_of(organization, organization_id) or []:
+            objects = _objects_of_project(organization, _SERVICE_ACCOUNTS, {}, project)
+            listings.note("service_account", organization_id, project["id"], objects)
+            for row in objects or []:
+                tables[row["id"]] = service_account_rows(organization_id, project["id"], [row])
+        table = pa.concat_tables([SERVICE_ACCOUNTS.empty_table(), *tables.values()])
+        return listings.load.redact("service_accounts", table)
+
+    return listing_resource("service_accounts", listings, rows)
+
+
+def api_keys(listings: Listings) -> DltResource:
+    """The API keys of every project, with their owners."""
+
+    def rows(organization: Organization, organization_id: str) -> pa.Table:
+        tables = {}
+        for project in listings.projects_of(organization, organization_id) or []:
+            # A key still causes costs after its owner has left the project.
+            params = {"owner_project_access": "any"}
+            objects = _objects_of_project(organization, _API_KEYS, params, project)
+            listings.note("api_key", organization_id, project["id"], objects)
+            for row in objects or []:
+                # A key that moved between two pages or projects is still one key.
+                tables[row["id"]] = api_key_rows(organization_id, project["id"], [row])
+        table = pa.concat_tables([API_KEYS.empty_table(), *tables.values()])
+        return listings.load.redact("api_keys", table)
+
+    return listing_resource("api_keys", listings, rows)
+
+
+def listing_resource(
+    name: str, listings: Listings, rows: Callable[[Organization, str], pa.Table]
+) -> DltResource:
+    """A resource of the rows of each organization, in versions.
+
+    Like every listing, it also loads `listed` and `listings`.
+    """
+    load = listings.load
+
+    def extract() -> Iterator[Any]:
+        load.begin(name, _versions(load.now), KEY)
+        for organization, organization_id in load.organizations():
+            yield versioned(rows(organization, organization_id))
+        yield from listings.log()
+
+    return dlt.resource(extract, name=name, write_disposition=_versions(load.now), merge_key=KEY)
+
+
+def unique(objects: Iterator[Object]) -> list[Object]:
+    """The objects of a listing, each id once."""
+    return list({row["id"]: row for row in objects}.values())
+
+
+def is_refusal(error: OpenAICostsError) -> bool:
+    """Whether the API refuses this key or this request; an outage is none."""
+    return error.is_missing_permission or error.status in (400, 403)
+
+
+def _versions(now: datetime) -> Any:
+    """The merge that keeps each version of a row.
+
+    With `KEY` as the merge key, a row that is missing in a load stays the current version.
+    """
+    return {
+        "disposition": "merge",
+        "strategy": "scd2",
+        "validity_column_names": ["valid_from", "valid_to"],
+        "row_version_column_name": "version",
+        "boundary_timestamp": now.isoformat(),
+    }
+
+
+def _objects(
     organization: Organization,
     path: str,
     params: Mapping[str, str],
     ids: Mapping[str, str] | None = None,
-) -> list[dict[str, Any]] | None:
-    """The objects of a listing; None, said aloud, where this key may not read it."""
+) -> list[Object] | None:
+    """The objects of a listing; None, with a warning, if this key may not read it."""
     try:
-        return _once(organization.client.listing(path, names.read_listing, params, ids or {}))
+        return unique(organization.client.listing(path, read_listing, params, ids or {}))
     except OpenAICostsError as error:
-        _tell_refused(error)
+        _warn_of_refusal(error)
         return None
 
 
-def _spend_limits(
-    organization: Organization, organization_id: str, kind: str, project_id: str
-) -> list[dict[str, Any]]:
-    """The limit or the alerts that are set, of a project or of the whole organization."""
-    path = (_SPEND_LIMITS_OF_PROJECTS if project_id else _SPEND_LIMITS)[kind]
-    ids = {"project_id": project_id} if project_id else {}
-    client = organization.client
+def _objects_of_project(
+    organization: Organization, path: str, params: Mapping[str, str], project: Object
+) -> list[Object] | None:
+    """The objects of a project's listing; None if the project is archived and refuses it."""
+    ids = {"project_id": project["id"]}
+    is_archived = project.get("status") == "archived"
+    final = _REFUSALS if is_archived else ()
     try:
-        if kind == ALERT:
-            return _once(client.listing(path, names.read_listing, {}, ids, (404,)))
-        limit = client.one(path, spend_limits.read_limit, ids, (404,))
-        return [{**limit, "id": project_id or organization_id}]
+        return unique(organization.client.listing(path, read_listing, params, ids, final))
     except OpenAICostsError as error:
-        if error.status == 404 and not error.is_unknown_path:
-            return []  # None is set.
-        raise
+        if is_archived and error.status:
+            return None
+        if error.status == 400 and params:
+            # An API that does not know these parameters yet.
+            return _objects(organization, path, {}, ids)
+        _warn_of_refusal(error)
+        return None
 
 
-def _once(listing: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
-    return list({item["id"]: item for item in listing}.values())
-
-
-def _tell_refused(error: OpenAICostsError) -> None:
-    """Costs need another permission than names: without names, ids stand in for them."""
-    if not _is_refusal(error):
+def _warn_of_refusal(error: OpenAICostsError) -> None:
+    """Costs need another permission than names: without names, ids take their place."""
+    if not is_refusal(error):
         raise error
-    log.warning("%s Ids stand in for these names.", error)
-
-
-def _is_refusal(error: OpenAICostsError) -> bool:
-    return error.is_missing_permission or error.status in (400, 403)
+    log.warning("%s Ids take the place of these names.", error)

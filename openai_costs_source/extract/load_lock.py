@@ -14,33 +14,33 @@ from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
 from dlt.common.storages.load_package import load_package_state
 from dlt.destinations.sql_client import SqlClientBase
 
-from openai_costs_source.api.client import OpenAICostsError
+from openai_costs_source.errors import OpenAICostsError
 
 _LONGEST_WAIT = 3600
 """Seconds for which a load waits for another one."""
 
 log = logging.getLogger(__name__)
 
-_held: dict[int, tuple[str, SqlClientBase[Any]]] = {}
-"""By thread: the load that holds the lock of a dataset, and the connection that does."""
+_dataset_locks: dict[int, tuple[str, SqlClientBase[Any]]] = {}
+"""By thread: the load that locks a dataset, and the connection that holds the lock."""
 
 _directories: dict[str, Any] = {}
-"""The open lock file of each working directory that this process loads from."""
+"""The locked file of each working directory that this process loads from."""
 
 
 def wait_for_other_loads(client: Any) -> None:
-    """Hold the lock of the dataset of this PostgreSQL client for the load of this thread.
+    """Lock the dataset of this PostgreSQL client for the load of this thread.
 
-    The server frees the lock of a process that ends. Raises OpenAICostsError if another load has
+    The server releases the lock of a process that ends. Raises OpenAICostsError if another load has
     not ended in an hour.
     """
     try:
         load_id = load_package_state()["load_id"]
     except CurrentLoadPackageStateNotAvailable:
         return  # dlt changes the schema, outside a load.
-    if _held.get(threading.get_ident(), ("",))[0] == load_id:
+    if _dataset_locks.get(threading.get_ident(), ("",))[0] == load_id:
         return
-    if failed := _held.pop(threading.get_ident(), None):  # An earlier load of this thread.
+    if failed := _dataset_locks.pop(threading.get_ident(), None):  # An earlier load of this thread.
         failed[1].close_connection()
     name = client.dataset_name
     lock = type(client)(name, name, client.credentials, client.capabilities)
@@ -48,7 +48,7 @@ def wait_for_other_loads(client: Any) -> None:
     sql = f"SELECT pg_try_advisory_lock(hashtext('openai_costs load'), hashtext('{name}'))"
     for seconds in range(_LONGEST_WAIT):
         if lock.execute_sql(sql)[0][0]:
-            _held[threading.get_ident()] = (load_id, lock)
+            _dataset_locks[threading.get_ident()] = (load_id, lock)
             return
         if not seconds:
             log.warning("Another load into %s is running: waiting until it ends.", name)
@@ -61,21 +61,21 @@ def wait_for_other_loads(client: Any) -> None:
     )
 
 
-def let_others_load() -> None:
-    """Free what the load of this thread holds."""
+def release_locks() -> None:
+    """Release the locks of this thread's load."""
     if file := _directories.pop(dlt.current.pipeline().working_dir, None):
         file.close()
-    if held := _held.pop(threading.get_ident(), None):
-        held[1].close_connection()
+    if locked := _dataset_locks.pop(threading.get_ident(), None):
+        locked[1].close_connection()
 
 
-def holds(working_directory: str) -> bool:
-    """Whether no other process loads from this directory; this one then holds it for its load.
+def lock_working_directory(working_directory: str) -> bool:
+    """Lock the directory for the load of this process; False if another process has locked it.
 
-    Where the operating system cannot lock files, nobody knows, and the answer is yes.
+    True on an operating system that cannot lock files this way.
     """
-    for gone in [each for each in _directories if not Path(each).exists()]:
-        _directories.pop(gone).close()
+    for removed in [path for path in _directories if not Path(path).exists()]:
+        _directories.pop(removed).close()
     if working_directory in _directories:
         return True
     try:

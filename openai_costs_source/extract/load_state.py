@@ -1,7 +1,7 @@
-"""What the loads so far learned of an organization, kept in dlt's state at the destination.
+"""The load state of an organization, kept in dlt's state at the destination.
 
-dlt takes up the state of completed loads only. So what a killed load had put here, or into the
-warehouse, is found out afresh by the next one, and no restatement is lost or told twice.
+dlt stores the state of completed loads only. Whatever a killed load has written here or into the
+warehouse, the next load finds again, so that no restatement is lost or logged twice.
 """
 
 from __future__ import annotations
@@ -14,27 +14,36 @@ from typing import Any
 
 import pyarrow as pa
 
-from openai_costs_source.api.date_ranges import FIRST_DAY, History, Stretch, days_to_load, is_final
+from openai_costs_source.api.date_ranges import (
+    FIRST_DAY,
+    DateRange,
+    History,
+    days_to_load,
+    is_final,
+)
 from openai_costs_source.extract.rows import COST_RESTATEMENTS, ONE_ROUNDING
 
-TRIED_AGAIN_AFTER = timedelta(days=30)
-"""OpenAI may come to tell what it once refused."""
+RETRIED_AFTER = timedelta(days=30)
+"""A dimension that the API refused is requested again then: OpenAI may have added it."""
 
 ONE_SECOND = timedelta(seconds=1)
 """Not all destinations keep the microseconds of a load's moment."""
 
 
 @dataclass(frozen=True)
-class Figure:
-    """What a closed day came to when it was last loaded."""
+class ClosedDay:
+    """The amount of a closed day and its number of rows when it was last loaded."""
 
     amount: Decimal
     row_count: int
     grouped_by: str
     loaded_at: datetime
 
-    def differs(self, other: Figure) -> bool:
-        """By more than another grouping explains, whose rows are rounded one by one."""
+    def differs(self, other: ClosedDay) -> bool:
+        """Whether OpenAI restated the day.
+
+        Another grouping may change the number of rows, and the amount by the rounding of each row.
+        """
         if self.grouped_by == other.grouped_by:
             return (self.amount, self.row_count) != (other.amount, other.row_count)
         rounding = (self.row_count + other.row_count) * ONE_ROUNDING
@@ -42,39 +51,40 @@ class Figure:
 
 
 @dataclass
-class Memory:
-    """Of one organization.
+class LoadState:
+    """What the loads of one organization leave to the next one.
 
-    `first_told` is, by dimension, the first day that tells it, as refusals taught on `learned_on`.
-    `earliest_day` is how far back OpenAI's own history reached on `earliest_seen_on`. `loaded_at`
-    is the last load that was completed. `read_young` is when days were last read that OpenAI could
-    still restate then. `loaded_from` is where days of usage begin if all of them were requested.
+    `first_day_by_dimension` is the first day for which the API returns each dimension, as refusals
+    on `limits_found_on` revealed. `earliest_day` is the first day of OpenAI's own history on
+    `earliest_seen_on`. `loaded_at` is the last completed load. `read_before_final` is, by day, when
+    it was last read while OpenAI could still restate it. `loaded_from` is the first day of usage if
+    all days were requested.
     """
 
     history: History | None = None
-    first_told: dict[str, date] = field(default_factory=dict)
-    learned_on: date | None = None
+    first_day_by_dimension: dict[str, date] = field(default_factory=dict)
+    limits_found_on: date | None = None
     earliest_day: date | None = None
     earliest_seen_on: date | None = None
-    closed_days: dict[date, Figure] = field(default_factory=dict)
+    closed_days: dict[date, ClosedDay] = field(default_factory=dict)
     loaded_at: datetime | None = None
-    read_young: dict[date, date] = field(default_factory=dict)
+    read_before_final: dict[date, date] = field(default_factory=dict)
     loaded_from: date | None = None
 
     def missing_costs(self, loaded: Mapping[date, datetime]) -> set[date]:
-        """The closed days that the ledger lacks, or has from another load than is remembered."""
+        """The closed days that are missing in the ledger, or that it has from another load."""
         return {
             day
-            for day, figure in self.closed_days.items()
-            if day not in loaded or abs(loaded[day] - figure.loaded_at) > ONE_SECOND
+            for day, closed in self.closed_days.items()
+            if day not in loaded or abs(loaded[day] - closed.loaded_at) > ONE_SECOND
         }
 
     def missing_usage(self, loaded: Collection[date]) -> set[date]:
-        """The days of the history that the ledger lacks."""
+        """The days of the history that are missing in the ledger."""
         if not self.history:
             return set()
-        asked_from = self.history.asked_from
-        first = self.loaded_from if asked_from == FIRST_DAY else asked_from
+        requested_from = self.history.requested_from
+        first = self.loaded_from if requested_from == FIRST_DAY else requested_from
         days = (self.history.first_open_day - first).days if first else 0
         return {first + timedelta(days=n) for n in range(days) if first} - set(loaded)
 
@@ -85,98 +95,135 @@ class Memory:
         start_date: date | None,
         since: date | None = None,
         until: date | None = None,
-        disagreeing: Collection[date] = (),
-    ) -> Stretch:
-        """The days for one run; those whose rows and ledger disagree are due, however old.
+        mismatched: Collection[date] = (),
+    ) -> DateRange:
+        """The date range of one run; days on which rows and ledger differ are due, however old.
 
-        Days that OpenAI no longer returns stay as they are.
+        Days before the API's history are not due.
         """
-        young = (d for d, on in self.read_young.items() if not is_final(d, on, refetch_days))
-        told = [d for d in (*young, *disagreeing) if d >= (self.earliest_day or FIRST_DAY)]
-        return days_to_load(today, self.history, refetch_days, start_date, since, until, told)
+        not_final = (
+            day
+            for day, read_on in self.read_before_final.items()
+            if not is_final(day, read_on, refetch_days)
+        )
+        available_from = self.earliest_day or FIRST_DAY
+        due = [day for day in (*not_final, *mismatched) if day >= available_from]
+        return days_to_load(today, self.history, refetch_days, start_date, since, until, due)
 
     def note_read(self, days: Collection[date], today: date, refetch_days: int) -> None:
         """Note that these days were read today."""
         for day in days:
-            self.read_young.pop(day, None)
+            self.read_before_final.pop(day, None)
             if not is_final(day, today, refetch_days):
-                self.read_young[day] = today
+                self.read_before_final[day] = today
 
     @property
     def rows_per_day(self) -> int:
-        """The most that one of the newest closed days held, at least 1; 0 where there are none."""
+        """The most rows of one of the newest closed days, at least 1; 0 if there are none."""
         newest = [self.closed_days[day].row_count for day in sorted(self.closed_days)[-7:]]
         return max([1, *newest]) if newest else 0
 
-    def learn(self, first_told: Mapping[str, date], earliest_day: date | None, today: date) -> None:
-        """What this load was refused; None where it did not reach as far back as that."""
-        if first_told != self.first_told:
-            self.first_told, self.learned_on = dict(first_told), today
+    def note_limits(
+        self,
+        first_day_by_dimension: Mapping[str, date],
+        earliest_day: date | None,
+        today: date,
+    ) -> None:
+        """Note the limits that this load discovered.
+
+        `earliest_day` is None if the load did not reach back to the start of the API's history.
+        """
+        if first_day_by_dimension != self.first_day_by_dimension:
+            self.first_day_by_dimension = dict(first_day_by_dimension)
+            self.limits_found_on = today
         if earliest_day:
             self.earliest_day, self.earliest_seen_on = earliest_day, today
 
     def restatements(self, ledger: Iterable[pa.Table]) -> pa.Table:
         """The rows of `cost_restatements` for the closed days of the ledger that changed."""
         changes = []
-        for day in (day for table in ledger for day in table.to_pylist() if day["is_closed"]):
-            was = self.closed_days.get(day["date"])
-            now = Figure(*(day[k] for k in ("row_amount", "row_count", "grouped_by", "loaded_at")))
-            if was and was.differs(now):
-                changes.append(_restatement(day["organization_id"], day["date"], was, now))
-            self.closed_days[day["date"]] = now
+        for row in (row for table in ledger for row in table.to_pylist() if row["is_closed"]):
+            day, before = row["date"], self.closed_days.get(row["date"])
+            now = ClosedDay(
+                *(row[name] for name in ("row_amount", "row_count", "grouped_by", "loaded_at"))
+            )
+            if before and before.differs(now):
+                changes.append(_restatement(row["organization_id"], day, before, now))
+            self.closed_days[day] = now
         return pa.Table.from_pylist(changes, schema=COST_RESTATEMENTS)
 
     def forget_before(self, first_kept: date) -> None:
-        self.closed_days = {day: f for day, f in self.closed_days.items() if day >= first_kept}
-        self.read_young = {day: on for day, on in self.read_young.items() if day >= first_kept}
-        if self.history and self.history.asked_from < first_kept:
+        """Remove all days before this one."""
+        for days in (self.closed_days, self.read_before_final):
+            for day in [day for day in days if day < first_kept]:
+                del days[day]
+        if self.history and self.history.requested_from < first_kept:
             self.history = History(first_kept, max(self.history.first_open_day, first_kept))
 
     def as_state(self) -> dict[str, Any]:
+        """The load state as JSON, with the keys that older warehouses hold too."""
         return {
             "history": self.history.as_state() if self.history else None,
-            "first_told": {name: day.isoformat() for name, day in self.first_told.items()},
-            **{name: _text(getattr(self, name)) for name in _DAYS},
+            "first_told": _texts(self.first_day_by_dimension),
+            "learned_on": _text(self.limits_found_on),
+            "earliest_day": _text(self.earliest_day),
+            "earliest_seen_on": _text(self.earliest_seen_on),
+            "loaded_from": _text(self.loaded_from),
             "closed_days": {
                 day.isoformat(): [
-                    str(figure.amount),
-                    figure.row_count,
-                    figure.grouped_by,
-                    figure.loaded_at.isoformat(),
+                    str(closed.amount),
+                    closed.row_count,
+                    closed.grouped_by,
+                    closed.loaded_at.isoformat(),
                 ]
-                for day, figure in self.closed_days.items()
+                for day, closed in self.closed_days.items()
             },
             "loaded_at": self.loaded_at.isoformat() if self.loaded_at else None,
-            "read_young": {d.isoformat(): on.isoformat() for d, on in self.read_young.items()},
+            "read_young": _texts({d.isoformat(): on for d, on in self.read_before_final.items()}),
         }
 
     @classmethod
-    def from_state(cls, state: dict[str, Any] | None, today: date) -> Memory:
-        """What is remembered today: what was refused long ago is to be tried again."""
+    def from_state(cls, state: dict[str, Any] | None, today: date) -> LoadState:
+        """The load state of `as_state`, without limits that are to be tried again today."""
         if not state:
             return cls()
-        memory = cls(
+        load_state = cls(
             history=History.from_state(state["history"]),
-            first_told={name: _day(day) for name, day in state["first_told"].items()},
-            **{name: _day(state[name]) if state.get(name) else None for name in _DAYS},
+            first_day_by_dimension={name: _day(day) for name, day in state["first_told"].items()},
+            limits_found_on=_optional_day(state.get("learned_on")),
+            earliest_day=_optional_day(state.get("earliest_day")),
+            earliest_seen_on=_optional_day(state.get("earliest_seen_on")),
             closed_days={
-                _day(day): Figure(Decimal(amount), rows, by, datetime.fromisoformat(at))
-                for day, (amount, rows, by, at) in state["closed_days"].items()
+                _day(day): ClosedDay(
+                    Decimal(amount), row_count, grouped_by, datetime.fromisoformat(loaded_at)
+                )
+                for day, (amount, row_count, grouped_by, loaded_at) in state["closed_days"].items()
             },
             loaded_at=datetime.fromisoformat(state["loaded_at"]) if state["loaded_at"] else None,
-            read_young={_day(d): _day(on) for d, on in state.get("read_young", {}).items()},
+            read_before_final={
+                _day(day): _day(read_on) for day, read_on in state.get("read_young", {}).items()
+            },
+            loaded_from=_optional_day(state.get("loaded_from")),
         )
-        if memory.learned_on and today - memory.learned_on >= TRIED_AGAIN_AFTER:
-            memory.first_told, memory.learned_on = {}, None
-        return memory
+        found_on = load_state.limits_found_on
+        if found_on and today - found_on >= RETRIED_AFTER:
+            load_state.first_day_by_dimension, load_state.limits_found_on = {}, None
+        return load_state
 
 
-_DAYS = ("learned_on", "earliest_day", "earliest_seen_on", "loaded_from")
 _day = date.fromisoformat
+
+
+def _optional_day(text: str | None) -> date | None:
+    return _day(text) if text else None
 
 
 def _text(day: date | None) -> str | None:
     return day.isoformat() if day else None
+
+
+def _texts(days: Mapping[str, date]) -> dict[str, str]:
+    return {name: day.isoformat() for name, day in days.items()}
 
 
 def microseconds(moment: datetime) -> int:
@@ -184,15 +231,17 @@ def microseconds(moment: datetime) -> int:
     return (moment - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1)
 
 
-def _restatement(organization_id: str, day: date, was: Figure, now: Figure) -> dict[str, Any]:
+def _restatement(
+    organization_id: str, day: date, before: ClosedDay, now: ClosedDay
+) -> dict[str, Any]:
     return {
         "organization_id": organization_id,
         "date": day,
-        "was_amount": was.amount,
+        "was_amount": before.amount,
         "is_amount": now.amount,
-        "was_row_count": was.row_count,
+        "was_row_count": before.row_count,
         "is_row_count": now.row_count,
-        "was_loaded_at": was.loaded_at,
+        "was_loaded_at": before.loaded_at,
         "seen_at": now.loaded_at,
         "seen_on": now.loaded_at.date(),
         "seen_us": microseconds(now.loaded_at),

@@ -1,4 +1,4 @@
-"""One key's organization: who it is, and what it cost, stretch of days by stretch of days."""
+"""One key's organization: its id, its totals, and its costs by date range."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
-from openai_costs_source.api.client import Client, OpenAICostsError
-from openai_costs_source.api.date_ranges import Stretch, stretches
+from openai_costs_source.api.client import Client
+from openai_costs_source.api.date_ranges import DateRange, contiguous_ranges
 from openai_costs_source.api.endpoint import Endpoint
 from openai_costs_source.api.pages import Page, read_page
+from openai_costs_source.errors import OpenAICostsError
 from openai_costs_source.extract.rows import (
     ONE_ROUNDING,
     amount_per_day,
@@ -21,20 +23,23 @@ from openai_costs_source.extract.rows import (
 
 COSTS = "/organization/costs"
 DAYS_PER_PAGE = 180
-"""The most that the API gives."""
-# The most that two sums of the same money differ by: one rounding for each row, or the noise of
-# doubles, where the API's total was added up in them. A missing row that is worth less than that
-# noise passes here, and the dbt test against the API's total warns of it.
+"""The most that the API returns."""
+UNKNOWN = "unknown"
+"""The id of an organization that no reply names, if there is only one key."""
+# The largest difference between two sums of the same money: one rounding per row, or the noise of
+# doubles if the API's total was added up in them. A missing row that is smaller than that noise
+# passes here, and the dbt test against the API's total warns of it.
 NOISE_OF_DOUBLES = Decimal("1e-12")
 _ID = re.compile(r"[\w.:\-]{1,200}", re.ASCII)
 
 
 class Organization:
-    """What one key opens.
+    """The organization of one key.
 
-    `id_in_rows` and `name` are what the rows told of it so far; `totals` holds the API's own
-    ungrouped figure of each day that was read, and `first_used` the first day that held anything.
-    `odd_days` are those whose rows did not add up to it, twice: their rows are never given out.
+    `id_in_rows` and `name` come from the rows read so far; `totals` are the API's own ungrouped
+    amounts of the days read so far, and `first_used` is the first day that had any row.
+    `mismatched_days` are those whose rows twice did not add up to the total: their rows are never
+    returned.
     """
 
     def __init__(self, client: Client, today: date) -> None:
@@ -44,75 +49,95 @@ class Organization:
         self.name: str | None = None
         self.totals: dict[date, Decimal] = {}
         self.first_used: date | None = None
-        self.odd_days: set[date] = set()
+        self.mismatched_days: set[date] = set()
         self.endpoint = Endpoint(client, today, COSTS, _read_costs, DAYS_PER_PAGE)
 
     @property
     def id_in_header(self) -> str | None:
         return self.client.organization
 
-    def read_totals(self, stretch: Stretch) -> None:
-        """One ungrouped request for the stretch: whose key it is, how far its history goes, and
-        what each day must add up to."""
-        for _, page in self.costs(replace(stretch, group_by=())):
+    def read_totals(self, date_range: DateRange) -> None:
+        """Read the range ungrouped: the organization, the limit of its history and the total of
+        each day."""
+        for _, page in self.costs(replace(date_range, group_by=())):
             self.totals |= amount_per_day(page)
             used = [bucket.day for bucket in page.buckets if bucket.size]
             self.first_used = min([*used, *filter(None, [self.first_used])], default=None)
 
-    def agreeing_costs(self, stretch: Stretch) -> Iterator[tuple[Stretch, Page]]:
-        """`costs`, without the closed days whose rows do not add up to the API's own total.
+    def reconciled_costs(self, date_range: DateRange) -> Iterator[tuple[DateRange, Page]]:
+        """`costs` without the closed days whose rows do not add up to the API's own total.
 
-        Such a day is asked for once more: OpenAI may have restated it between two requests. A page
-        that was cut short must never look like a saving.
+        Such a day is requested a second time: OpenAI may have restated it between two requests. A
+        truncated page must never look like lower costs.
         """
-        for asked, page in self.costs(stretch):
-            odd = self.disagreeing(page)
-            yield asked, page.without(odd) if odd else page
-            for day in stretches(odd, asked.group_by):
-                self.read_totals(day)
-                for asked_again, page_again in self.costs(day):
-                    still_odd = self.disagreeing(page_again)
-                    self.odd_days |= still_odd
-                    yield asked_again, page_again.without(still_odd)
+        for request, page in self.costs(date_range):
+            mismatched = self.mismatched(page)
+            yield request, page.without(mismatched) if mismatched else page
+            for days in contiguous_ranges(mismatched, request.group_by):
+                self.read_totals(days)
+                for second_request, second_page in self.costs(days):
+                    still_mismatched = self.mismatched(second_page)
+                    self.mismatched_days |= still_mismatched
+                    yield second_request, second_page.without(still_mismatched)
 
-    def disagreeing(self, page: Page) -> set[date]:
+    def mismatched(self, page: Page) -> set[date]:
         """The closed days of the page that differ from their totals by more than rounding."""
         amounts = amount_per_day(page)
-        odd = set()
+        days = set()
         for bucket in page.buckets:
             amount, total = amounts[bucket.day], self.totals.get(bucket.day, Decimal(0))
             tolerance = max((bucket.size + 1) * ONE_ROUNDING, abs(total) * NOISE_OF_DOUBLES)
             if bucket.day < self.today and abs(amount - total) > tolerance:
-                odd.add(bucket.day)
-        return odd
+                days.add(bucket.day)
+        return days
 
-    def costs(self, stretch: Stretch) -> Iterator[tuple[Stretch, Page]]:
-        """The stretch's pages, as `Endpoint.pages` tells them."""
-        for asked, page in self.endpoint.pages(stretch):
-            self._take_identity(page)
-            yield asked, page
+    def costs(self, date_range: DateRange) -> Iterator[tuple[DateRange, Page]]:
+        """The range's pages, as `Endpoint.pages` returns them."""
+        for request, page in self.endpoint.pages(date_range):
+            self._read_identity(page)
+            yield request, page
 
-    def _take_identity(self, page: Page) -> None:
-        self.name = last_value(page, "organization_name") or self.name
-        told = distinct_values(page, "organization_id")
+    def id_with(self, state: dict[str, Any], is_only_key: bool) -> str:
+        """The organization's id: from its rows, now or when it last had rows under this header.
+
+        A reply's header may hold a name instead of the id; the source's `state` keeps which id
+        belongs to it. Raises OpenAICostsError if the organization could be any of several.
+        """
+        ids = state.setdefault("ids", {})
+        header = self.id_in_header or UNKNOWN
         if self.id_in_rows:
-            told.add(self.id_in_rows)
-        if len(told) > 1:
+            ids[header] = self.id_in_rows
+        others = set(state.get("organizations", {})) - {UNKNOWN}
+        if header == UNKNOWN and UNKNOWN not in ids and (others or not is_only_key):
             raise OpenAICostsError(
-                f"OpenAI's {COSTS} told several organizations, {' and '.join(sorted(told))[:200]}: "
-                "a key reads one. Nothing was loaded."
+                "OpenAI's replies do not say which organization the key opens, and the warehouse "
+                f"may hold several{' (' + ', '.join(sorted(others))[:200] + ')' if others else ''}"
+                ": its days could be counted twice.",
+                "A gateway may be dropping the header openai-organization: let it pass.",
             )
-        for name in (*told, self.id_in_header):
+        return str(ids.get(header, header))
+
+    def _read_identity(self, page: Page) -> None:
+        self.name = last_value(page, "organization_name") or self.name
+        ids = distinct_values(page, "organization_id")
+        if self.id_in_rows:
+            ids.add(self.id_in_rows)
+        if len(ids) > 1:
+            raise OpenAICostsError(
+                f"OpenAI's {COSTS} returned several organizations, "
+                f"{' and '.join(sorted(ids))[:200]}: a key reads one. Nothing was loaded."
+            )
+        for name in (*ids, self.id_in_header):
             if name and not _ID.fullmatch(name):
                 raise OpenAICostsError(
                     f"OpenAI's {COSTS} named the organization {name[:60]!r}, which is no id. "
                     "Nothing was loaded."
                 )
-        self.id_in_rows = next(iter(told), None)
+        self.id_in_rows = next(iter(ids), None)
 
 
 def _read_costs(body: bytes) -> Page:
-    """A page of costs; ValueError where it is none, or where a day's sum is beyond all bounds."""
+    """A page of costs. Raises ValueError if it is none, or if the sum of a day is too large."""
     page = read_page(body)
     amount_per_day(page)
     return page

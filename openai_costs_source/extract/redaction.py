@@ -1,6 +1,6 @@
-"""What is stored of people: names and e-mail addresses, as the setting `user_emails` wants it.
+"""Which names and e-mail addresses of people are stored: the setting `user_emails`.
 
-An id stays in any case: it tells apart, and says nothing to who has no access to OpenAI's listing.
+Ids are always stored: they distinguish people, and mean nothing without OpenAI's listing.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ import pyarrow.compute as pc
 
 USER_EMAILS = ("plain", "hashed", "none")
 """`hashed` is the SHA-256 of the address in lower case, in hexadecimal: it joins with tables that
-hash alike. Who knows an address can tell its hash, so a hash is a pseudonym and no secret."""
+hash the same way. Whoever knows an address can compute its hash, so a hash is a pseudonym and no
+secret."""
 
 
-def chosen(setting: object) -> str:
-    """One of `USER_EMAILS`. Raises ValueError where the setting is none of them."""
+def checked_user_emails(setting: object) -> str:
+    """One of `USER_EMAILS`. Raises ValueError for another setting."""
     emails = str(setting or USER_EMAILS[0]).strip().lower()
     if emails not in USER_EMAILS:
         raise ValueError(f"user_emails is {setting}; it is one of {', '.join(USER_EMAILS)}.")
@@ -27,56 +28,56 @@ def chosen(setting: object) -> str:
 
 
 @dataclass(frozen=True)
-class Personal:
-    """Of a raw table: the column that tells who is meant, and those that name the person."""
+class PersonalColumns:
+    """The columns of a raw table that identify a person (`id`) and that name the person."""
 
-    who: str
+    id: str
     names: tuple[str, ...]
     email: str | None
 
     @property
-    def columns(self) -> tuple[str, ...]:
+    def redacted(self) -> tuple[str, ...]:
         return (*self.names, self.email) if self.email else self.names
 
 
-PERSONAL: Mapping[str, Personal] = MappingProxyType(
+PERSONAL: Mapping[str, PersonalColumns] = MappingProxyType(
     {
-        "costs": Personal("user_id", (), "user_email"),
-        "costs_by_user": Personal("user_id", (), "user_email"),
-        "users": Personal("id", ("name",), "email"),
-        "service_accounts": Personal("id", ("name",), None),
-        "api_keys": Personal("owner_id", ("owner_name",), "owner_email"),
+        "costs": PersonalColumns("user_id", (), "user_email"),
+        "costs_by_user": PersonalColumns("user_id", (), "user_email"),
+        "users": PersonalColumns("id", ("name",), "email"),
+        "service_accounts": PersonalColumns("id", ("name",), None),
+        "api_keys": PersonalColumns("owner_id", ("owner_name",), "owner_email"),
     }
 )
 
 
-def cover(table_name: str, table: pa.Table, emails: str, forgotten: Collection[str]) -> pa.Table:
-    """The rows as they may be stored: e-mails as `emails` says, and nothing of the `forgotten`."""
+def redact(table_name: str, table: pa.Table, emails: str, forgotten: Collection[str]) -> pa.Table:
+    """The rows with e-mail addresses as `emails` says, and without names of `forgotten` ids."""
     personal = PERSONAL[table_name]
-    for column in personal.columns:
+    for column in personal.redacted:
         values = table[column]
         if emails != "plain":
             is_hashed = emails == "hashed" and column == personal.email
-            values = _each(values, hashed if is_hashed else blanked)
+            values = _with_each(values, hashed if is_hashed else blanked)
         if forgotten:
-            is_forgotten = pc.is_in(table[personal.who], pa.array(sorted(forgotten), pa.string()))
+            is_forgotten = pc.is_in(table[personal.id], pa.array(sorted(forgotten), pa.string()))
             values = pc.if_else(is_forgotten, pa.scalar(None, pa.string()), values)
         table = table.set_column(table.column_names.index(column), column, values)
     return table
 
 
 def hashed(text: str) -> str | None:
-    """The hash of an e-mail address; a hash is given back."""
+    """The hash of an e-mail address; other text, such as a hash, unchanged."""
     return hashlib.sha256(text.strip().lower().encode()).hexdigest() if "@" in text else text
 
 
 def blanked(text: str) -> str | None:
-    """None for an e-mail address, which people without a name may bear in its place."""
+    """None for an e-mail address, which can also be the name of a person without a name."""
     return None if "@" in text else text
 
 
-def _each(values: pa.ChunkedArray, change: Callable[[str], str | None]) -> pa.ChunkedArray:
-    """The values, each distinct one changed once."""
+def _with_each(values: pa.ChunkedArray, change: Callable[[str], str | None]) -> pa.ChunkedArray:
+    """The values after `change`, which is called once for each distinct value."""
     encoded = values.combine_chunks().dictionary_encode()
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.combine_chunks()

@@ -1,4 +1,4 @@
-"""How days are replaced at the destination: whole, and an organization's own alone."""
+"""Replaces days at the destination: whole days, of one organization only."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from dlt.common.storages.load_package import LoadJobInfo, ParsedLoadJobFileName
 from dlt.destinations.job_client_impl import SqlJobClientBase
 from dlt.destinations.job_impl import FollowupJobRequestImpl
 
-from openai_costs_source.api.client import OpenAICostsError
-from openai_costs_source.api.date_ranges import ONE_DAY, stretches
-from openai_costs_source.extract.load_lock import let_others_load, wait_for_other_loads
+from openai_costs_source.api.date_ranges import ONE_DAY, contiguous_ranges
+from openai_costs_source.errors import OpenAICostsError
+from openai_costs_source.extract.load_lock import release_locks, wait_for_other_loads
 
 _TOGETHER: Any = "x-replaced-together"
-"""The tables of a load whose hint has the same value are replaced in one transaction."""
+"""The hint of tables that are replaced in one transaction: those with the same value."""
 
 
 def in_transactions(destination: Destination[Any, Any] | None) -> None:
     """Make dlt replace the days of all tables that belong together in one transaction, and wait for
     other loads of the dataset.
 
-    dlt 1.31 merges each table by itself, and commits after each statement where a destination does
-    not say that it has transactions: a process that is killed between two of them would leave days
-    whose rows and ledger disagree. Two loads at once would share its staging tables. It is the same
-    destination that loads what is extracted here.
+    dlt 1.31 merges each table by itself, and commits after each statement unless a destination
+    declares transactions: a process that is killed between two statements would leave days on which
+    rows and ledger differ. Two concurrent loads would share the staging tables. The destination
+    that is changed here also loads the extracted rows.
 
     Raises OpenAICostsError (wrong use) for a destination that cannot replace days.
     """
@@ -41,7 +41,7 @@ def in_transactions(destination: Destination[Any, Any] | None) -> None:
     if destination.destination_type == "dlt.destinations.sqlalchemy":
         raise OpenAICostsError(
             "dlt's destination sqlalchemy, which SQLite and MySQL need, cannot replace days.",
-            "Load into DuckDB or PostgreSQL, or another warehouse that the README lists.",
+            "Load into DuckDB or PostgreSQL, or another warehouse in docs/warehouses.md.",
             is_wrong_use=True,
         )
     if destination.capabilities().supports_ddl_transactions:
@@ -51,7 +51,7 @@ def in_transactions(destination: Destination[Any, Any] | None) -> None:
 
 @functools.cache
 def _replacing_together(destination: type) -> type:
-    """A destination like this one, whose client merges tables that belong together at once."""
+    """A subclass of the destination with a client that merges tables together."""
 
     @functools.cache
     def client_class(client: type[SqlJobClientBase]) -> type[SqlJobClientBase]:
@@ -59,7 +59,7 @@ def _replacing_together(destination: type) -> type:
 
     if hasattr(destination, "replaces_together"):
         return destination
-    # dlt knows a destination by the place of its class.
+    # dlt identifies a destination by the module and name of its class.
     named = {name: getattr(destination, name) for name in ("__module__", "__qualname__")}
     merged = property(lambda self: client_class(super(type(self), self).client_class))
     return type(
@@ -70,10 +70,10 @@ def _replacing_together(destination: type) -> type:
 
 
 class _MergesTogether(SqlJobClientBase):
-    """Of tables that belong together, the last one whose rows are staged merges all.
+    """Merges all tables that belong together once the rows of the last one are staged.
 
     On PostgreSQL, one load at a time uses the staging tables of a dataset, until dlt has truncated
-    them after it.
+    them.
     """
 
     _is_complete = False
@@ -90,7 +90,7 @@ class _MergesTogether(SqlJobClientBase):
     def __exit__(self, *error: Any) -> None:
         super().__exit__(*error)
         if self._is_complete:
-            let_others_load()
+            release_locks()
 
     def create_table_chain_completed_followup_jobs(
         self,
@@ -127,7 +127,7 @@ class _MergesTogether(SqlJobClientBase):
 
 
 def replacing(scopes: Iterable[str]) -> Any:
-    """The merge that deletes the rows of these days, as SQL, and inserts what was loaded."""
+    """The merge that deletes the rows of these SQL conditions and inserts what was loaded."""
     scope = " OR ".join(scopes) or "1 = 0"
     return {"disposition": "merge", "strategy": "delete-insert", "destination_scope": scope}
 
@@ -135,9 +135,10 @@ def replacing(scopes: Iterable[str]) -> Any:
 def replacing_rows(
     tables: list[pa.Table], scopes: Iterable[str], together: str, name: str | None = None
 ) -> Any:
-    """These tables as one, for dlt, and what they replace; the last scopes of a run count.
+    """The tables as one table for dlt, with the rows that it replaces.
 
-    All tables of a run that are marked with the same `together` are replaced in one transaction.
+    dlt uses the last scopes of a run. All tables of a run with the same `together` are replaced in
+    one transaction.
     """
     hints = dlt.mark.make_hints(
         table_name=name,
@@ -149,18 +150,18 @@ def replacing_rows(
 
 
 def days_of(ids: set[str], days: Iterable[date]) -> list[str]:
-    """SQL for one organization's days, which may be stored under each of these ids."""
+    """SQL conditions for an organization's days, which may be stored under any of these ids."""
     return [
-        f"({is_one_of(ids)} AND date BETWEEN DATE '{each.since}' AND DATE '{each.until - ONE_DAY}')"
-        for each in stretches(days)
+        f"({is_one_of(ids)} AND date BETWEEN DATE '{span.since}' AND DATE '{span.until - ONE_DAY}')"
+        for span in contiguous_ranges(days)
     ]
 
 
 def before(first_kept: date | None) -> list[str]:
-    """SQL for the days that are not kept."""
+    """SQL conditions for the days that are not kept."""
     return [f"date < DATE '{first_kept}'"] if first_kept else []
 
 
 def is_one_of(ids: set[str]) -> str:
-    """SQL; the characters of ids were checked when they were told."""
-    return f"organization_id IN ({', '.join(repr(each) for each in sorted(ids))})"
+    """An SQL condition; the characters of ids were checked when they were received."""
+    return f"organization_id IN ({', '.join(repr(text) for text in sorted(ids))})"

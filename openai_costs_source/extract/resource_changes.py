@@ -1,4 +1,4 @@
-"""Refuses what dlt lets a person change of a resource, where rows would be loaded wrong by it."""
+"""Refuses changes of a resource that dlt allows and that would load wrong rows."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from dlt.extract.items_transform import (
     YieldMapItem,
 )
 
-from openai_costs_source.api.client import OpenAICostsError
+from openai_costs_source.errors import OpenAICostsError
 
-_OF_CONTENTS = {
+_CONTENT_HINTS = {
     *("data_type", "precision", "scale", "timezone", "nullable"),
     *("primary_key", "merge_key", "unique", "dedup_sort", "hard_delete"),
 }
@@ -36,10 +36,10 @@ _METHODS: dict[type, str] = {
 def refuse_changes(name: str, write_disposition: Any, merge_key: Any = None) -> None:
     """Refuse the current resource if its rows would be loaded without what they replace.
 
-    A day is loaded whole, in place of what was stored of it, and the ledger counts its rows: a
-    limit, a filter or another write disposition would double rows or contradict the ledger.
-    Functions of `add_map` receive whole Arrow tables and may change them. The arguments are what
-    the resource declares. Raises OpenAICostsError (wrong use), which names the change.
+    A load replaces whole days, and the ledger counts their rows: a limit, a filter or another write
+    disposition would double rows or contradict the ledger. Functions of `add_map` receive whole
+    Arrow tables and may change them. The arguments are what the resource declares. Raises
+    OpenAICostsError (wrong use), which names the change.
     """
     resource = dlt.current.resource()
     for change in _changes(resource, name, write_disposition, merge_key):
@@ -59,7 +59,7 @@ def _changes(
         if not isinstance(step, MapItem | MetricsItem):
             yield _METHODS.get(type(step), type(step).__name__)
     if "extract-threads" in threading.current_thread().name:
-        yield "parallelize"  # dlt 1.31 loses its contexts where a generator changes threads.
+        yield "parallelize"  # dlt 1.31 loses its contexts if a generator changes threads.
     if resource.write_disposition != write_disposition:
         yield f"the write disposition {_name(resource.write_disposition)}"
     if resource.name != name:
@@ -76,8 +76,8 @@ def _changes(
     if callable(columns):
         yield "columns given by a function"
     else:
-        for column, given in columns.items():
-            for hint in sorted(_OF_CONTENTS & given.keys()):
+        for column, hints_of_column in columns.items():
+            for hint in sorted(_CONTENT_HINTS & hints_of_column.keys()):
                 yield f"the {hint} of the column {column}"
     for contract in (hints.get("schema_contract"), dlt.current.source().schema_contract):
         if "discard" in str(contract):

@@ -1,6 +1,6 @@
-"""Decoded pages become the Arrow rows of `costs` and `cost_days`. Pure, like `pages`.
+"""Arrow rows of `costs`, `cost_days` and their related tables. Pure, like `pages`.
 
-page of costs ──> pages.read_page ──> Page ──> cost_rows, cost_day_rows ──> dlt
+bytes ──> pages.read_page ──> Page ──> cost_rows, cost_day_rows ──> dlt
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from openai_costs_source.api.pages import DAY_SECONDS, MONEY, QUANTITY, Page, st
 INSTANT = pa.timestamp("us", tz="UTC")
 
 ONE_ROUNDING = decimal.Decimal("1e-18")
-"""The most that rounding moves a row's amount by."""
+"""The most that rounding changes the amount of a row."""
 
 TOO_LARGE = 10**15
-"""An amount of a row or a day that is no bill; sums of smaller ones fit every engine's decimals."""
+"""No bill has an amount like this; sums of smaller ones fit the decimals of every engine."""
 
 _EXACT_SUM = pa.decimal256(76, 18)
 
@@ -49,14 +49,14 @@ COSTS = pa.schema(
         ("loaded_at", INSTANT),
     ]
 )
-"""One row per result of the API. `date` is the bucket's UTC day, so that nobody needs to derive it
-from a timestamp, which a session's time zone would shift."""
+"""One row per result of the API. `date` is the bucket's UTC day: a date that is derived from a
+timestamp would depend on the session's time zone."""
 
 COSTS_BY_USER = pa.schema(
     [field for field in COSTS if field.name not in ("project_id", "project_name", "api_key_id")]
 )
-"""The user × line item answer, for days on which the API cannot combine users with projects: the
-same money as in `costs`, told a second time."""
+"""The user × line item response, for days on which the API cannot combine users with projects: the
+same money as in `costs`, in another grouping."""
 
 COST_DAYS = pa.schema(
     [
@@ -71,7 +71,7 @@ COST_DAYS = pa.schema(
         ("api_amount", MONEY),
     ]
 )
-"""The ledger: one row per organization and day that was loaded, even when it held nothing."""
+"""The ledger: one row per organization and loaded day, also for a day without costs."""
 
 COST_RESTATEMENTS = pa.schema(
     [
@@ -87,9 +87,8 @@ COST_RESTATEMENTS = pa.schema(
         ("seen_us", pa.int64()),
     ]
 )
-"""One row each time that a closed day came back different: what it came to when it was loaded
-before, and what it comes to now. `seen_on` and `seen_us` (microseconds since 1970) are `seen_at`
-too."""
+"""One row per restatement of a closed day: its amount in the load before, and its amount now.
+`seen_on` and `seen_us` (microseconds since 1970) repeat `seen_at`."""
 
 ORGANIZATIONS = pa.schema(
     [
@@ -100,8 +99,8 @@ ORGANIZATIONS = pa.schema(
         ("loaded_at", INSTANT),
     ]
 )
-"""One row per organization: how OpenAI names it, and how far back OpenAI's own history reached when
-that was last seen."""
+"""One row per organization: its name in OpenAI's replies, and the first day of OpenAI's own history
+when a load last reached it."""
 
 
 def cost_rows(
@@ -126,9 +125,9 @@ def dated_rows(
     grouped_by: Sequence[str],
     loaded_at: datetime,
     schema: pa.Schema,
-    besides: Mapping[str, pa.Array] = MappingProxyType({}),
+    other_columns: Mapping[str, pa.Array] = MappingProxyType({}),
 ) -> pa.Table:
-    """A page's results as rows of `schema`, each with its day and with what it was grouped by."""
+    """A page's results as rows of `schema`, each with its day and its grouping."""
     sizes = [bucket.size for bucket in page.buckets]
     starts = _repeated([bucket.start for bucket in page.buckets], sizes)
     ends = _repeated([bucket.end for bucket in page.buckets], sizes)
@@ -140,7 +139,7 @@ def dated_rows(
         "date": pc.divide(starts, DAY_SECONDS).cast(pa.int32()).cast(pa.date32()),
         "grouped_by": _constant(",".join(grouped_by), results.num_rows, pa.string()),
         "loaded_at": _constant(loaded_at, results.num_rows, INSTANT),
-        **besides,
+        **other_columns,
     }
     return pa.table([columns[name] for name in schema.names], schema=schema)
 
@@ -153,7 +152,7 @@ def cost_day_rows(
     loaded_at: datetime,
     api_amounts: Mapping[date, decimal.Decimal],
 ) -> pa.Table:
-    """The page's days as rows of the ledger `COST_DAYS`; a day that had not ended is not closed."""
+    """The page's days as rows of the ledger `COST_DAYS`; a day that is not over is not closed."""
     amounts = amount_per_day(page)
     days = [
         {
@@ -180,7 +179,7 @@ def organization_row(*values: Any) -> pa.Table:
 
 @functools.lru_cache(maxsize=4)
 def amount_per_day(page: Page) -> Mapping[date, decimal.Decimal]:
-    """What each of the page's days sums to; an empty day is there with zero.
+    """The sum of each of the page's days; an empty day has zero.
 
     Raises ValueError if the amount of a row or a day is too large.
     """
@@ -188,7 +187,7 @@ def amount_per_day(page: Page) -> Mapping[date, decimal.Decimal]:
     totals: dict[date, decimal.Decimal] = {}
     offset = 0
     for bucket in page.buckets:
-        # PyArrow's sum of 128-bit decimals wraps around in silence.
+        # PyArrow's sum of 128-bit decimals overflows without an error.
         amounts = values.slice(offset, bucket.size)
         total = pc.sum(amounts.cast(_EXACT_SUM)).as_py()
         largest = pc.max(pc.abs(amounts)).as_py() or 0
@@ -208,7 +207,7 @@ def last_value(page: Page, field: str) -> str | None:
 
 
 def distinct_values(page: Page, field: str) -> set[str]:
-    """The values of a text field, nulls left out."""
+    """The values of a text field, without null."""
     return set(pc.unique(page.results[field].drop_null()).to_pylist())
 
 

@@ -1,6 +1,6 @@
-"""Budgets that are set at OpenAI become Arrow rows: hard limits of a month's spend, and alerts.
+"""Budgets that are set at OpenAI: hard limits of a month's spend, and alerts.
 
-Who is notified of an alert is not stored.
+The recipients of an alert are not stored.
 """
 
 from __future__ import annotations
@@ -11,14 +11,30 @@ from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
+from dlt.extract import DltResource
 
 from openai_costs_source.api.pages import MONEY, json_object
-from openai_costs_source.extract.listing_rows import object_rows
+from openai_costs_source.errors import OpenAICostsError
+from openai_costs_source.extract.listing_rows import object_rows, read_listing
+from openai_costs_source.extract.listings import (
+    Listings,
+    Object,
+    is_refusal,
+    listing_resource,
+    unique,
+)
+from openai_costs_source.extract.organization import Organization
 
 log = logging.getLogger(__name__)
 
 LIMIT = "spend_limit"
 ALERT = "spend_alert"
+_PATHS = {LIMIT: "/organization/spend_limit", ALERT: "/organization/spend_alerts"}
+_PROJECT_PATHS = {
+    LIMIT: "/organization/projects/{project_id}/spend_limit",
+    ALERT: "/organization/projects/{project_id}/spend_alerts",
+}
+_MOST_CENTS = 10**22
 
 SPEND_LIMITS = pa.schema(
     [
@@ -32,54 +48,108 @@ SPEND_LIMITS = pa.schema(
         ("enforcement_status", pa.string()),
     ]
 )
-"""A limit has no id at OpenAI: it goes by its project's, or by its organization's, where
+"""A limit has no id at OpenAI: its `id` is that of its project, or that of its organization if
 `project_id` is null."""
 
-_MOST_CENTS = 10**22
+
+def spend_limits(listings: Listings) -> DltResource:
+    """Limits and alerts of each organization and of each project that can spend.
+
+    Budgets that cannot be read stay unchanged, and the costs load without them.
+    """
+
+    def rows(organization: Organization, organization_id: str) -> pa.Table:
+        tables, project_ids = {}, [""]
+        for project in listings.projects_of(organization, organization_id) or []:
+            if project.get("status") != "archived":
+                project_ids.append(project["id"])
+                continue
+            # Nothing can be spent there, so no budget is in force.
+            for kind in _PATHS:
+                listings.note(kind, organization_id, project["id"], [])
+        kinds, refusal = list(_PATHS), None
+        for kind, project_id in ((kind, id_) for id_ in project_ids for kind in tuple(kinds)):
+            budget = (organization_id, kind, project_id)
+            try:
+                objects = readable(kind, _read_budgets(organization, *budget))
+            except OpenAICostsError as error:
+                if not (is_refusal(error) or error.is_unknown_path):
+                    log.warning("%s The stored spend_limits stay.", error)
+                    break
+                refusal = refusal or error
+                if error.is_missing_permission or error.is_unknown_path:
+                    kinds.remove(kind)
+                continue
+            listings.note(kind, organization_id, project_id, objects)
+            for row in objects:
+                tables[row["id"]] = spend_limit_rows(*budget, [row])
+        if refusal:
+            log.warning("%s Budgets that cannot be read stay unchanged.", refusal)
+        return pa.concat_tables([SPEND_LIMITS.empty_table(), *tables.values()])
+
+    return listing_resource("spend_limits", listings, rows)
 
 
-def read_limit(body: bytes) -> dict[str, Any]:
-    """Decode a hard limit. Raises ValueError where the reply is none."""
+def read_limit(body: bytes) -> Object:
+    """Decode a hard limit. Raises ValueError if the reply is none."""
     document = json_object(body)
     if not str(document.get("object")).endswith(LIMIT):
         raise ValueError("it is not a spend limit")
     return document
 
 
-def readable(kind: str, told: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Those whose threshold is a number of cents; the others are said and left out."""
-    found = []
-    for each in told:
-        cents = each.get("threshold_amount")
+def readable(kind: str, objects: Iterable[Object]) -> list[Object]:
+    """The objects with a threshold in whole cents; the others are skipped with a warning."""
+    budgets = []
+    for row in objects:
+        cents = row.get("threshold_amount")
         if type(cents) is int and 0 <= cents < _MOST_CENTS:
-            found.append(each)
+            budgets.append(row)
         else:
             log.warning(
-                "The %s %s has a threshold that is no number of cents, and is left out.",
+                "The %s %s has a threshold that is no number of cents, and is skipped.",
                 kind.replace("_", " "),
-                each["id"],
+                row["id"],
             )
-    return found
+    return budgets
 
 
 def spend_limit_rows(
-    organization_id: str, kind: str, project_id: str, told: Iterable[dict[str, Any]]
+    organization_id: str, kind: str, project_id: str, objects: Iterable[Object]
 ) -> pa.Table:
-    """Limits or alerts that are readable; `project_id` is empty for the organization's."""
-    flat = []
-    for each in told:
-        currency, enforcement = each.get("currency"), each.get("enforcement")
+    """Rows of readable limits or alerts; `project_id` is empty for the organization's."""
+    flat: list[dict[str, Any]] = []
+    for row in objects:
+        currency, enforcement = row.get("currency"), row.get("enforcement")
         flat.append(
             {
-                "id": each["id"],
+                "id": row["id"],
                 "kind": kind,
                 "project_id": project_id or None,
-                "threshold_amount": Decimal(each["threshold_amount"]).scaleb(-2),
+                "threshold_amount": Decimal(row["threshold_amount"]).scaleb(-2),
                 "currency": currency.upper() if isinstance(currency, str) else None,
-                "period": each.get("interval"),
+                "period": row.get("interval"),
                 "enforcement_status": (
                     enforcement.get("status") if isinstance(enforcement, dict) else None
                 ),
             }
         )
     return object_rows(SPEND_LIMITS, organization_id, flat)
+
+
+def _read_budgets(
+    organization: Organization, organization_id: str, kind: str, project_id: str
+) -> list[Object]:
+    """The limit or the alerts that are set for a project or for the organization."""
+    path = (_PROJECT_PATHS if project_id else _PATHS)[kind]
+    ids = {"project_id": project_id} if project_id else {}
+    client = organization.client
+    try:
+        if kind == ALERT:
+            return unique(client.listing(path, read_listing, {}, ids, (404,)))
+        limit = client.one(path, read_limit, ids, (404,))
+        return [{**limit, "id": project_id or organization_id}]
+    except OpenAICostsError as error:
+        if error.status == 404 and not error.is_unknown_path:
+            return []  # None is set.
+        raise

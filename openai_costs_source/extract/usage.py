@@ -1,108 +1,39 @@
-"""What was used: the kinds of usage that OpenAI tells, and a page of one as Arrow rows.
-
-Pure, like `rows`. The words are OpenAI's, as published for `GET /v1/organization/usage/{kind}` and,
-for decisions, the sources of use and the cache's two lifetimes, in the openai SDK 3.51.
-"""
+"""The resources of usage: one per kind, each with its part of the ledger `usage_days`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any
 
+import dlt
 import pyarrow as pa
+from dlt.extract import DltResource
 
-from openai_costs_source.api.pages import QUANTITY, Page, read_page
+from openai_costs_source.api.date_ranges import (
+    DIMENSIONS,
+    FIRST_DAY,
+    ONE_DAY,
+    DateRange,
+    after_loading,
+)
+from openai_costs_source.api.endpoint import Endpoint
+from openai_costs_source.api.pages import Page
+from openai_costs_source.api.usage_kinds import USAGE_KINDS, UsageKind
+from openai_costs_source.errors import OpenAICostsError
+from openai_costs_source.extract import replace_days
+from openai_costs_source.extract.load import Load
+from openai_costs_source.extract.load_state import LoadState
+from openai_costs_source.extract.organization import UNKNOWN, Organization
+from openai_costs_source.extract.replace_days import replacing_rows
 from openai_costs_source.extract.rows import INSTANT, dated_rows
 
+log = logging.getLogger(__name__)
+
 DAYS_PER_PAGE = 31
-"""The most that the API gives."""
-
-_WHOM = ("project_id", "user_id", "api_key_id")
-_BY_MODEL = (*_WHOM, "model")
-_OF_TOKENS = (*_BY_MODEL, "batch", "service_tier", "api_source")
-_TOKENS = (
-    "input_tokens",  # All of them: the cached ones and those written to the cache, too.
-    "output_tokens",
-    "input_uncached_tokens",
-    "input_cached_tokens",
-    "input_cache_write_tokens",
-    "input_cache_write_30m_tokens",
-    "input_cache_write_12h_tokens",
-    "input_text_tokens",
-    "input_cached_text_tokens",
-    "output_text_tokens",
-    "input_audio_tokens",
-    "input_cached_audio_tokens",
-    "output_audio_tokens",
-    "input_image_tokens",
-    "input_cached_image_tokens",
-    "output_image_tokens",
-    "num_model_requests",
-)
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of usage: what it can be grouped by, and what is counted."""
-
-    name: str
-    dimensions: tuple[str, ...]
-    measures: tuple[str, ...]
-
-    @property
-    def table(self) -> str:
-        return f"usage_{self.name}"
-
-    @property
-    def path(self) -> str:
-        return f"/organization/usage/{self.name}"
-
-    @property
-    def schema(self) -> pa.Schema:
-        """One row per result of the API. `date` is the bucket's UTC day."""
-        return pa.schema(
-            [
-                ("organization_id", pa.string()),
-                ("bucket_start", INSTANT),
-                ("bucket_end", INSTANT),
-                ("date", pa.date32()),
-                *self._told(),
-                ("grouped_by", pa.string()),
-                ("loaded_at", INSTANT),
-            ]
-        )
-
-    def read(self, body: bytes) -> Page:
-        """A page of this kind; ValueError where it is none."""
-        return read_page(body, pa.struct(self._told()))
-
-    def _told(self) -> list[tuple[str, pa.DataType]]:
-        return [(name, _TYPES.get(name, pa.string())) for name in self.dimensions] + [
-            (name, _TYPES.get(name, pa.int64())) for name in self.measures
-        ]
-
-
-_TYPES = {"batch": pa.bool_(), "seconds": QUANTITY}
-
-KINDS = (
-    Kind("completions", _OF_TOKENS, _TOKENS),
-    Kind("decisions", _OF_TOKENS, _TOKENS),
-    Kind("embeddings", _BY_MODEL, ("input_tokens", "num_model_requests")),
-    Kind("moderations", _BY_MODEL, ("input_tokens", "num_model_requests")),
-    Kind("images", (*_BY_MODEL, "size", "source"), ("images", "num_model_requests")),
-    Kind("audio_speeches", _BY_MODEL, ("characters", "num_model_requests")),
-    Kind("audio_transcriptions", _BY_MODEL, ("seconds", "num_model_requests")),
-    Kind("vector_stores", ("project_id",), ("usage_bytes",)),
-    Kind("code_interpreter_sessions", ("project_id",), ("num_sessions",)),
-    Kind("file_search_calls", (*_WHOM, "vector_store_id"), ("num_requests",)),
-    Kind(
-        "web_search_calls",
-        (*_BY_MODEL, "context_level", "api_source"),
-        ("num_requests", "num_model_requests"),
-    ),
-)
-"""All that OpenAI tells. A page of completions holds GPT Image and the Responses API too."""
+"""The most that the API returns."""
 
 USAGE_DAYS = pa.schema(
     [
@@ -115,19 +46,49 @@ USAGE_DAYS = pa.schema(
         ("row_count", pa.int64()),
     ]
 )
-"""The ledger of usage: one row per organization, kind and day that was loaded, even when it held
-nothing."""
+"""The ledger of usage: one row per organization, kind and loaded day, also for a day without
+usage."""
+
+
+def usage(load: Load) -> list[DltResource]:
+    """One resource for each kind of usage."""
+    # dlt uses the last scopes of a run, so those of `usage_days` grow with each kind.
+    ledger_scopes: list[str] = []
+    return [_usage_of_kind(kind, load, ledger_scopes) for kind in USAGE_KINDS]
+
+
+def usage_schema(kind: UsageKind) -> pa.Schema:
+    """The columns of a kind's table: one row per result. `date` is the bucket's UTC day."""
+    return pa.schema(
+        [
+            ("organization_id", pa.string()),
+            ("bucket_start", INSTANT),
+            ("bucket_end", INSTANT),
+            ("date", pa.date32()),
+            *kind.columns,
+            ("grouped_by", pa.string()),
+            ("loaded_at", INSTANT),
+        ]
+    )
 
 
 def usage_rows(
-    kind: Kind, page: Page, organization_id: str, grouped_by: Sequence[str], loaded_at: datetime
+    kind: UsageKind,
+    page: Page,
+    organization_id: str,
+    grouped_by: Sequence[str],
+    loaded_at: datetime,
 ) -> pa.Table:
-    """The page as rows of the kind's schema."""
-    return dated_rows(page, organization_id, grouped_by, loaded_at, kind.schema)
+    """The page as rows of the kind's table."""
+    return dated_rows(page, organization_id, grouped_by, loaded_at, usage_schema(kind))
 
 
 def usage_day_rows(
-    kind: Kind, page: Page, organization_id: str, grouped_by: Sequence[str], loaded_at: datetime
+    kind: UsageKind,
+    page: Page,
+    organization_id: str,
+    grouped_by: Sequence[str],
+    loaded_at: datetime,
 ) -> pa.Table:
     """The page's days as rows of the ledger `USAGE_DAYS`; a day that is not over is not closed."""
     days = [
@@ -143,3 +104,93 @@ def usage_day_rows(
         for bucket in page.buckets
     ]
     return pa.Table.from_pylist(days, schema=USAGE_DAYS)
+
+
+def _usage_of_kind(kind: UsageKind, load: Load, ledger_scopes: list[str]) -> DltResource:
+    def extract() -> Iterator[Any]:
+        load.begin(kind.table, replace_days.replacing([]))
+        ledger, scopes = [USAGE_DAYS.empty_table()], replace_days.before(load.first_kept)
+        has_rows = False
+        for organization, organization_id in load.organizations():
+            for table in _usage_of(organization, organization_id, kind, load, ledger, scopes):
+                has_rows = True
+                yield table
+        ledger_scopes.extend(f"kind = '{kind.name}' AND ({scope})" for scope in scopes)
+        # A kind that was never used has no table.
+        if has_rows or (scopes and kind.name not in load.ledgers.without_table):
+            yield replacing_rows([usage_schema(kind).empty_table()], scopes, "usage")
+        yield replacing_rows(ledger, ledger_scopes, "usage", "usage_days")
+
+    return dlt.resource(extract, name=kind.table, write_disposition=replace_days.replacing([]))
+
+
+def _usage_of(
+    organization: Organization,
+    organization_id: str,
+    kind: UsageKind,
+    load: Load,
+    ledger: list[pa.Table],
+    scopes: list[str],
+) -> Iterator[pa.Table]:
+    """The rows of an organization's due days; adds to the ledger, the scopes and dlt's state."""
+    usage_states = dlt.current.source_state().setdefault("usage", {})
+    states = usage_states.setdefault(organization_id, {})
+    load_state = LoadState.from_state(states.get(kind.name), load.today)
+    ids = {organization_id, organization.id_in_header or UNKNOWN}
+    mismatched = load.mismatched_days(kind.name, ids)
+    if (loaded := load.loaded_days(kind.name, ids)) is not None:
+        missing = load_state.missing_usage(loaded)
+        mismatched |= {day for day in missing if day >= (load.first_kept or day)}
+    due = load.due_days(load_state, mismatched)
+    first = due.since
+    if first == FIRST_DAY and first in organization.totals:
+        first = organization.first_used or load.today  # Before, there was no usage.
+        load_state.loaded_from = first
+    endpoint = Endpoint(organization.client, load.today, kind.path, kind.read, DAYS_PER_PAGE)
+    endpoint.bytes_per_day = organization.endpoint.bytes_per_day
+    endpoint.final = (404,)  # The answer of an API that does not have the kind.
+    endpoint.first_day_by_dimension = load_state.first_day_by_dimension
+    days: list[date] = []
+    try:
+        for request, page in _pages(endpoint, replace(due, since=first), kind, load):
+            page_rows = (kind, page, organization_id, request.group_by, load.now)
+            days += [bucket.day for bucket in page.buckets]
+            ledger.append(usage_day_rows(*page_rows))
+            if page.results.num_rows:
+                yield usage_rows(*page_rows)
+        load_state.history = after_loading(due, load.today, load_state.history, load.first_day)
+    except OpenAICostsError as error:
+        _report_skipped(kind, error)
+    load_state.note_limits(endpoint.first_day_by_dimension, endpoint.earliest_day, load.today)
+    load_state.note_read(days, load.today, load.refetch_days)
+    if load.first_kept:
+        load_state.forget_before(load.first_kept)
+    states[kind.name] = load_state.as_state()
+    scopes += replace_days.days_of(ids, days)
+    load.report_mismatched(kind.table, mismatched - set(days))
+
+
+def _pages(
+    endpoint: Endpoint, days: DateRange, kind: UsageKind, load: Load
+) -> Iterator[tuple[DateRange, Page]]:
+    """The pages of the days, each with its request.
+
+    The days are read in parts, and the pages of a part are returned once it is complete.
+    """
+    group_by = tuple(
+        name for name in kind.dimensions if name in load.group_by or name not in DIMENSIONS
+    )
+    days_at_once = max(load.refetch_days + 1, DAYS_PER_PAGE)
+    first = days.since
+    while first < days.until:
+        until = min(first + ONE_DAY * days_at_once, days.until)
+        yield from list(endpoint.pages(DateRange(first, until, group_by)))
+        first = max(until, endpoint.earliest_day or until)
+
+
+def _report_skipped(kind: UsageKind, error: OpenAICostsError) -> None:
+    """Costs load without usage: a kind that cannot be read keeps its stored days."""
+    if error.is_missing_permission or error.status in (400, 403, 404):
+        log.warning("%s Usage of the kind %s is skipped.", error, kind.name)
+    else:
+        log.error("%s The stored days of %s stay; run again.", error, kind.table)

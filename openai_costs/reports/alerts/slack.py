@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import requests
 
 from openai_costs.reports.alerts.alert import SEVERITIES, Alert, severity_counts
-from openai_costs_source.api.client import is_loopback
+from openai_costs_source.api.credentials import is_loopback
 
 TIMEOUT_SECONDS = 10
 SECONDS_BETWEEN_MESSAGES = 1

@@ -1,4 +1,4 @@
-"""What is told to nobody and kept nowhere: the key, people's names, days that are to go."""
+"""What is stored nowhere: the key, redacted names and addresses, days that are not kept."""
 
 import base64
 import contextlib
@@ -28,8 +28,8 @@ from running import run_pipeline, run_pipeline_process
 from openai_costs.commands.models import DAILY
 from openai_costs_source import OpenAICostsError, openai_costs
 from openai_costs_source.api.client import PATHS, Client
-from openai_costs_source.doctor import examine
-from openai_costs_source.extract import maintenance as upkeep
+from openai_costs_source.doctor import check_key
+from openai_costs_source.extract import maintenance
 from openai_costs_source.extract.listing_rows import read_listing
 from openai_costs_source.simulator import failure_modes
 from openai_costs_source.simulator.organization import Organization
@@ -50,11 +50,16 @@ EMAIL_COLUMNS = {
     "users": "email",
     "api_keys": "owner_email",
 }
-WHOSE = {"costs": "user_id", "costs_by_user": "user_id", "users": "id", "api_keys": "owner_id"}
+PERSON_COLUMN = {
+    "costs": "user_id",
+    "costs_by_user": "user_id",
+    "users": "id",
+    "api_keys": "owner_id",
+}
 
 
 def pieces_of(key):
-    """A dozen characters in a row, as they are and in base64, wherever in a text they stand."""
+    """Twelve characters of the key, plain and in base64, at any place in a text."""
     plain = key.removeprefix("sk-admin-")
     coded = [base64.b64encode(key[start:].encode()).decode()[4:-4] for start in range(3)]
     spans = [(plain, 12), *((text, 16) for text in coded)]
@@ -64,8 +69,8 @@ def pieces_of(key):
 PIECES = pieces_of(KEY)
 
 
-def tells_key(data):
-    """Whether a text, or the bytes of a file, hold part of the key; also in dlt's packed state."""
+def has_key(data):
+    """Whether a text or a file has part of the key, also in dlt's compressed state."""
     data = data if isinstance(data, bytes) else str(data).encode()
     texts = [data, *map(unpacked, re.findall(rb"[A-Za-z0-9+/]{40,}={0,2}", data))]
     return any(piece.encode() in text for text in texts for piece in PIECES)
@@ -80,7 +85,7 @@ def unpacked(text):
 
 def files_that_tell_key(folder):
     files = [path for path in folder.rglob("*") if path.is_file()]
-    return [path for path in files if tells_key(path.read_bytes())]
+    return [path for path in files if has_key(path.read_bytes())]
 
 
 def rows(path, sql):
@@ -89,7 +94,7 @@ def rows(path, sql):
 
 
 def texts(path, views=True):
-    """Each table, dlt's own included, and each view of the marts, with all its rows as one text.
+    """The rows of each table, also dlt's own, and of each view of the marts, as one text.
 
     The views of the other schemas take long to read, and read from the same tables.
     """
@@ -104,7 +109,7 @@ def texts(path, views=True):
             yield table, " ".join(line for (line,) in lines.fetchall())
 
 
-def tables_that_tell(path, *parts, views=True):
+def tables_with(path, *parts, views=True):
     return [table for table, text in texts(path, views) if any(part in text for part in parts)]
 
 
@@ -112,11 +117,11 @@ def warehouse_tells_key(path):
     states = rows(path, "select state from openai_raw._dlt_pipeline_state")
     assert b"openai_costs" in unpacked(states[0][0])
     stored = [path.read_bytes(), *(text for _, text in texts(path, views=False))]
-    return any(map(tells_key, stored))
+    return any(map(has_key, stored))
 
 
 def money(path):
-    """What each day comes to, in the raw tables and in the marts."""
+    """The amount of each day, in the raw tables and in the marts."""
     sums = {
         "openai_raw.costs": "date, sum(amount)",
         "openai_raw.costs_by_user": "date, sum(amount)",
@@ -146,7 +151,7 @@ class OtherOrganization(SmallOrganization):
 
 
 def people():
-    """Everybody of the organization, one with an address in capitals and one without a name."""
+    """All users of the organization, one with an address in capitals and one without a name."""
     organization = SmallOrganization(TODAY)
     by_id = {user["id"]: user for user in organization.users}
     by_id[BRUNO]["email"] = " Bruno@Heliotrope.EXAMPLE"
@@ -155,7 +160,7 @@ def people():
 
 
 def settings(api, folder, **others):
-    """The settings of a run that writes to nothing outside the folder."""
+    """The settings of a run that writes only into the folder."""
     (folder / "tmp").mkdir(exist_ok=True)
     return {
         "OPENAI_ADMIN_KEY": KEY,
@@ -198,7 +203,7 @@ def proxy():
 def whole(tmp_path_factory):
     """A whole run in a process of its own, with the log level DEBUG and behind a proxy.
 
-    Its folder, what it printed, the requests to the API, and those that went elsewhere.
+    Its folder, its output, the requests to the API, and those to other hosts.
     """
     folder = tmp_path_factory.mktemp("whole")
     with (
@@ -236,7 +241,7 @@ def copy(whole, tmp_path):
 
 def test_key_is_in_nothing_that_a_whole_run_prints_or_leaves_behind(whole):
     assert "[DEBUG]" in whole.result.stderr
-    assert not tells_key(whole.result.stdout + whole.result.stderr)
+    assert not has_key(whole.result.stdout + whole.result.stderr)
     assert not warehouse_tells_key(whole.path)
     assert (whole.folder / "target" / "partial_parse.msgpack").exists()
     assert files_that_tell_key(whole.folder) == []
@@ -244,7 +249,7 @@ def test_key_is_in_nothing_that_a_whole_run_prints_or_leaves_behind(whole):
 
 @pytest.fixture
 def logged(caplog):
-    """All that is logged, also what dlt keeps from the root logger."""
+    """All log records, also those that dlt does not pass to the root logger."""
     caplog.set_level(logging.DEBUG)
     caplog.set_level(logging.DEBUG, logger="dlt")
     logging.getLogger("dlt").addHandler(caplog.handler)
@@ -267,7 +272,7 @@ def test_key_is_in_nothing_that_other_commands_print_or_leave_behind(
     result = run_pipeline(*arguments, cwd=copy.folder, **settings(whole.api, copy.folder))
     assert result.returncode == 0, result.stderr
     assert debug_messages(logged) or arguments == ["status"]
-    assert not tells_key([result.stdout, result.stderr, *records(logged)])
+    assert not has_key([result.stdout, result.stderr, *records(logged)])
     assert files_that_tell_key(copy.folder) == []
 
 
@@ -277,7 +282,7 @@ def test_revoked_key_is_in_nothing_that_is_printed_or_left_behind(organization, 
     assert result.returncode == 1
     assert "Incorrect API key" in result.stderr
     assert debug_messages(logged)
-    assert not tells_key([result.stdout, result.stderr, *records(logged)])
+    assert not has_key([result.stdout, result.stderr, *records(logged)])
     assert files_that_tell_key(copy.folder) == []
 
 
@@ -289,7 +294,7 @@ def test_key_in_a_settings_file_that_cannot_be_read_is_not_printed(tmp_path):
         result = run_pipeline("load", cwd=tmp_path)
         assert result.returncode == 2
         assert "secrets.toml" in result.stderr
-        assert not tells_key(result.stdout + result.stderr)
+        assert not has_key(result.stdout + result.stderr)
 
 
 def refused_with_key(request, reply):
@@ -329,7 +334,7 @@ QUOTING = {
 
 @pytest.fixture
 def quoting(monkeypatch, organization):
-    """A server that quotes the key back, in the way that is named."""
+    """A server that quotes the key back, in the named way."""
 
     def serve(how):
         monkeypatch.setitem(failure_modes.FAILURE_MODES, how, QUOTING[how])
@@ -346,17 +351,17 @@ def test_key_that_a_server_quotes_is_in_nothing_that_is_printed_or_left_behind(
             result = run_pipeline(*arguments, cwd=tmp_path, **settings(api, tmp_path))
             assert result.returncode == 1
             assert "[the key]" in result.stdout + result.stderr
-            assert not tells_key(result.stdout + result.stderr)
+            assert not has_key(result.stdout + result.stderr)
     assert debug_messages(logged)
-    assert not tells_key(records(logged))
+    assert not has_key(records(logged))
     assert files_that_tell_key(tmp_path) == []
 
 
 @pytest.mark.parametrize("how", QUOTING)
 def test_key_that_a_server_quotes_is_in_no_finding(quoting, how):
     with quoting(how) as api:
-        findings = list(examine(KEY, api.base_url, TODAY))
-    assert not tells_key(findings)
+        findings = list(check_key(KEY, api.base_url, TODAY))
+    assert not has_key(findings)
 
 
 @pytest.fixture
@@ -392,21 +397,21 @@ def in_dlts_variable(monkeypatch):
     monkeypatch.setenv("SOURCES__OPENAI_COSTS__ADMIN_KEY", KEY)
 
 
-def told_by(error):
-    """All that an error and what it was raised from say of themselves."""
+def text_of_error(error):
+    """The texts of an error and of its causes."""
     chain = [error]
     while chain[-1].__cause__ or chain[-1].__context__:
         chain.append(chain[-1].__cause__ or chain[-1].__context__)
     return [*map(repr, chain), *map(str, chain), *traceback.format_exception(error)]
 
 
-def told_by_trace(pipeline):
+def text_of_trace(pipeline):
     trace = pipeline.last_trace
     return [trace.asstr(verbosity=2), trace.asdict(), repr(trace)]
 
 
 @pytest.mark.parametrize("where", ["in_own_variable", "in_dlts_variable", "in_secrets_file"])
-def test_key_is_in_nothing_that_ones_own_pipeline_tells_or_keeps(
+def test_key_is_in_nothing_that_your_own_pipeline_logs_or_keeps(
     request, organization, own_pipeline, logged, tmp_path, monkeypatch, capfd, where
 ):
     request.getfixturevalue(where)
@@ -417,15 +422,15 @@ def test_key_is_in_nothing_that_ones_own_pipeline_tells_or_keeps(
     with RememberingApi(organization, KEY) as api:
         monkeypatch.setenv("OPENAI_BASE_URL", api.base_url)
         own_pipeline.run(source())
-        after_success = told_by_trace(own_pipeline)
+        after_success = text_of_trace(own_pipeline)
         api.admin_key = REVOKED["admin_key"]
         with pytest.raises(Exception, match="Incorrect API key") as failure:
             own_pipeline.run(source())
-    assert not tells_key(after_success + told_by_trace(own_pipeline))
-    assert not tells_key(told_by(failure.value))
+    assert not has_key(after_success + text_of_trace(own_pipeline))
+    assert not has_key(text_of_error(failure.value))
     assert logged.records
-    assert not tells_key(records(logged))
-    assert not tells_key(capfd.readouterr())
+    assert not has_key(records(logged))
+    assert not has_key(capfd.readouterr())
     assert not warehouse_tells_key(tmp_path / "openai_costs.duckdb")
     assert (tmp_path / "pipelines" / "openai_costs" / "trace.pickle").exists()
     allowed = tmp_path / ".dlt" / "secrets.toml"
@@ -433,7 +438,7 @@ def test_key_is_in_nothing_that_ones_own_pipeline_tells_or_keeps(
 
 
 @pytest.mark.parametrize("how", QUOTING)
-def test_key_that_a_server_quotes_is_in_nothing_that_ones_own_pipeline_tells_or_keeps(
+def test_key_that_a_server_quotes_is_in_nothing_that_your_own_pipeline_logs_or_keeps(
     quoting, own_pipeline, logged, tmp_path, capfd, how
 ):
     failure = None
@@ -443,11 +448,11 @@ def test_key_that_a_server_quotes_is_in_nothing_that_ones_own_pipeline_tells_or_
         except Exception as error:
             failure = error
     assert failure or how == "header_with_key"
-    assert failure is None or not tells_key(told_by(failure))
-    assert not tells_key(told_by_trace(own_pipeline))
+    assert failure is None or not has_key(text_of_error(failure))
+    assert not has_key(text_of_trace(own_pipeline))
     assert logged.records
-    assert not tells_key(records(logged))
-    assert not tells_key(capfd.readouterr())
+    assert not has_key(records(logged))
+    assert not has_key(capfd.readouterr())
     assert files_that_tell_key(tmp_path) == []
 
 
@@ -459,12 +464,12 @@ def test_every_request_of_a_whole_run_is_a_get_on_a_listed_path(whole):
     assert requests == {("GET", "/v1" + path) for path in PATHS}
 
 
-def test_nothing_is_sent_to_anybody_but_the_api(whole):
+def test_nothing_is_sent_to_another_host_than_the_api(whole):
     assert whole.requests
     assert whole.elsewhere == []
 
 
-# Certificates that nobody vouches for
+# Certificates that are not trusted
 
 
 @pytest.fixture(scope="module")
@@ -481,11 +486,11 @@ def certificate(tmp_path_factory):
 
 @pytest.fixture
 def self_signed(certificate):
-    """An HTTPS server with its own certificate; keeps the headers of what it is asked."""
+    """An HTTPS server with its own certificate; keeps the headers of its requests."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
-            self.server.asked.append(dict(self.headers))
+            self.server.headers.append(dict(self.headers))
             body = b'{"object": "list", "data": [], "has_more": false}'
             self.send_response(200)
             self.send_header("Content-Length", str(len(body)))
@@ -498,14 +503,14 @@ def self_signed(certificate):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate / "certificate.pem", certificate / "private.pem")
     with ThreadingHTTPServer(("0.0.0.0", 0), Handler) as server:
-        server.asked = []
+        server.headers = []
         server.socket = context.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield server
         server.shutdown()
 
 
-# The client takes no setting from the environment for 127.0.0.1; 0.0.0.0 is a host as any other.
+# The client takes no setting from the environment for 127.0.0.1; 0.0.0.0 is an ordinary host.
 HOSTS = ("127.0.0.1", "0.0.0.0")
 SWITCHED_OFF = {
     "PYTHONHTTPSVERIFY": "0",
@@ -525,35 +530,33 @@ def read_users(host, server):
 
 @pytest.mark.parametrize("host", HOSTS)
 @pytest.mark.parametrize("variable", SWITCHED_OFF)
-def test_no_variable_makes_the_key_travel_to_a_host_that_nobody_vouches_for(
+def test_no_variable_sends_the_key_to_a_host_without_a_trusted_certificate(
     self_signed, monkeypatch, host, variable
 ):
     for name, value in {**NO_PROXY, variable: SWITCHED_OFF[variable]}.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(OpenAICostsError, match="certificate"):
         read_users(host, self_signed)
-    assert self_signed.asked == []
+    assert self_signed.headers == []
 
 
-def test_certificate_that_a_person_vouches_for_is_trusted(self_signed, certificate, monkeypatch):
+def test_certificate_of_a_configured_authority_is_trusted(self_signed, certificate, monkeypatch):
     trusted = {"REQUESTS_CA_BUNDLE": str(certificate / "certificate.pem")}
     for name, value in {**NO_PROXY, **trusted}.items():
         monkeypatch.setenv(name, value)
     assert read_users("0.0.0.0", self_signed) == []
-    assert [asked["Authorization"] for asked in self_signed.asked] == [f"Bearer {KEY}"]
+    assert [headers["Authorization"] for headers in self_signed.headers] == [f"Bearer {KEY}"]
 
 
 @pytest.mark.parametrize("host", HOSTS)
-def test_command_ends_with_a_sentence_at_a_certificate_that_nobody_vouches_for(
-    self_signed, tmp_path, host
-):
+def test_command_ends_with_one_sentence_at_an_untrusted_certificate(self_signed, tmp_path, host):
     url = f"https://{host}:{self_signed.server_port}/v1"
     off = {**SWITCHED_OFF, **NO_PROXY}
     result = run_pipeline("load", cwd=tmp_path, OPENAI_ADMIN_KEY=KEY, OPENAI_BASE_URL=url, **off)
     assert result.returncode == 1
     assert "certificate" in result.stderr
     assert len(result.stderr.splitlines()) == 1
-    assert self_signed.asked == []
+    assert self_signed.headers == []
 
 
 @pytest.mark.parametrize("name", ["VERIFY", "VERIFY_SSL"])
@@ -567,16 +570,16 @@ def test_there_is_no_setting_that_switches_verification_off(self_signed, tmp_pat
     )
     assert result.returncode == 2
     assert f"There is no setting sources.openai_costs.{name.lower()}" in result.stderr
-    assert self_signed.asked == []
+    assert self_signed.headers == []
 
 
 # E-mail addresses
 
 
-def test_addresses_are_stored_as_they_are_unless_a_setting_says_otherwise(whole):
+def test_addresses_are_stored_unchanged_without_the_setting(whole):
     for table, column in EMAIL_COLUMNS.items():
         known = f"select lower(trim(any_value({column}))) from openai_raw.{table}"
-        sql = f"{known} where {WHOSE[table]} = '{BRUNO}' and {column} is not null"
+        sql = f"{known} where {PERSON_COLUMN[table]} = '{BRUNO}' and {column} is not null"
         assert rows(whole.path, sql) == [("bruno@heliotrope.example",)]
 
 
@@ -596,41 +599,41 @@ def hashed(whole, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def sparing(whole, tmp_path_factory):
-    """Neither addresses nor days before the last month."""
+    """A warehouse without addresses and without days before the last month."""
     folder = tmp_path_factory.mktemp("sparing")
     return run_again(whole, folder, user_emails="none", keep_months="1")
 
 
 @pytest.fixture(params=["hashed", "sparing"])
-def covered(request):
+def redacted(request):
     return request.getfixturevalue(request.param)
 
 
-def test_no_address_is_left_in_any_table_whenever_it_was_loaded(whole, covered):
+def test_no_address_is_left_in_any_table_whenever_it_was_loaded(whole, redacted):
     raw = {f'"openai_raw"."{table}"' for table in EMAIL_COLUMNS}
-    assert raw < set(tables_that_tell(whole.path, "@", views=False))
-    assert tables_that_tell(covered, "@") == []
+    assert raw < set(tables_with(whole.path, "@", views=False))
+    assert tables_with(redacted, "@") == []
 
 
 @pytest.mark.parametrize(("run", "expected"), [("hashed", BRUNOS_HASH), ("sparing", None)])
 def test_a_persons_addresses_all_have_the_same_hash_or_are_gone(request, run, expected):
     path = request.getfixturevalue(run)
     for table, column in EMAIL_COLUMNS.items():
-        whose = f"{WHOSE[table]} = '{BRUNO}'"
-        found = rows(path, f"select distinct {column} from openai_raw.{table} where {whose}")
+        of_person = f"{PERSON_COLUMN[table]} = '{BRUNO}'"
+        found = rows(path, f"select distinct {column} from openai_raw.{table} where {of_person}")
         assert (expected,) in found
         assert set(found) <= {(expected,), (None,)}
 
 
-def test_names_that_are_no_address_stay_where_addresses_go(whole, covered):
+def test_names_that_are_no_address_stay_when_addresses_are_redacted(whole, redacted):
     names = "select distinct id, name from openai_raw.users where name not like '%@%' order by all"
-    assert rows(covered, names) == rows(whole.path, names)
+    assert rows(redacted, names) == rows(whole.path, names)
     shown = "select distinct x_PrincipalName from openai_marts.focus_costs where x_PrincipalId = "
-    assert rows(covered, f"{shown} '{BRUNO}'") == [("Bruno Carvalho",)]
-    assert rows(covered, f"{shown} '{NAMELESS}'") == [(NAMELESS,)]
+    assert rows(redacted, f"{shown} '{BRUNO}'") == [("Bruno Carvalho",)]
+    assert rows(redacted, f"{shown} '{NAMELESS}'") == [(NAMELESS,)]
 
 
-def test_money_is_the_same_to_the_last_digit_where_addresses_go(whole, hashed):
+def test_money_is_the_same_to_the_last_digit_when_addresses_are_redacted(whole, hashed):
     assert money(hashed) == whole.money
 
 
@@ -643,10 +646,12 @@ def emails(path):
 
 
 @pytest.mark.parametrize("setting", ["hashed", "none"])
-def test_ones_own_pipeline_stores_no_address_where_none_is_wanted(whole, warehouse, setting):
+def test_your_own_pipeline_stores_no_address_with_the_setting_none(whole, warehouse, setting):
     warehouse.load(whole.api, FEW, admin_key=KEY, since=days_ago(22), user_emails=setting)
-    assert all(warehouse.value(f"select count(*) from openai_raw.{table}") for table in WHOSE)
-    assert tables_that_tell(warehouse.path, "@") == []
+    assert all(
+        warehouse.value(f"select count(*) from openai_raw.{table}") for table in PERSON_COLUMN
+    )
+    assert tables_with(warehouse.path, "@") == []
 
 
 def load_again(whole, folder, **others):
@@ -655,14 +660,14 @@ def load_again(whole, folder, **others):
     assert result.returncode == 0, result.stderr
 
 
-def test_going_from_hashes_to_none_leaves_no_hash_of_earlier_days(whole, hashed, tmp_path):
+def test_changing_from_hashed_to_none_removes_the_hashes_of_earlier_days(whole, hashed, tmp_path):
     path = Path(shutil.copy(hashed, tmp_path))
     assert emails(path)
     load_again(whole, tmp_path, user_emails="none")
     assert emails(path) == set()
 
 
-def test_setting_in_capitals_does_to_stored_addresses_what_it_does_to_new_ones(whole, copy, hashed):
+def test_setting_in_capitals_applies_to_stored_and_new_addresses(whole, copy, hashed):
     before = emails(copy.path)
     load_again(whole, copy.folder, user_emails="PLAIN")
     assert emails(copy.path) == before
@@ -690,13 +695,13 @@ def test_wrong_value_is_one_sentence_and_attempts_nothing(api, tmp_path, setting
     "wrong",
     [{"user_emails": "hash"}, {"keep_months": "1.5"}, {"keep_months": 4000}, {"keep_months": [1]}],
 )
-def test_wrong_value_is_refused_in_ones_own_pipeline(wrong):
+def test_wrong_value_is_refused_in_your_own_pipeline(wrong):
     with pytest.raises(OpenAICostsError, match=next(iter(wrong))) as refusal:
         openai_costs(admin_key=KEY, **wrong)
     assert refusal.value.is_wrong_use
 
 
-# Days that are to go
+# Days that are not kept
 
 
 def first_of_month(months_ago):
@@ -711,13 +716,13 @@ OF_DAYS = ("costs", "costs_by_user", "cost_days", "cost_restatements")
 
 
 def oldest(warehouse):
-    """The oldest day of each raw table of days; None where one is empty."""
+    """The oldest day of each raw table of days; None if a table is empty."""
     return {t: warehouse.value(f"select min(date) from openai_raw.{t}") for t in OF_DAYS}
 
 
 @pytest.fixture
 def restated(whole, copy):
-    """A warehouse in which a day that is to go was seen to change."""
+    """A warehouse with a restatement of a day that is not kept."""
     whole.api.overrides[days_ago(64)] = []
     try:
         copy.load(whole.api, ["costs"], admin_key=KEY, start_date=FIRST_DAY, refetch_days=75)
@@ -727,7 +732,7 @@ def restated(whole, copy):
     return copy
 
 
-def test_days_before_the_months_to_keep_go_and_do_not_come_back(whole, restated, caplog):
+def test_days_before_the_months_to_keep_are_removed_and_not_loaded_again(whole, restated, caplog):
     kept = f"select date, sum(amount) from openai_raw.costs where date >= '{FIRST_KEPT}' group by 1"
     before = sorted(restated.rows(kept))
     keeping = {"admin_key": KEY, "start_date": FIRST_DAY, "keep_months": 1}
@@ -735,11 +740,11 @@ def test_days_before_the_months_to_keep_go_and_do_not_come_back(whole, restated,
         restated.load(whole.api, ["costs"], **keeping, **named)
         assert oldest(restated) == {**dict.fromkeys(OF_DAYS, FIRST_KEPT), "cost_restatements": None}
         assert sorted(restated.rows(kept)) == before
-    # Days that are not kept are not blamed on OpenAI.
-    assert "OpenAI does not tell" not in caplog.text
+    # Days that are not kept are not reported as missing at OpenAI.
+    assert "OpenAI returns no costs" not in caplog.text
 
 
-def test_days_that_went_are_loaded_again_once_the_setting_is_taken_away(whole, copy):
+def test_removed_days_are_loaded_again_once_the_setting_is_removed(whole, copy):
     everything = "select * exclude (loaded_at) from openai_raw.costs order by all"
     before = copy.rows(everything)
     for months in (1, None):
@@ -747,7 +752,7 @@ def test_days_that_went_are_loaded_again_once_the_setting_is_taken_away(whole, c
     assert copy.rows(everything) == before
 
 
-def test_days_of_another_organization_are_loaded_again_once_the_setting_is_taken_away(
+def test_removed_days_of_another_organization_are_loaded_again_once_the_setting_is_removed(
     whole, warehouse
 ):
     loading = {"resources": ["costs"], "start_date": FIRST_DAY}
@@ -762,7 +767,7 @@ def test_days_of_another_organization_are_loaded_again_once_the_setting_is_taken
     assert warehouse.rows(days) == before
 
 
-def test_models_hold_no_day_before_the_months_to_keep(whole, sparing):
+def test_models_have_no_day_before_the_months_to_keep(whole, sparing):
     of_days = """
         select table_schema, table_name, column_name
         from information_schema.columns
@@ -784,13 +789,13 @@ def test_models_hold_no_day_before_the_months_to_keep(whole, sparing):
     assert money(sparing) == kept
 
 
-# People who are to be forgotten
+# Forgotten people
 
 
 def forget(whole, folder, user_id):
     """Run the command; dbt builds the tables and their tests, as after a load.
 
-    Without `only`, the first person to forget adds a raw table, and dbt builds every model.
+    Without `only`, dbt builds every model, because the first forgotten person adds a raw table.
     """
     chosen = settings(whole.api, folder)
     return run_pipeline("forget", "--user", user_id, cwd=folder, only=DAILY, **chosen)
@@ -801,13 +806,13 @@ SERVICE_ACCOUNT = "svc_acct_helpdesk-bot"
 
 def test_forgotten_people_are_named_nowhere_also_after_a_full_reload(whole, copy, own_pipeline):
     copy.load(whole.api, FEW, admin_key=KEY, since=days_ago(3))
-    assert len(tables_that_tell(copy.path, BRUNOS_NAMES[0], views=False)) > 1
+    assert len(tables_with(copy.path, BRUNOS_NAMES[0], views=False)) > 1
 
-    assert upkeep.forget(own_pipeline, SERVICE_ACCOUNT)
+    assert maintenance.forget(own_pipeline, SERVICE_ACCOUNT)
     result = forget(whole, copy.folder, BRUNO)
     assert result.returncode == 0, result.stderr
     assert len(result.stdout.splitlines()) == 1
-    assert tables_that_tell(copy.path, *BRUNOS_NAMES) == []
+    assert tables_with(copy.path, *BRUNOS_NAMES) == []
     for who in (BRUNO, SERVICE_ACCOUNT):
         names = "select distinct user_name from openai_marts.daily_costs_by_user where user_id = "
         assert copy.rows(f"{names} '{who}'") == [(who,)]
@@ -816,14 +821,14 @@ def test_forgotten_people_are_named_nowhere_also_after_a_full_reload(whole, copy
     assert copy.rows(billed) == rows(whole.path, billed)
 
     copy.load(whole.api, FEW, admin_key=KEY, since=FIRST_DAY)
-    assert tables_that_tell(copy.path, *BRUNOS_NAMES, views=False) == []
+    assert tables_with(copy.path, *BRUNOS_NAMES, views=False) == []
     owners = (
         f"select distinct owner_name from openai_raw.api_keys where owner_id = '{SERVICE_ACCOUNT}'"
     )
     assert copy.rows(owners) == [(None,)]
     for table, column in EMAIL_COLUMNS.items():
-        whose = f"from openai_raw.{table} where {WHOSE[table]} = '{BRUNO}'"
-        assert copy.rows(f"select count(*) > 0, count({column}) {whose}") == [(True, 0)]
+        of_person = f"from openai_raw.{table} where {PERSON_COLUMN[table]} = '{BRUNO}'"
+        assert copy.rows(f"select count(*) > 0, count({column}) {of_person}") == [(True, 0)]
     assert money(copy.path) == whole.money
 
 

@@ -1,4 +1,4 @@
-"""Listings become rows of names; what is odd in them becomes null and stops nothing."""
+"""Listings become rows; a value of an unexpected type becomes null and stops nothing."""
 
 import json
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ from openai_costs_source.extract.listing_rows import (
 
 CREATED = 1764979200
 CREATED_AT = datetime(2025, 12, 6, tzinfo=UTC)
-ODD = [7, 1.5, True, [], ["x"], {}, {"x": 1}]
+WRONG_TYPES = [7, 1.5, True, [], ["x"], {}, {"x": 1}]
 ABSURD_MOMENTS = [2**63, 10**30, 253_402_300_800, 10**12, -1, -(10**30), 1.5, True, "2025-12-06"]
 
 
@@ -52,7 +52,7 @@ def owner_of(row):
 # Pages of a listing
 
 
-def test_listing_tells_its_objects_and_where_to_go_on():
+def test_listing_has_its_objects_and_the_id_to_continue_after():
     page = read_listing(listing({"id": "a"}, {"id": "b"}, has_more=True, last_id="b"))
     assert ([one["id"] for one in page.objects], page.has_more, page.last_id) == (
         ["a", "b"],
@@ -61,7 +61,7 @@ def test_listing_tells_its_objects_and_where_to_go_on():
     )
 
 
-def test_last_object_tells_where_to_go_on_where_the_page_does_not():
+def test_last_object_is_the_one_to_continue_after_if_the_page_names_none():
     assert read_listing(listing({"id": "a"}, {"id": "b"}, has_more=True)).last_id == "b"
     assert read_listing(listing({"id": "a"}, last_id=None)).last_id == "a"
 
@@ -101,7 +101,7 @@ def test_reply_that_is_no_listing_is_refused(reply):
 # Projects
 
 
-def test_project_row_holds_what_the_api_told():
+def test_project_row_has_all_fields_of_the_api():
     projects = [
         {
             "object": "organization.project",
@@ -136,7 +136,7 @@ def test_project_row_holds_what_the_api_told():
     ]
 
 
-def test_object_does_not_choose_its_organization():
+def test_organization_of_an_object_is_that_of_the_key():
     assert project(organization_id="org-2")["organization_id"] == "org-1"
 
 
@@ -149,14 +149,14 @@ def test_no_objects_give_no_rows_of_the_same_shape():
         assert (table.num_rows, table.schema) == (0, schema)
 
 
-@pytest.mark.parametrize("odd", ODD, ids=repr)
-def test_text_of_a_wrong_type_becomes_null(odd):
-    assert project(name=odd, status=odd)["name"] is None
-    assert user(name=odd, email=odd, role=odd)["email"] is None
-    assert api_key(name=odd)["name"] is None
+@pytest.mark.parametrize("value", WRONG_TYPES, ids=repr)
+def test_text_of_a_wrong_type_becomes_null(value):
+    assert project(name=value, status=value)["name"] is None
+    assert user(name=value, email=value, role=value)["email"] is None
+    assert api_key(name=value)["name"] is None
 
 
-def test_text_that_no_warehouse_can_hold_keeps_the_rest_of_the_listing():
+def test_text_that_no_warehouse_can_store_keeps_the_rest_of_the_listing():
     assert project(name="half a pair: \ud83d", status="active")["status"] == "active"
 
 
@@ -180,8 +180,8 @@ def test_first_and_last_moments_of_the_calendar_are_kept():
 # Users
 
 
-def test_user_row_holds_what_the_api_told():
-    told = {
+def test_user_row_has_all_fields_of_the_api():
+    returned = {
         "object": "organization.user",
         "id": "user-1",
         "name": "One",
@@ -190,7 +190,7 @@ def test_user_row_holds_what_the_api_told():
         "is_service_account": False,
         "added_at": CREATED,
     }
-    table = user_rows("org-1", listed(told))
+    table = user_rows("org-1", listed(returned))
     assert table.schema == USERS
     assert table.to_pylist() == [
         {
@@ -215,21 +215,21 @@ def test_name_and_email_are_found_inside_a_nested_user():
     )
 
 
-def test_name_at_the_top_wins_over_the_nested_one_unless_it_is_null():
+def test_outer_name_wins_over_the_nested_one_unless_it_is_null():
     assert user(name="top", user={"name": "nested"})["name"] == "top"
     assert user(name=None, user={"name": "nested"})["name"] == "nested"
 
 
-@pytest.mark.parametrize("odd", [None, "user-1", *ODD], ids=repr)
-def test_nested_user_of_a_wrong_type_is_ignored(odd):
-    row = user(name="One", user=odd)
+@pytest.mark.parametrize("value", [None, "user-1", *WRONG_TYPES], ids=repr)
+def test_nested_user_of_a_wrong_type_is_ignored(value):
+    row = user(name="One", user=value)
     assert (row["id"], row["name"], row["email"]) == ("user-1", "One", None)
 
 
-@pytest.mark.parametrize("odd", [None, "true", 1, 0, []], ids=repr)
-def test_service_account_mark_of_a_wrong_type_becomes_null(odd):
+@pytest.mark.parametrize("value", [None, "true", 1, 0, []], ids=repr)
+def test_service_account_flag_of_a_wrong_type_becomes_null(value):
     assert user(is_service_account=True)["is_service_account"] is True
-    assert user(is_service_account=odd)["is_service_account"] is None
+    assert user(is_service_account=value)["is_service_account"] is None
 
 
 # API keys
@@ -240,8 +240,8 @@ def test_api_key_row_names_the_user_who_owns_it():
         "type": "user",
         "user": {"id": "user-1", "name": "One", "email": "one@example.com", "role": "owner"},
     }
-    told = {"id": "key_1", "name": "ci", "created_at": CREATED}
-    table = api_key_rows("org-1", "proj_1", listed({**told, "owner": owner}))
+    key = {"id": "key_1", "name": "ci", "created_at": CREATED}
+    table = api_key_rows("org-1", "proj_1", listed({**key, "owner": owner}))
     assert table.schema == API_KEYS
     assert table.to_pylist() == [
         {
@@ -271,41 +271,41 @@ def test_key_without_an_owner_is_kept(key):
 
 
 @pytest.mark.parametrize("owner", [{"type": "user"}, {"type": "user", "user": None}])
-def test_owner_that_is_gone_keeps_its_type(owner):
+def test_deleted_owner_keeps_its_type(owner):
     assert owner_of(api_key(owner=owner)) == ["user", None, None, None]
 
 
-def test_new_kind_of_owner_is_told_without_being_guessed():
+def test_new_kind_of_owner_keeps_its_type_without_an_id():
     owner = {"type": "robot", "user": {"id": "user-1", "name": "One"}}
     assert owner_of(api_key(owner=owner)) == ["robot", None, None, None]
 
 
-@pytest.mark.parametrize("odd", ["user-1", *ODD], ids=repr)
-def test_owner_of_a_wrong_type_is_none(odd):
-    assert owner_of(api_key(owner=odd)) == [None] * 4
+@pytest.mark.parametrize("value", ["user-1", *WRONG_TYPES], ids=repr)
+def test_owner_of_a_wrong_type_is_null(value):
+    assert owner_of(api_key(owner=value)) == [None] * 4
 
 
-@pytest.mark.parametrize("odd", ODD, ids=repr)
-def test_type_of_an_owner_of_a_wrong_type_is_none(odd):
-    assert owner_of(api_key(owner={"type": odd, "user": {"id": "user-1"}})) == [None] * 4
+@pytest.mark.parametrize("value", WRONG_TYPES, ids=repr)
+def test_owner_with_a_type_of_a_wrong_type_is_null(value):
+    assert owner_of(api_key(owner={"type": value, "user": {"id": "user-1"}})) == [None] * 4
 
 
-@pytest.mark.parametrize("odd", ["user-1", *ODD], ids=repr)
-def test_owning_user_of_a_wrong_type_is_nobody(odd):
-    assert owner_of(api_key(owner={"type": "user", "user": odd})) == ["user", None, None, None]
+@pytest.mark.parametrize("value", ["user-1", *WRONG_TYPES], ids=repr)
+def test_owning_user_of_a_wrong_type_is_null(value):
+    assert owner_of(api_key(owner={"type": "user", "user": value})) == ["user", None, None, None]
 
 
-@pytest.mark.parametrize("odd", ODD, ids=repr)
-def test_owner_with_fields_of_a_wrong_type_keeps_the_others(odd):
-    owner = {"type": "user", "user": {"id": "user-1", "name": odd, "email": odd}}
+@pytest.mark.parametrize("value", WRONG_TYPES, ids=repr)
+def test_owner_with_fields_of_a_wrong_type_keeps_the_others(value):
+    owner = {"type": "user", "user": {"id": "user-1", "name": value, "email": value}}
     assert owner_of(api_key(owner=owner)) == ["user", "user-1", None, None]
 
 
-def test_owner_whose_type_is_the_word_type_is_nobody():
+def test_owner_of_the_type_named_type_is_null():
     assert owner_of(api_key(owner={"type": "type"})) == ["type", None, None, None]
 
 
-def test_project_of_a_key_is_the_one_that_was_asked():
+def test_project_of_a_key_is_the_requested_one():
     assert api_key(project_id="proj_2")["project_id"] == "proj_1"
 
 

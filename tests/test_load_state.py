@@ -1,4 +1,4 @@
-"""What a load remembers of an organization: pure, and through a real warehouse."""
+"""The load state of an organization: pure, and in a real warehouse."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ from test_awkward_replies import Awkward, every_day, loaded_days, users_apart_be
 from test_source import DAY, OtherOrganization, charge, requests_for_costs
 
 from openai_costs_source.api.date_ranges import NEVER, History
-from openai_costs_source.extract.load_state import TRIED_AGAIN_AFTER, Memory
+from openai_costs_source.extract.load_state import RETRIED_AFTER, LoadState
 from openai_costs_source.extract.rows import COST_DAYS
 from openai_costs_source.simulator.api import DEMO_ADMIN_KEY
 from openai_costs_source.simulator.organization import Organization
@@ -34,93 +34,112 @@ def ledger(amount, rows=3, by=ALL, day=DAY, is_closed=True, loaded_at=NOON):
     return [pa.Table.from_pylist([row], schema=COST_DAYS)]
 
 
-def restated(memory, *day, **fields):
+def restated(load_state, *day, **fields):
     return [
         (row["was_amount"], row["is_amount"])
-        for row in memory.restatements(ledger(*day, **fields)).to_pylist()
+        for row in load_state.restatements(ledger(*day, **fields)).to_pylist()
     ]
 
 
-def test_day_seen_for_the_first_time_is_no_restatement():
-    assert restated(Memory(), "1.5") == []
+def test_day_loaded_for_the_first_time_is_no_restatement():
+    assert restated(LoadState(), "1.5") == []
 
 
-def test_day_that_comes_back_the_same_is_no_restatement():
-    memory = Memory()
-    restated(memory, "1.5")
-    assert restated(memory, "1.50") == []
+def test_unchanged_day_is_no_restatement():
+    load_state = LoadState()
+    restated(load_state, "1.5")
+    assert restated(load_state, "1.50") == []
 
 
-def test_each_change_of_a_day_is_logged_with_what_it_came_to_before():
-    memory = Memory()
-    restated(memory, "1.5")
-    assert restated(memory, "2") == [(Decimal("1.5"), Decimal(2))]
-    assert restated(memory, "1.5") == [(Decimal(2), Decimal("1.5"))]
+def test_each_change_of_a_day_is_logged_with_its_former_amount():
+    load_state = LoadState()
+    restated(load_state, "1.5")
+    assert restated(load_state, "2") == [(Decimal("1.5"), Decimal(2))]
+    assert restated(load_state, "1.5") == [(Decimal(2), Decimal("1.5"))]
 
 
-def test_day_that_was_still_open_is_not_restated_by_its_end():
-    memory = Memory()
-    restated(memory, "1.5", is_closed=False)
-    assert restated(memory, "2") == []
+def test_day_that_was_open_is_not_restated_by_its_end():
+    load_state = LoadState()
+    restated(load_state, "1.5", is_closed=False)
+    assert restated(load_state, "2") == []
 
 
-def test_day_split_into_other_rows_is_restated_though_it_comes_to_the_same():
-    memory = Memory()
-    restated(memory, "1.5", rows=3)
-    assert restated(memory, "1.5", rows=4) == [(Decimal("1.5"), Decimal("1.5"))]
+def test_day_split_into_other_rows_is_restated_with_the_same_amount():
+    load_state = LoadState()
+    restated(load_state, "1.5", rows=3)
+    assert restated(load_state, "1.5", rows=4) == [(Decimal("1.5"), Decimal("1.5"))]
 
 
-def test_another_grouping_is_no_restatement_for_its_rows_and_their_rounding():
-    memory = Memory()
-    restated(memory, "1.5", rows=3)
-    assert restated(memory, "1.500000000000000002", rows=2, by="line_item") == []
-    assert len(restated(memory, "1.51", rows=3)) == 1
+def test_another_grouping_and_its_rounding_are_no_restatement():
+    load_state = LoadState()
+    restated(load_state, "1.5", rows=3)
+    assert restated(load_state, "1.500000000000000002", rows=2, by="line_item") == []
+    assert len(restated(load_state, "1.51", rows=3)) == 1
 
 
-def test_restatement_tells_both_loads():
-    memory = Memory()
-    restated(memory, "1.5", loaded_at=NOON)
+def test_restatement_has_the_times_of_both_loads():
+    load_state = LoadState()
+    restated(load_state, "1.5", loaded_at=NOON)
     later = NOON + timedelta(days=2)
-    (row,) = memory.restatements(ledger("2", loaded_at=later)).to_pylist()
+    (row,) = load_state.restatements(ledger("2", loaded_at=later)).to_pylist()
     assert (row["was_loaded_at"], row["seen_at"], row["seen_on"]) == (NOON, later, later.date())
 
 
-def test_memory_survives_the_state():
-    memory = Memory(
+def test_load_state_survives_dlts_state():
+    load_state = LoadState(
         history=History(days_ago(40), TODAY),
-        first_told={"user_id": NEVER, "api_key_id": days_ago(9)},
-        learned_on=TODAY,
+        first_day_by_dimension={"user_id": NEVER, "api_key_id": days_ago(9)},
+        limits_found_on=TODAY,
         earliest_day=days_ago(180),
         earliest_seen_on=days_ago(3),
         loaded_at=NOON,
     )
-    restated(memory, "0.000000000000000001")
-    restated(memory, "12345678901234567890.123456789012345678")
-    state = json.loads(json.dumps(memory.as_state()))
-    assert Memory.from_state(state, TODAY) == memory
+    restated(load_state, "0.000000000000000001")
+    restated(load_state, "12345678901234567890.123456789012345678")
+    state = json.loads(json.dumps(load_state.as_state()))
+    assert LoadState.from_state(state, TODAY) == load_state
 
 
-def test_what_was_refused_is_tried_again_after_a_while():
-    memory = Memory(first_told={"user_id": NEVER}, learned_on=TODAY)
-    state = memory.as_state()
-    almost = TODAY + TRIED_AGAIN_AFTER - timedelta(days=1)
-    assert Memory.from_state(state, almost).first_told == {"user_id": NEVER}
-    assert Memory.from_state(state, TODAY + TRIED_AGAIN_AFTER).first_told == {}
+def test_state_has_the_keys_of_older_warehouses():
+    state = {
+        "history": {"asked_from": str(days_ago(40)), "first_open_day": str(TODAY)},
+        "first_told": {"api_key_id": str(days_ago(9))},
+        "learned_on": str(TODAY),
+        "earliest_day": None,
+        "earliest_seen_on": None,
+        "loaded_from": None,
+        "closed_days": {str(DAY): ["1.5", 3, ALL, NOON.isoformat()]},
+        "loaded_at": NOON.isoformat(),
+        "read_young": {str(DAY): str(TODAY)},
+    }
+    load_state = LoadState.from_state(state, TODAY)
+    assert load_state.history == History(days_ago(40), TODAY)
+    assert load_state.first_day_by_dimension == {"api_key_id": days_ago(9)}
+    assert load_state.read_before_final == {DAY: TODAY}
+    assert load_state.as_state() == state
 
 
-def test_learning_the_same_again_does_not_put_off_the_next_try():
-    memory = Memory(first_told={"user_id": NEVER}, learned_on=days_ago(20))
-    memory.learn({"user_id": NEVER}, None, TODAY)
-    assert memory.learned_on == days_ago(20)
+def test_discovered_limit_is_tried_again_after_a_while():
+    load_state = LoadState(first_day_by_dimension={"user_id": NEVER}, limits_found_on=TODAY)
+    state = load_state.as_state()
+    almost = TODAY + RETRIED_AFTER - timedelta(days=1)
+    assert LoadState.from_state(state, almost).first_day_by_dimension == {"user_id": NEVER}
+    assert LoadState.from_state(state, TODAY + RETRIED_AFTER).first_day_by_dimension == {}
 
 
-def test_days_before_the_first_one_kept_are_forgotten():
-    memory = Memory(history=History(days_ago(90), TODAY))
-    restated(memory, "1", day=days_ago(31))
-    restated(memory, "1", day=days_ago(30))
-    memory.forget_before(days_ago(30))
-    assert list(memory.closed_days) == [days_ago(30)]
-    assert memory.history == History(days_ago(30), TODAY)
+def test_finding_a_limit_again_does_not_postpone_the_next_try():
+    load_state = LoadState(first_day_by_dimension={"user_id": NEVER}, limits_found_on=days_ago(20))
+    load_state.note_limits({"user_id": NEVER}, None, TODAY)
+    assert load_state.limits_found_on == days_ago(20)
+
+
+def test_days_before_the_first_one_kept_are_removed():
+    load_state = LoadState(history=History(days_ago(90), TODAY))
+    restated(load_state, "1", day=days_ago(31))
+    restated(load_state, "1", day=days_ago(30))
+    load_state.forget_before(days_ago(30))
+    assert list(load_state.closed_days) == [days_ago(30)]
+    assert load_state.history == History(days_ago(30), TODAY)
 
 
 def logged(warehouse):
@@ -130,7 +149,7 @@ def logged(warehouse):
     """)
 
 
-def test_every_past_figure_of_a_restated_day_is_kept(api, warehouse):
+def test_every_former_amount_of_a_restated_day_is_kept(api, warehouse):
     for amount in ("1.5", "1.75", "1.75", "1.25"):
         api.overrides[DAY] = [charge(amount)]
         warehouse.load(api, since=days_ago(6))
@@ -145,12 +164,12 @@ def test_every_past_figure_of_a_restated_day_is_kept(api, warehouse):
 
 def test_day_that_does_not_add_up_is_not_logged_as_restated(api, organization, warehouse):
     warehouse.load(api, since=days_ago(6))
-    with RememberingApi(organization, failure_modes=["row-is-missing"]) as odd:
-        warehouse.load(odd, since=days_ago(6))
+    with RememberingApi(organization, failure_modes=["row-is-missing"]) as incomplete:
+        warehouse.load(incomplete, since=days_ago(6))
     assert logged(warehouse) == []
 
 
-def test_restatements_of_one_organization_leave_those_of_another(api, warehouse):
+def test_restatements_of_one_organization_do_not_replace_those_of_another(api, warehouse):
     with RememberingApi(OtherOrganization(TODAY), overrides={}) as other:
         for amount in ("1", "2"):
             for each in (api, other):
@@ -165,7 +184,7 @@ def awkward(organization):
         yield api
 
 
-def test_refusal_is_remembered_and_not_provoked_again(awkward, warehouse):
+def test_refused_request_is_not_sent_again_by_the_next_load(awkward, warehouse):
     awkward.bend = users_apart_before(TODAY + timedelta(days=1))
     warehouse.load(awkward)
     awkward.requests.clear()
@@ -178,7 +197,7 @@ def test_refusal_is_remembered_and_not_provoked_again(awkward, warehouse):
     ]
 
 
-def test_first_day_with_users_is_remembered_for_later_days(awkward, warehouse):
+def test_first_day_with_users_applies_to_later_loads(awkward, warehouse):
     awkward.bend = users_apart_before(days_ago(20))
     warehouse.load(awkward)
     awkward.requests.clear()
@@ -190,7 +209,7 @@ def test_first_day_with_users_is_remembered_for_later_days(awkward, warehouse):
     assert split == [(days_ago(21),)]
 
 
-def test_named_days_are_asked_for_as_they_can_be_had_now(awkward, api, warehouse):
+def test_named_days_are_requested_with_all_dimensions_that_they_have_now(awkward, api, warehouse):
     awkward.bend = users_apart_before(TODAY + timedelta(days=1))
     warehouse.load(awkward)
     warehouse.load(api, since=days_ago(5))
@@ -198,7 +217,7 @@ def test_named_days_are_asked_for_as_they_can_be_had_now(awkward, api, warehouse
     assert warehouse.rows(f"{detail} '{days_ago(5)}'") == [(ALL,)]
 
 
-def test_how_far_back_openai_tells_is_remembered(api, organization, warehouse):
+def test_first_day_of_openais_history_is_stored(api, organization, warehouse):
     warehouse.load(api)
     warehouse.load(api)
     known = "select organization_id, earliest_day, earliest_seen_on from openai_raw.organizations"
@@ -206,14 +225,14 @@ def test_how_far_back_openai_tells_is_remembered(api, organization, warehouse):
 
 
 class Forgotten(Organization):
-    """The same organization, of which OpenAI tells the last days alone."""
+    """The same organization, of which OpenAI returns only the last days."""
 
     def __init__(self, today):
         super().__init__(today)
         self.earliest = days_ago(60)
 
 
-def test_days_under_the_name_in_a_header_take_the_id_even_where_openai_forgot_them(
+def test_days_stored_under_a_header_name_get_the_id_even_before_openais_history(
     organization, warehouse, tmp_path
 ):
     settings = {
@@ -233,5 +252,5 @@ def test_days_under_the_name_in_a_header_take_the_id_even_where_openai_forgot_th
     assert warehouse.rows(names) == [(organization.id,)]
     assert loaded_days(warehouse) == every_day(organization.earliest)
     for table in ("users", "projects", "api_keys", "organizations"):
-        whose = f"select distinct organization_id from openai_raw.{table}"
-        assert warehouse.rows(whose) == [(organization.id,)]
+        ids = f"select distinct organization_id from openai_raw.{table}"
+        assert warehouse.rows(ids) == [(organization.id,)]

@@ -1,0 +1,88 @@
+"""The admin key and the address that it is sent to: their checks, the header, the redaction."""
+
+from __future__ import annotations
+
+import re
+from typing import AnyStr
+from urllib.parse import urlsplit
+
+import requests
+from requests.auth import AuthBase
+
+from openai_costs_source.errors import OpenAICostsError
+
+OPENAI_URL = "https://api.openai.com/v1"
+WHERE_KEYS_COME_FROM = (
+    "An Organization Owner creates one, permission Read only, at "
+    "https://platform.openai.com/settings/organization/admin-keys."
+)
+_OTHER_KEYS = {
+    "sk-proj-": "It is a project's key, which calls models and cannot read the bill.",
+    "sk-svcacct-": "It is a service account's key, which calls models and cannot read the bill.",
+    "sk-": "It is an ordinary key, which calls models and cannot read the bill.",
+    "sess-": "It is a browser session's token.",
+}
+_ADMIN_KEY = re.compile(r"sk-admin-[!-~]+")
+
+
+class BearerKey(AuthBase):
+    """Sends the key in the Authorization header.
+
+    Because it is set, requests takes no other credential from ~/.netrc.
+    """
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._key}"
+        return request
+
+
+def redact_key(text: AnyStr, key: str) -> AnyStr:
+    """The text without the key, which a server may quote in a reply."""
+    if isinstance(text, bytes):
+        return text.replace(key.encode(), b"[the key]")
+    return text.replace(key, "[the key]")
+
+
+def checked_key(key: str) -> str:
+    """The key, trimmed. Raises OpenAICostsError (wrong use) if it is not an admin key."""
+    key = key.strip()
+    if not _ADMIN_KEY.fullmatch(key):
+        kinds = (kind for prefix, kind in _OTHER_KEYS.items() if key.startswith(prefix))
+        kind = next(kinds, "") if not key.startswith("sk-admin-") else ""
+        raise OpenAICostsError(
+            f"The key is no admin key: those start with sk-admin-. {kind}".strip(),
+            WHERE_KEYS_COME_FROM,
+            is_wrong_use=True,
+        )
+    return key
+
+
+def checked_url(url: str) -> tuple[str, bool]:
+    """The address without a trailing slash, and whether it is on this machine.
+
+    Raises OpenAICostsError (wrong use) if the key would not be safe there.
+    """
+    try:
+        requests.Request("GET", url.strip()).prepare()
+        parts = urlsplit(url.strip())
+    except ValueError:
+        parts = urlsplit("")
+    host = parts.hostname or ""
+    is_local = is_loopback(host)
+    is_plain = not ("@" in parts.netloc or parts.query or parts.fragment)
+    if is_plain and host and (parts.scheme == "https" or (parts.scheme == "http" and is_local)):
+        path = parts.path.rstrip("/") or "/v1"
+        return f"{parts.scheme}://{parts.netloc}{path}", is_local
+    raise OpenAICostsError(
+        f"The base URL must be a plain https:// address (http:// only on this machine), such as "
+        f"{OPENAI_URL}.",
+        is_wrong_use=True,
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether the host is this machine."""
+    return host in ("localhost", "::1") or re.fullmatch(r"127(\.\d+){3}", host) is not None

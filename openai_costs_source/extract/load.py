@@ -1,0 +1,147 @@
+"""One load: its settings, its organizations, and what all its resources share."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+import dlt
+import pyarrow as pa
+
+from openai_costs_source.api.client import Client
+from openai_costs_source.api.date_ranges import ONE_DAY, DateRange, contiguous_ranges
+from openai_costs_source.api.usage_kinds import USAGE_KINDS
+from openai_costs_source.extract import ledger, load_lock, redaction
+from openai_costs_source.extract.load_state import LoadState
+from openai_costs_source.extract.organization import Organization
+from openai_costs_source.extract.replace_days import in_transactions
+from openai_costs_source.extract.resource_changes import refuse_changes
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False)
+class Load:
+    """The settings of a load, and its organizations once the first resource needs them.
+
+    `admin_keys` returns the keys, or raises OpenAICostsError if there is none. `loaded` are the
+    organizations that other keys loaded in the same run; None if no other key loads.
+    """
+
+    admin_keys: Callable[[], list[str]]
+    base_url: str
+    max_wait_seconds: int
+    start_date: date | None
+    refetch_days: int
+    group_by: tuple[str, ...]
+    user_emails: str
+    keep_months: int
+    since: date | None
+    until: date | None
+    loaded: set[str] | None
+    now: datetime
+
+    def __post_init__(self) -> None:
+        self.today = self.now.date()
+        self.has_named_days = self.since is not None or self.until is not None
+        self.first_kept = _months_ago(self.today, self.keep_months) if self.keep_months else None
+        days = filter(None, [self.start_date, self.first_kept])
+        self.first_day = max(days, default=None)
+        self._loaded_before = frozenset(self.loaded or ())
+        self._is_prepared = False
+
+    def begin(self, name: str, write_disposition: Any, merge_key: Any = None) -> None:
+        """Refuse changes of the current resource, and prepare the destination for all resources.
+
+        The arguments are what the resource declares.
+        """
+        refuse_changes(name, write_disposition, merge_key)
+        if not self._is_prepared:
+            pipeline = dlt.current.pipeline()
+            load_lock.lock_working_directory(pipeline.working_dir)
+            in_transactions(pipeline.destination)
+            self._is_prepared = True
+
+    def organizations(self) -> Iterator[tuple[Organization, str]]:
+        """Each organization once, even if two keys open the same one, with its id."""
+        recent = DateRange(self.today - timedelta(days=self.refetch_days), self.today + ONE_DAY)
+        ids = set(self._loaded_before)
+        for organization in list(self._organizations):
+            if not organization.totals:
+                organization.read_totals(recent)
+            organization_id = self.id_of(organization)
+            if organization_id in ids:
+                log.warning("Two keys open %s; it is loaded once.", organization_id)
+                self._organizations.remove(organization)
+            else:
+                ids.add(organization_id)
+                yield organization, organization_id
+
+    def id_of(self, organization: Organization) -> str:
+        """The organization's id, as its rows and dlt's state have it by now."""
+        return organization.id_with(dlt.current.source_state(), self.has_only_key)
+
+    @cached_property
+    def has_only_key(self) -> bool:
+        """Whether no other key can load into the same warehouse in this run."""
+        return self.loaded is None and len(self._keys) == 1
+
+    @cached_property
+    def ledgers(self) -> ledger.Ledgers:
+        """The ledgers at the destination, before this load."""
+        return ledger.read_ledgers([kind.name for kind in USAGE_KINDS])
+
+    def mismatched_days(self, kind: str, ids: set[str]) -> set[date]:
+        """The days whose stored rows are not those that the ledger counts."""
+        by_id = self.ledgers.mismatched.get(kind, {})
+        return {day for id_ in ids for day in by_id.get(id_, ())}
+
+    def loaded_days(self, kind: str, ids: set[str]) -> dict[date, datetime] | None:
+        """The days of the ledger; None if the destination cannot be read."""
+        if self.ledgers.loaded is None:
+            return None
+        by_id = self.ledgers.loaded.get(kind, {})
+        return {day: at for id_ in ids for day, at in by_id.get(id_, {}).items()}
+
+    def due_days(self, load_state: LoadState, mismatched: set[date]) -> DateRange:
+        """The date range to load, without days that are not kept."""
+        due = load_state.days_due(
+            self.today, self.refetch_days, self.first_day, self.since, self.until, mismatched
+        )
+        if self.first_kept and due.since < self.first_kept:
+            due = replace(due, since=min(self.first_kept, due.until))
+        return due
+
+    def redact(self, table_name: str, table: pa.Table) -> pa.Table:
+        """The rows without the names and addresses that must not be stored."""
+        forgotten = dlt.current.source_state().get("forgotten", ())
+        return redaction.redact(table_name, table, self.user_emails, forgotten)
+
+    def report_mismatched(self, table: str, days: set[date]) -> None:
+        """Log the days on which rows and ledger differ and that could not be loaded again."""
+        if not self.has_named_days and (ranges := contiguous_ranges(days)):
+            log.error(
+                "The rows of %s in the table %s are not those that its ledger counts, and OpenAI "
+                "no longer returns them: restore these days of both tables from a backup.",
+                ", ".join(map(str, ranges)),
+                table,
+            )
+
+    @cached_property
+    def _keys(self) -> list[str]:
+        return self.admin_keys()
+
+    @cached_property
+    def _organizations(self) -> list[Organization]:
+        clients = [Client(key, self.base_url, self.max_wait_seconds) for key in self._keys]
+        return [Organization(client, self.today) for client in clients]
+
+
+def _months_ago(today: date, months: int) -> date:
+    """The first day of the month that many months ago."""
+    year, month = divmod(today.year * 12 + today.month - 1 - months, 12)
+    return date(year, month + 1, 1)
