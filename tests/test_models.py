@@ -4,11 +4,20 @@ import itertools
 import shutil
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import duckdb
 import pytest
 from conftest import RememberingApi, Warehouse, days_ago
-from running import PROJECT, READ_BY_THE_SUMMARY, build_models, dbt, run_pipeline, run_process
+from running import (
+    PROJECT,
+    READ_BY_THE_SUMMARY,
+    build_models,
+    dbt,
+    parsed_models,
+    run_pipeline,
+    run_process,
+)
 from test_awkward_replies import Awkward, users_apart_before
 from test_source import charge
 
@@ -39,6 +48,18 @@ def built(organization, tmp_path_factory):
         warehouse.load(api, resources=None)
     warehouse.build = dbt_in_a_copy("build", warehouse=warehouse)
     return warehouse
+
+
+def test_only_staging_and_the_reconciliation_checks_read_sources():
+    """The checks take their expected side from the raw tables, through no model."""
+    readers = {
+        node["original_file_path"]
+        for node in parsed_models().to_dict()["nodes"].values()
+        if node["resource_type"] == "model"
+        and any(parent.startswith("source.") for parent in node["depends_on"]["nodes"])
+    }
+    folders = {str(Path(path).parent) for path in readers}
+    assert folders == {"models/staging", "models/intermediate/checks"}
 
 
 @pytest.mark.parametrize("variables", ["{}", "{raw_schema: elsewhere}"])
@@ -215,7 +236,7 @@ def small(api, warehouse):
 
 
 def test_emptied_day_is_removed_from_every_mart(api, small):
-    marts = ("-s", *(f"+{mart}" for mart in MARTS))
+    marts = ("-s", *(f"+openai__{mart}" for mart in MARTS))
     build_models(*marts, warehouse=small)
     assert small.value("select count(*) from openai_marts.focus_costs") == 4
     api.overrides[days_ago(5)] = []

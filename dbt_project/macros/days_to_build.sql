@@ -95,22 +95,3 @@
 {% macro default__final_day() %}9999-12-31{% endmacro %}
 
 {% macro clickhouse__final_day() %}2149-06-06{% endmacro %}
-
-{# The ledgers: one row per organization, day and kind of what was loaded. #}
-{% macro loaded_days() -%}
-    select
-        organization_id,
-        date,
-        'costs' as kind,
-        loaded_at
-    from {{ source('openai_raw', 'cost_days') }}
-
-    union all
-
-    select
-        days.organization_id,
-        days.date,
-        days.kind,
-        days.loaded_at
-    from {{ raw('usage_days') }} as days
-{%- endmacro %}

@@ -14,6 +14,5 @@ select
     quantity_unit,
     grouped_by,
     api_source,
-    -- A row without an amount has no currency either; OpenAI bills in dollars.
-    upper(coalesce(currency, 'usd')) as currency
+    {{ currency_code() }} as currency
 from {{ source('openai_raw', 'costs') }}

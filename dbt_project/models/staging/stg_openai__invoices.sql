@@ -28,7 +28,7 @@ taken as (
 
 known as (
     select distinct organization_id
-    from {{ source('openai_raw', 'cost_days') }}
+    from {{ ref('stg_openai__cost_days') }}
 )
 
 select

@@ -16,7 +16,7 @@ weekdays as (
         ledger.organization_id,
         ledger.date,
         {{ days_after('ledger.date', '-7 * weeks.generated_number') }} as earlier_date
-    from {{ source('openai_raw', 'cost_days') }} as ledger
+    from {{ ref('stg_openai__cost_days') }} as ledger
     cross join weeks
 )
 
@@ -38,7 +38,7 @@ inner join weekdays
 inner join first_days
     on costs.organization_id = first_days.organization_id
     and weekdays.earlier_date >= first_days.first_day
-inner join {{ source('openai_raw', 'cost_days') }} as ledger
+inner join {{ ref('stg_openai__cost_days') }} as ledger
     on costs.organization_id = ledger.organization_id
     and weekdays.earlier_date = ledger.date
 left join {{ ref('int_openai__scoped_costs') }} as earlier

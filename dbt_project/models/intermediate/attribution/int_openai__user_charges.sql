@@ -4,7 +4,7 @@ with days_apart as (
     select distinct
         organization_id,
         date
-    from {{ source('openai_raw', 'costs_by_user') }}
+    from {{ ref('stg_openai__costs_by_user') }}
 )
 
 select
@@ -29,6 +29,6 @@ select
     user_id,
     case when user_id is not null then 'reported' else 'unattributed' end as attribution,
     case when user_id is null then 'the API names nobody' end as unattributed_because,
-    upper(coalesce(currency, 'usd')) as currency,
+    currency,
     coalesce(amount, 0) as unblended_cost
-from {{ source('openai_raw', 'costs_by_user') }}
+from {{ ref('stg_openai__costs_by_user') }}

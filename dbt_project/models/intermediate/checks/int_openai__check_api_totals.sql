@@ -12,8 +12,8 @@ with answers as (
             date,
             count(*) as row_count,
             sum(coalesce(amount, 0)) as row_amount,
-            count(distinct upper(coalesce(currency, 'usd'))) as currencies,
-            min(upper(coalesce(currency, 'usd'))) as currency
+            count(distinct {{ currency_code() }}) as currencies,
+            min({{ currency_code() }}) as currency
         from {{ source('openai_raw', table) }}
         group by organization_id, date
         {{ 'union all' if not loop.last }}

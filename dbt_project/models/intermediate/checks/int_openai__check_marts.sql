@@ -20,7 +20,7 @@ raw_rows as (
     select
         costs.organization_id,
         costs.date,
-        upper(coalesce(costs.currency, 'usd')) as currency,
+        {{ currency_code('costs.currency') }} as currency,
         coalesce(costs.amount, 0) as amount,
         false as is_of_users_apart,
         days_apart.date is not null as has_users_apart
@@ -34,7 +34,7 @@ raw_rows as (
     select
         organization_id,
         date,
-        upper(coalesce(currency, 'usd')) as currency,
+        {{ currency_code() }} as currency,
         coalesce(amount, 0) as amount,
         true as is_of_users_apart,
         true as has_users_apart

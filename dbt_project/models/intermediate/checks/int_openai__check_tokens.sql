@@ -60,7 +60,7 @@ select
         when daily.untold > 0 then 'a line item tells no quantity in tokens'
     end as not_comparable_because
 from daily
-left join {{ source('openai_raw', 'cost_days') }} as cost_days
+left join {{ ref('stg_openai__cost_days') }} as cost_days
     on daily.organization_id = cost_days.organization_id
     and daily.date = cost_days.date
 left join {{ ref('stg_openai__usage_days') }} as usage_days

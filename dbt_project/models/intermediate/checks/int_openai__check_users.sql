@@ -9,8 +9,8 @@ both_sides as (
     select
         organization_id,
         date,
-        user_id,
-        upper(coalesce(currency, 'usd')) as currency,
+        nullif(user_id, '') as user_id,
+        {{ currency_code() }} as currency,
         coalesce(amount, 0) as expected,
         cast(0 as {{ money() }}) as actual
     from {{ source('openai_raw', 'costs_by_user') }}

@@ -14,7 +14,7 @@ with owners as (
 ),
 
 mentions as (
-    {% for table in (ref('stg_openai__costs'), source('openai_raw', 'costs_by_user')) %}
+    {% for table in (ref('stg_openai__costs'), ref('stg_openai__costs_by_user')) %}
         select
             organization_id,
             user_id,

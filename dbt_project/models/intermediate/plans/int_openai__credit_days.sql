@@ -20,7 +20,7 @@ days as (
         ledger.date,
         coalesce(costs.unblended_cost, 0) as unblended_cost
     from spans
-    inner join {{ source('openai_raw', 'cost_days') }} as ledger
+    inner join {{ ref('stg_openai__cost_days') }} as ledger
         on spans.organization_id = ledger.organization_id
         and spans.first_day <= ledger.date
     left join {{ ref('int_openai__scoped_costs') }} as costs

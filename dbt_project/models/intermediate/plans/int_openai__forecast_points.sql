@@ -3,7 +3,7 @@ with closed as (
     select
         organization_id,
         max(date) as as_of
-    from {{ source('openai_raw', 'cost_days') }}
+    from {{ ref('stg_openai__cost_days') }}
     where is_closed
     group by organization_id
 ),

@@ -20,7 +20,7 @@ days as (
         ledger.date,
         {{ dbt.datediff('ledger.date', 'points.as_of', 'day') }} as age  -- noqa: LT05
     from {{ ref('int_openai__forecast_points') }} as points
-    inner join {{ source('openai_raw', 'cost_days') }} as ledger
+    inner join {{ ref('stg_openai__cost_days') }} as ledger
         on points.organization_id = ledger.organization_id
         and points.as_of >= ledger.date
         and {{ days_after('points.as_of', -56) }} < ledger.date
