@@ -135,7 +135,7 @@ MUTATIONS = [
     ),
     Mutation(
         "On ClickHouse, the row before the first one gives a type's default.",
-        "dbt_project/macros/neighbours.sql",
+        "dbt_project/macros/engines/clickhouse.sql",
         "toNullable({{ value }})",
         "{{ value }}",
         "tests/engines/test_dialects.py -k 'row_before and clickhouse'",
@@ -315,7 +315,7 @@ MUTATIONS = [
     # Models: replaced days, attribution, line items, FOCUS columns, list prices
     Mutation(
         "A day that became empty keeps its rows in the facts.",
-        "dbt_project/macros/replace_days.sql",
+        "dbt_project/macros/engines/duckdb.sql",
         "and {{ is_to_build(target ~ '.organization_id', target ~ '.date') }};",
         "and (organization_id, date) in (select organization_id, date from {{ source }});",
         "tests/test_incremental.py -k days_that_were_replaced",
@@ -515,14 +515,14 @@ MUTATIONS = [
     # Engines
     Mutation(
         "On ClickHouse, replaced days keep their former rows beside the new ones.",
-        "dbt_project/macros/replace_days.sql",
+        "dbt_project/macros/engines/clickhouse.sql",
         "delete from {{ this }} where {{ is_literally_to_build() }}",
         "select 1",
         "tests/engines/test_dialects.py -k 'facts_are_replaced and clickhouse'",
     ),
     Mutation(
         "On BigQuery, money is a NUMERIC with nine decimals.",
-        "dbt_project/macros/types.sql",
+        "dbt_project/macros/engines/bigquery.sql",
         "bigquery__decimal_type(digits, decimals) %}bignumeric{%",
         "bigquery__decimal_type(digits, decimals) %}numeric{%",
         "tests/engines/test_dialects.py -k 'decimals_have and bigquery'",
@@ -536,7 +536,7 @@ MUTATIONS = [
     ),
     Mutation(
         "On Spark, a day that became empty keeps its rows in the facts.",
-        "dbt_project/macros/replace_days.sql",
+        "dbt_project/macros/engines/spark.sql",
         "{%- if emptied -%}",
         "{%- if emptied and false -%}",
         "tests/engines/test_spark.py -k lake_follows",

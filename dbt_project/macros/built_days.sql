@@ -16,10 +16,14 @@
         nearest_decimal('a', 1, 1), product('a', 'b'), value_before('a', 'b'), value_after('a', 'b'), double(), moment(), money(), quantity(), final_day(),
         var('tokens_tolerance') | string,
     ] -%}
-    {%- for node in graph.get('nodes', {}).values() if node.resource_type == 'model' -%}
-        {%- if node.path.startswith('intermediate/') or node.path.startswith('staging/') -%}
-            {%- do parts.append(node.name ~ node.checksum.checksum) -%}
-        {%- endif -%}
+    {%- set nodes = {} -%}
+    {%- for fact in facts() -%}
+        {%- set node = graph.nodes['model.openai_costs.' ~ fact] -%}
+        {%- do nodes.update({node.unique_id: node}) -%}
+        {%- do add_ancestors(node, nodes) -%}
+    {%- endfor -%}
+    {%- for node in nodes.values() if node.resource_type == 'model' -%}
+        {%- do parts.append(node.name ~ node.checksum.checksum) -%}
     {%- endfor -%}
     {#- `dbt run` reads the seeds that the last `dbt seed` wrote, whatever the files hold now. -#}
     {%- set seeds = [ref('line_item_tools'), ref('quantity_units'), ref('list_prices')] -%}
@@ -31,11 +35,11 @@
     {{ local_md5(parts | sort | join) }}
 {%- endmacro %}
 
-{# The names of the facts. #}
+{# The names of the facts: the models that this project tags `fact`. #}
 {% macro facts() -%}
     {%- set names = [] -%}
     {%- for node in graph.get('nodes', {}).values() if node.resource_type == 'model' -%}
-        {%- if node.path.startswith('intermediate/facts/') and node.package_name == 'openai_costs' -%}
+        {%- if 'fact' in node.tags and node.package_name == 'openai_costs' -%}
             {%- do names.append(node.name) -%}
         {%- endif -%}
     {%- endfor -%}
@@ -112,24 +116,6 @@
 {% macro default__replace_built_days(built, loaded, fact, is_built) -%}
     {%- do run_query("delete from " ~ built ~ " where fact = '" ~ fact ~ "'") -%}
     insert into {{ built }} (organization_id, date, kind, loaded_at, built_by, fact)
-    {{ built_days(loaded, fact, is_built) }}
-{%- endmacro %}
-
-{#
-    Spark deletes partitions alone, and only where it finds the partitions among the rows do facts that are built at
-    the same time write into folders of their own.
-#}
-{% macro spark__replace_built_days(built, loaded, fact, is_built) -%}
-    {%- do run_query("alter table " ~ built ~ " drop if exists partition (fact = '" ~ fact ~ "')") -%}
-    {%- do run_query('set spark.sql.sources.partitionOverwriteMode = DYNAMIC') -%}
-    insert overwrite table {{ built }} partition (fact)
-    {{ built_days(loaded, fact, is_built) }}
-{%- endmacro %}
-
-{# One statement, as Databricks has no transactions over several. #}
-{% macro databricks__replace_built_days(built, loaded, fact, is_built) -%}
-    insert into {{ built }}
-    replace where fact = '{{ fact }}'
     {{ built_days(loaded, fact, is_built) }}
 {%- endmacro %}
 

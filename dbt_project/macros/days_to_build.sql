@@ -28,11 +28,6 @@
     )
 {%- endmacro %}
 
-{# Older ones take no subquery that names what is outside of it. #}
-{% macro clickhouse__is_day_of(days, organization, date) -%}
-    ({{ organization }}, {{ date }}) in (select organization_id, date from {{ days }} as days)
-{%- endmacro %}
-
 {#
     A table or view of the intermediate schema, without a reference: dbt would run every test that has one with each
     part of the models.
@@ -88,10 +83,6 @@
 
 {% macro default__first_day() %}0001-01-01{% endmacro %}
 
-{% macro clickhouse__first_day() %}1970-01-01{% endmacro %}
-
 {% macro final_day() %}{{ adapter.dispatch('final_day', 'openai_costs')() }}{% endmacro %}
 
 {% macro default__final_day() %}9999-12-31{% endmacro %}
-
-{% macro clickhouse__final_day() %}2149-06-06{% endmacro %}

@@ -32,5 +32,3 @@
 {% macro character(code) %}{{ adapter.dispatch('character', 'openai_costs')(code) }}{% endmacro %}
 
 {% macro default__character(code) %}chr({{ code }}){% endmacro %}
-
-{% macro clickhouse__character(code) %}char({{ code }}){% endmacro %}

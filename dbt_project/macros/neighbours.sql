@@ -11,6 +11,3 @@
 {%- endmacro %}
 
 {% macro default__nullable(value) %}{{ value }}{% endmacro %}
-
-{# ClickHouse gives a type's default, such as 1970-01-01, where a value cannot be null. #}
-{% macro clickhouse__nullable(value) %}toNullable({{ value }}){% endmacro %}

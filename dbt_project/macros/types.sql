@@ -6,34 +6,15 @@
 
 {% macro default__decimal_type(digits, decimals) %}decimal({{ digits }}, {{ decimals }}){% endmacro %}
 
-{# BigQuery's decimal has nine decimals at most. #}
-{% macro bigquery__decimal_type(digits, decimals) %}bignumeric{% endmacro %}
-
 {# A ratio. #}
 {% macro double() %}{{ adapter.dispatch('double', 'openai_costs')() }}{% endmacro %}
 
 {% macro default__double() %}double precision{% endmacro %}
 
-{% macro bigquery__double() %}float64{% endmacro %}
-
-{% macro clickhouse__double() %}Float64{% endmacro %}
-
-{# Databricks' too. #}
-{% macro spark__double() %}double{% endmacro %}
-
 {# A moment in UTC, without a time zone where the engine has such a type. #}
 {% macro moment() %}{{ adapter.dispatch('moment', 'openai_costs')() }}{% endmacro %}
 
 {% macro default__moment() %}timestamp{% endmacro %}
-
-{# What `timestamp` is, an account may set. #}
-{% macro snowflake__moment() %}timestamp_ntz{% endmacro %}
-
-{# Unless said, it has milliseconds. #}
-{% macro trino__moment() %}timestamp(6){% endmacro %}
-
-{# Its DateTime is in the server's time zone. #}
-{% macro clickhouse__moment() %}DateTime64(6, 'UTC'){% endmacro %}
 
 {# A type that a yml file declares, as this engine names it. #}
 {% macro declared_type(name) -%}
