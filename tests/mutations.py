@@ -364,9 +364,9 @@ MUTATIONS = [
     ),
     Mutation(
         "Cached input is parsed as input.",
-        "dbt_project/models/intermediate/line_items/int_openai__line_items.sql",
-        "'cached input': 'cached input'",
-        "'cached input': 'input'",
+        "dbt_project/seeds/token_meters.csv",
+        "cached input,cached input,",
+        "cached input,input,",
         "tests/test_traps.py -k line_items_are_taken_apart",
     ),
     Mutation(

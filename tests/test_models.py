@@ -12,6 +12,7 @@ from conftest import RememberingApi, Warehouse, days_ago
 from running import (
     PROJECT,
     READ_BY_THE_SUMMARY,
+    WITHOUT_TESTS,
     build_models,
     dbt,
     parsed_models,
@@ -256,6 +257,29 @@ def test_much_money_on_unknown_line_items_warns_and_a_negative_amount_is_a_credi
     """)
     half = Decimal("-0.5")
     assert credits == [(half, half, "Credit", "One-Time", None, None)]
+
+
+def test_row_that_is_added_to_a_seed_configures_a_tier_and_a_meter_of_loaded_days(api, warehouse):
+    day = days_ago(5)
+    api.overrides[day] = [charge("1", "lunar | gpt-7, thinking", quantity=10)]
+    warehouse.load(api, resources=["costs"], since=day, until=days_ago(4))
+    parsed = """
+        select x_Service, x_Model, x_ServiceTier, x_Meter, SkuMeter
+        from openai_marts.focus_costs
+    """
+    selected = ("build", "-s", "+openai__focus_costs", *WITHOUT_TESTS)
+    assert dbt_in_a_copy(*selected, warehouse=warehouse).returncode == 0
+    assert warehouse.rows(parsed) == [("Other", None, None, None, "Tokens")]
+    for seed, row in (
+        ("line_item_tiers", "lunar,before,lunar,,"),
+        ("token_meters", "thinking,reasoning,Reasoning,Output,"),
+    ):
+        with (warehouse.folder / f"dbt_project/seeds/{seed}.csv").open("a") as file:
+            file.write(f"{row}\n")
+    assert dbt_in_a_copy(*selected, warehouse=warehouse).returncode == 0
+    assert warehouse.rows(parsed) == [
+        ("Chat and completions", "gpt-7", "lunar", "reasoning", "Reasoning Tokens")
+    ]
 
 
 def test_cent_that_went_astray_in_a_fact_fails_the_build(small):

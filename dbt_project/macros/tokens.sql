@@ -1,6 +1,3 @@
-{# What is counted in tokens, by the names of `meter`. #}
-{% macro token_meters() %}('input', 'cached input', 'cache write', 'output'){% endmacro %}
-
 {#
     A quantity in tokens; null where it counts something else. Narrowed, as Spark leaves the product
     of two wide decimals no decimals.

@@ -1,16 +1,17 @@
 -- The terms of a line item that the marts promise; what is not parsed has none but its service.
 select
-    line_item,
-    service,
-    tier,
-    modality,
-    context
-from {{ ref('int_openai__line_item_dimensions') }}
+    dimensions.line_item,
+    dimensions.service,
+    dimensions.tier,
+    dimensions.modality,
+    dimensions.context
+from {{ ref('int_openai__line_item_dimensions') }} as dimensions
+left join {{ ref('line_item_tiers') }} as tiers on dimensions.tier = tiers.tier
 where
-    service not in (
+    dimensions.service not in (
         'Chat and completions', 'Embeddings', 'Images', 'Audio', 'Web search', 'File search',
         'Code interpreter', 'Moderation', 'Fine-tuning', 'Evals', 'Video', 'Other'
     )
-    or tier not in ('standard', 'priority', 'batch', 'flex')
-    or modality not in ('text', 'image', 'audio')
-    or context not in ('standard', 'long')
+    or (dimensions.tier <> 'standard' and tiers.tier is null)
+    or dimensions.modality not in ('text', 'image', 'audio')
+    or dimensions.context not in ('standard', 'long')

@@ -20,7 +20,9 @@ with both_sides as (
         tokens as billed,
         case when tokens is null or charges_without_quantity > 0 then 1 else 0 end as is_untold
     from {{ ref('int_openai__daily_costs_with_dimensions') }}
-    where meter in {{ token_meters() }} or (meter is null and quantity_unit in ('tokens', '1000_tokens'))
+    where
+        meter in (select token_meters.meter from {{ ref('token_meters') }} as token_meters)
+        or (meter is null and quantity_unit in ('tokens', '1000_tokens'))
 ),
 
 daily as (
@@ -52,6 +54,8 @@ select
         when cost_days.date is null then 'the day is not in the ledger of costs'
         when cost_days.grouped_by not like '%line_item%' then 'costs were not told by line item'
         when daily.model_family is null then 'no model is named, or its line item is not understood'
+        when daily.meter not in ('input', 'cached input', 'cache write', 'output')
+            then 'usage does not count the meter ' || daily.meter
         when daily.kind not in ('completions', 'embeddings')
             then 'usage tells no tokens of ' || daily.kind
         when usage_days.date is null then 'usage of ' || daily.kind || ' was not loaded for the day'

@@ -16,7 +16,7 @@ with monthly as (
         sum({{ tokens('quantity', 'quantity_unit') }}) as tokens
     from {{ ref('int_openai__project_prices') }}
     where
-        meter in {{ token_meters() }}
+        meter in (select token_meters.meter from {{ ref('token_meters') }} as token_meters)
         and quantity_unit in ('tokens', '1000_tokens')
         and quantity is not null
     group by
