@@ -516,7 +516,7 @@ MUTATIONS = [
     Mutation(
         "On ClickHouse, replaced days keep their former rows beside the new ones.",
         "dbt_project/macros/engines/clickhouse.sql",
-        "delete from {{ this }} where {{ is_literally_to_build() }}",
+        "delete from {{ this }} where {{ is_to_build_as_literals() }}",
         "select 1",
         "tests/engines/test_dialects.py -k 'facts_are_replaced and clickhouse'",
     ),

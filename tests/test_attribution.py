@@ -127,19 +127,19 @@ def test_each_bad_row_is_named_with_what_is_wrong_and_holds_no_table_up(spent, t
         spent,
         teams,
         "-s",
-        "+stg_openai__team_errors",
+        "+int_openai__team_errors",
         "+openai__daily_costs_by_team",
         "+openai__focus_costs",
     )
     assert build.returncode == 1
-    assert "FAIL 8 teams_are_well_formed" in build.stdout
+    assert "FAIL 8 teams_are_valid" in build.stdout
     assert "ERROR=1 SKIP=0" in build.stdout
     (tags,) = spent.rows(
         "select distinct Tags from openai_marts.focus_costs where Tags is not null"
     )
     assert json.loads(*tags) == {"team": 'Ops\\ "A"', "cost_center": "CC\\"}
     target = Path(os.environ["DBT_TARGET_PATH"])
-    sql = (target / "compiled/openai_costs/tests/teams_are_well_formed.sql").read_text()
+    sql = (target / "compiled/openai_costs/tests/teams_are_valid.sql").read_text()
     assert spent.rows(f"select reason from ({sql})") == [
         ("row of user-1: organization_id is missing",),
         ("row of user-2: kind is missing",),
@@ -157,7 +157,7 @@ def test_command_names_the_bad_rows(spent, teams):
         "DESTINATION__DUCKDB__CREDENTIALS": str(spent.path),
         "OPENAI_COSTS_SEEDS": str(teams.parent),
     }
-    tests = ("+teams_name_whom_the_warehouse_knows", "+teams_are_well_formed")
+    tests = ("+teams_refer_to_known_ids", "+teams_are_valid")
     only = (*tests, *READ_BY_THE_SUMMARY)
     unseen = f"{ORGANIZATION},project,proj_serach,Search,\n"
     teams.write_text(HEADER + unseen)
@@ -277,5 +277,5 @@ def test_money_moved_between_users_fails_where_the_api_tells_each_users_total(
             where costs.user_id = moved.user_id and costs.date = '{DAY}'
         """)
     tested = dbt("build", "-s", "int_openai__check_users", warehouse=warehouse)
-    assert "FAIL 2 users_equal_the_apis_own_totals" in tested.stdout
+    assert "FAIL 2 users_equal_api_totals" in tested.stdout
     assert "ERROR=1" in tested.stdout

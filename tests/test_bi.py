@@ -170,8 +170,8 @@ def test_rows_that_come_later_are_seen_without_a_build(united):
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("aws_focus.nothing", "which the warehouse does not have"),
-        ("openai_marts.users", "which has no column BilledCost: it is no FOCUS table"),
+        ("aws_focus.nothing", "which is not in the warehouse"),
+        ("openai_marts.users", "which has no column BilledCost: it is not a FOCUS table"),
     ],
 )
 def test_a_name_that_is_no_focus_table_is_said(demo, tmp_path, name, reason):

@@ -247,10 +247,10 @@ def test_emptied_day_is_removed_from_every_mart(api, small):
 
 
 def test_much_money_on_unknown_line_items_warns_and_a_negative_amount_is_a_credit(small):
-    built = dbt("build", "-s", "+openai__focus_costs", "line_items_are_understood", warehouse=small)
+    built = dbt("build", "-s", "+openai__focus_costs", "line_items_are_parsed", warehouse=small)
     assert built.returncode == 0, built.stdout
     assert "WARN" in built.stdout
-    assert "line_items_are_understood" in built.stdout
+    assert "line_items_are_parsed" in built.stdout
     credits = small.rows("""
         select BilledCost, ListCost, ChargeCategory, ChargeFrequency, SkuId, PricingQuantity
         from openai_marts.focus_costs where BilledCost = -0.5
@@ -303,7 +303,7 @@ def test_cent_that_went_astray_in_a_fact_fails_the_build(small):
 def test_day_that_differs_from_the_apis_own_total_warns(small):
     with duckdb.connect(str(small.path)) as connection:
         connection.execute("update openai_raw.cost_days set api_amount = api_amount + 0.01")
-    tested = dbt("test", "-s", "raw_equals_the_apis_own_total", warehouse=small)
+    tested = dbt("test", "-s", "raw_equals_api_total", warehouse=small)
     assert "WARN=1" in tested.stdout
 
 
@@ -311,7 +311,7 @@ def test_row_missing_from_raw_fails_the_ledger(small):
     build_models("-s", "+openai__focus_costs", warehouse=small)
     with duckdb.connect(str(small.path)) as connection:
         connection.execute("delete from openai_raw.costs where amount < 0")
-    tested = dbt("test", "-s", "raw_rows_are_in_the_ledger_and_are_charges", warehouse=small)
+    tested = dbt("test", "-s", "raw_rows_equal_ledger_and_charges", warehouse=small)
     assert "ERROR=1" in tested.stdout
 
 
@@ -324,7 +324,7 @@ def test_quantity_that_no_decimal_holds_keeps_its_money_and_is_named(api, wareho
         for amount, meter, quantity in (("3", "output", most), ("1.5", "input", beyond))
     ]
     warehouse.load(api, since=day, until=days_ago(4))
-    needed = ("+openai__focus_costs", "quantities_can_be_used", *READ_BY_THE_SUMMARY)
+    needed = ("+openai__focus_costs", "quantities_are_countable", *READ_BY_THE_SUMMARY)
     built = run_pipeline("models", cwd=warehouse.folder, only=needed)
     assert built.returncode == 0, built.stderr
     assert (
@@ -381,7 +381,7 @@ def test_free_charge_that_came_twice_fails_the_build(api, small):
         fact = "openai_intermediate.int_openai__focus_charges"
         connection.execute(f"insert into {fact} from {fact}")
     tested = dbt("test", "-s", "openai__focus_costs", warehouse=small)
-    assert "Failure in test raw_rows_are_in_the_ledger_and_are_charges" in tested.stdout
+    assert "Failure in test raw_rows_equal_ledger_and_charges" in tested.stdout
     assert "ERROR=1" in tested.stdout
 
 

@@ -189,8 +189,8 @@ def plans(tmp_path_factory):
         (seeds / "budgets.csv").write_text(BUDGETS.lstrip())
         (seeds / "credit_grants.csv").write_text(CREDITS + BAD_CREDITS)
         selected = [f"+{mart}" for mart in MARTS] + [
-            "budgets_can_be_read",
-            "credit_grants_can_be_read",
+            "budgets_are_valid",
+            "credit_grants_are_valid",
         ]
         built = dbt("build", "-s", *selected, warehouse=warehouse, OPENAI_COSTS_SEEDS=str(seeds))
         assert built.returncode == 0, built.stdout
@@ -326,7 +326,7 @@ def test_bad_budgets_are_named_and_count_for_nothing(plans):
         "the project has no id",
     ]
     assert not {"proj_b", "proj_twice"} & {id for _, id, _ in budgets(plans)}
-    assert "WARN 13 budgets_can_be_read" in plans.told
+    assert "WARN 13 budgets_are_valid" in plans.told
 
 
 # Anomalies

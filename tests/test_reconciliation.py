@@ -207,9 +207,9 @@ def test_invoice_that_cannot_be_read_is_named_and_stops_no_model(agreeing):
     )
     assert dbt("seed", warehouse=agreeing).returncode == 0
     build("-s", "invoices+", warehouse=agreeing)
-    tested = dbt("test", "-s", "invoices_can_be_read", "--store-failures", warehouse=agreeing)
+    tested = dbt("test", "-s", "invoices_are_valid", "--store-failures", warehouse=agreeing)
     assert tested.returncode == 1
-    named = agreeing.rows("select month, reason from dbt_test__audit.invoices_can_be_read")
+    named = agreeing.rows("select month, reason from dbt_test__audit.invoices_are_valid")
     assert named == [("2026-13", "month is no month such as 2026-10: 2026-13")]
     assert statuses(agreeing, "month equals its invoice") == [("equal", None)]
 

@@ -1,4 +1,4 @@
-{# A number as a decimal of so many digits, rounded to so many decimals. #}
+{# A number as a decimal with `digits` digits, rounded to `decimals` decimals. #}
 {% macro decimal(number, digits, decimals) -%}
     {{ adapter.dispatch('decimal', 'openai_costs')(number, digits, decimals) }}
 {%- endmacro %}
@@ -7,7 +7,7 @@
     cast({{ number }} as decimal({{ digits }}, {{ decimals }}))
 {%- endmacro %}
 
-{# The decimal nearest to a double. #}
+{# The decimal that is nearest to a double. #}
 {% macro nearest_decimal(double, digits, decimals) -%}
     {{ adapter.dispatch('nearest_decimal', 'openai_costs')(double, digits, decimals) }}
 {%- endmacro %}
@@ -16,12 +16,12 @@
     {{ decimal(double, digits, decimals) }}
 {%- endmacro %}
 
-{# The product of two decimals, with all of its decimals. #}
+{# The product of two decimals, with all decimals. #}
 {% macro product(one, other) %}{{ adapter.dispatch('product', 'openai_costs')(one, other) }}{% endmacro %}
 
 {% macro default__product(one, other) %}{{ one }} * {{ other }}{% endmacro %}
 
-{# The difference of two amounts, with all of its decimals. #}
+{# The difference of two amounts, with all decimals. #}
 {% macro difference(one, other) %}{{ adapter.dispatch('difference', 'openai_costs')(one, other) }}{% endmacro %}
 
 {% macro default__difference(one, other) %}{{ one }} - {{ other }}{% endmacro %}

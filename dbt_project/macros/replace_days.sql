@@ -1,6 +1,6 @@
 {#
-    How the facts replace days, by engine: always those of `int_openai__days_to_build`, also where a day became empty
-    and its rows only leave. Arguments are those that dbt gives an incremental strategy.
+    The incremental strategy `replace_days` of the facts: replaces the days of `int_openai__days_to_build`, including
+    days that became empty. `arguments` are dbt's arguments of an incremental strategy.
 #}
 {% macro get_incremental_replace_days_sql(arguments) -%}
     {%- set target_relation = arguments['target_relation'] -%}
@@ -11,8 +11,8 @@
 {%- endmacro %}
 
 {#
-    dbt runs it in one transaction. Trino knows none: should the second statement fail, the days are missing until
-    the next build, which replaces them again, as no build that failed counts.
+    dbt runs both statements in one transaction. Trino has no transactions: if the second statement fails, the days are
+    missing until the next build, which replaces them again, as the fact was not marked as built.
 #}
 {% macro default__replace_days(target, source, columns) -%}
     delete from {{ target }}
@@ -29,8 +29,8 @@
 {% macro default__remove_days_to_build() %}{% endmacro %}
 
 {#
-    After dbt's own `insert_overwrite`, which replaces the partitions that the new rows are in: drops those of
-    the days that became empty. After, so that a build that fails leaves the days as they were.
+    After dbt's own `insert_overwrite`, which replaces the partitions of the new rows: drops the partitions of days that
+    became empty. It runs last, so that a failed build leaves the days unchanged.
 #}
 {% macro drop_emptied_days() -%}
     {%- if config.get('incremental_strategy') == 'insert_overwrite' and is_incremental() -%}

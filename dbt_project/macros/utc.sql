@@ -1,4 +1,4 @@
-{# A moment as a timestamp in UTC, whose date no session's time zone shifts. #}
-{% macro utc(told) %}{{ adapter.dispatch('utc', 'openai_costs')(told) }}{% endmacro %}
+{# A timestamp in UTC, with a date that does not depend on the session's time zone. #}
+{% macro utc(instant) %}{{ adapter.dispatch('utc', 'openai_costs')(instant) }}{% endmacro %}
 
-{% macro default__utc(told) %}cast({{ told }} at time zone 'UTC' as {{ moment() }}){% endmacro %}
+{% macro default__utc(instant) %}cast({{ instant }} at time zone 'UTC' as {{ timestamp_type() }}){% endmacro %}

@@ -16,18 +16,18 @@ with judged as (
                     "'add a row for '", "x_QuantityUnit", "' to dbt_project/seeds/quantity_units.csv'"
                 ]) }}
             when
-                {{ is_not_the_product('ContractedCost', 'ContractedUnitPrice', 'PricingQuantity') }}
+                {{ differs_from_product('ContractedCost', 'ContractedUnitPrice', 'PricingQuantity') }}
                 -- A price that was not found in a list is the one that was paid.
                 or (
                     x_ListPriceSource <> 'derived'
-                    and {{ is_not_the_product('ListCost', 'ListUnitPrice', 'PricingQuantity') }}
+                    and {{ differs_from_product('ListCost', 'ListUnitPrice', 'PricingQuantity') }}
                 )
                 then {{ dbt.concat([
                     "coalesce(ChargeDescription, 'a charge')", "' does not cost its price times its quantity'"
                 ]) }}
         end as reason
     from {{ ref('openai__focus_costs') }}
-    where {{ is_not_before_days_to_build('ChargePeriodStart', moment()) }}
+    where {{ is_not_before_days_to_build('ChargePeriodStart', timestamp_type()) }}
 )
 
 select distinct *

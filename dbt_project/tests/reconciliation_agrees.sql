@@ -13,7 +13,7 @@ select
     expected,
     actual,
     difference,
-    {{ what_differs() }} as reason
+    {{ difference_message() }} as reason
 from {{ ref('openai__reconciliation') }}
 where
     status = 'differs'

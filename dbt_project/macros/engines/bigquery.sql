@@ -22,7 +22,7 @@
     copy_partitions
 ) -%}
     {{ get_insert_overwrite_merge_sql(
-        target_relation, '(' ~ sql ~ ')', dest_columns, [is_literally_to_build('DBT_INTERNAL_DEST.')],
+        target_relation, '(' ~ sql ~ ')', dest_columns, [is_to_build_as_literals('DBT_INTERNAL_DEST.')],
         include_sql_header=true
     ) }}
 {%- endmacro %}

@@ -3,14 +3,14 @@
 {% macro clickhouse__double() %}Float64{% endmacro %}
 
 {# A DateTime without a time zone is in that of the server. #}
-{% macro clickhouse__moment() %}DateTime64(6, 'UTC'){% endmacro %}
+{% macro clickhouse__timestamp_type() %}DateTime64(6, 'UTC'){% endmacro %}
 
 {% macro clickhouse__utc(instant) %}toTimeZone({{ instant }}, 'UTC'){% endmacro %}
 
 {# The earliest and latest day that its type Date holds. #}
-{% macro clickhouse__first_day() %}1970-01-01{% endmacro %}
+{% macro clickhouse__earliest_day() %}1970-01-01{% endmacro %}
 
-{% macro clickhouse__final_day() %}2149-06-06{% endmacro %}
+{% macro clickhouse__latest_day() %}2149-06-06{% endmacro %}
 
 {# A cast truncates, and the double 0.15 is slightly below 0.15; its text is not. #}
 {% macro clickhouse__nearest_decimal(double, digits, decimals) -%}
@@ -41,6 +41,6 @@
 #}
 {% macro clickhouse__remove_days_to_build() -%}
     {%- if is_incremental() -%}
-        delete from {{ this }} where {{ is_literally_to_build() }}
+        delete from {{ this }} where {{ is_to_build_as_literals() }}
     {%- endif -%}
 {%- endmacro %}

@@ -13,7 +13,7 @@
 {# One statement, as no transaction spans several. #}
 {% macro databricks__replace_days(target, source, columns) -%}
     insert into {{ target }}
-    replace where {{ is_literally_to_build() }}
+    replace where {{ is_to_build_as_literals() }}
     select {{ columns }}
     from {{ source }}
 {%- endmacro %}

@@ -1,10 +1,10 @@
 {# What Snowflake does in its own way. #}
 
 {# An account setting decides what `timestamp` means. #}
-{% macro snowflake__moment() %}timestamp_ntz{% endmacro %}
+{% macro snowflake__timestamp_type() %}timestamp_ntz{% endmacro %}
 
 {% macro snowflake__utc(instant) %}
-    cast(convert_timezone('UTC', {{ instant }}) as {{ moment() }})
+    cast(convert_timezone('UTC', {{ instant }}) as {{ timestamp_type() }})
 {% endmacro %}
 
 {# A product has twelve decimals, or as many as the factor with more of them. #}

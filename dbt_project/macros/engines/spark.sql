@@ -47,8 +47,10 @@
     ).rows -%}
     {%- if emptied -%}
         alter table {{ this }} drop if exists
-        {%- for day in emptied %}
-            partition (organization_id = {{ sentence(day[0]) }}, date = date'{{ day[1] }}'){{ ',' if not loop.last }}
+        {%- for organization, day in emptied %}
+            partition (
+                organization_id = {{ text_literal(organization) }}, date = date'{{ day }}'
+            ){{ ',' if not loop.last }}
         {%- endfor -%}
     {%- endif -%}
 {%- endmacro %}

@@ -1,4 +1,4 @@
 {# What Trino does in its own way. #}
 
 {# Without a precision, `timestamp` has milliseconds. #}
-{% macro trino__moment() %}timestamp(6){% endmacro %}
+{% macro trino__timestamp_type() %}timestamp(6){% endmacro %}

@@ -29,7 +29,7 @@ burning as (
     select
         balances.*,
         recent.daily_cost,
-        {{ value_before(
+        {{ previous_value(
             'balances.granted',
             'partition by balances.organization_id, balances.currency order by balances.date'
         ) }} as granted_before,

@@ -30,9 +30,9 @@ filled as (
 counted as (
     select
         *,
-        {{ written_amount('amount') }} as budget,
-        {{ written_month('first_month') }} as starts_on,
-        {{ written_month('last_month') }} as ends_on,
+        {{ parse_amount('amount') }} as budget,
+        {{ parse_month('first_month') }} as starts_on,
+        {{ parse_month('last_month') }} as ends_on,
         count(*) over (partition by organization_id, scope, scope_id, currency, first_month) as times
     from filled
 )

@@ -9,7 +9,7 @@ select
     nullif(api_key_id, '') as api_key_id,
     nullif(line_item, '') as line_item,
     amount,
-    -- A sum of larger quantities, or one in other units, fits no decimal: see quantities_can_be_used.
+    -- A sum of larger quantities, or one in other units, fits no decimal: see quantities_are_countable.
     case when abs(quantity) < 1000000000000000 then quantity end as quantity,
     quantity_unit,
     grouped_by,

@@ -16,8 +16,8 @@ taken as (
         granted_on as granted_on_written,
         amount as amount_written,
         currency,
-        {{ written_day('granted_on') }} as granted_on,
-        {{ written_amount('amount') }} as amount
+        {{ parse_day('granted_on') }} as granted_on,
+        {{ parse_amount('amount') }} as amount
     from filled
 )
 

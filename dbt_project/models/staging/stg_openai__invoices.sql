@@ -19,9 +19,9 @@ taken as (
         currency,
         {% for amount in amounts %}
             {{ amount }} as {{ amount }}_written,
-            {{ written_amount(amount) }} as {{ amount }},
+            {{ parse_amount(amount) }} as {{ amount }},
         {% endfor %}
-        {{ written_month('month') }} as month_start,
+        {{ parse_month('month') }} as month_start,
         count(*) over (partition by organization_id, month, currency) as invoices
     from filled
 ),

@@ -5,8 +5,8 @@ select
     cast({{ utc('listed.listed_at') }} as date) as last_listed_on,
     {{ utc('listed.last_used_at') }} as last_used_at,
     coalesce(listed.listed_at < listings.listed_at, false) as is_deleted
-from {{ raw('listed') }} as listed
-left join {{ raw('listings') }} as listings
+from {{ source_or_empty('listed') }} as listed
+left join {{ source_or_empty('listings') }} as listings
     on listed.organization_id = listings.organization_id
     and listed.kind = listings.kind
     and listings.project_id

@@ -3,4 +3,4 @@ select
     kind,
     project_id,
     cast({{ utc('listed_at') }} as date) as listed_on
-from {{ raw('listings') }} as listings
+from {{ source_or_empty('listings') }} as listings

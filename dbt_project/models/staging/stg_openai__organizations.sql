@@ -3,4 +3,4 @@ select
     nullif(name_in_header, '') as name_in_header,
     earliest_day,
     earliest_seen_on
-from {{ raw('organizations') }} as organizations
+from {{ source_or_empty('organizations') }} as organizations

@@ -9,7 +9,7 @@ select
     limits.enforcement_status,
     {{ utc('limits.valid_from') }} as valid_from,
     listed.last_listed_on as last_seen_on
-from {{ raw('spend_limits') }} as limits
+from {{ source_or_empty('spend_limits') }} as limits
 inner join {{ ref('stg_openai__listed') }} as listed
     on limits.organization_id = listed.organization_id
     and limits.kind = listed.kind

@@ -46,5 +46,5 @@ select
             then row_named || ': team "' || team || '" is the name of the rest without a team'
         when times > 1
             then row_named || ', team "' || team || '": this ' || kind || ' stands more than once'
-    end as fault
+    end as reason
 from counted

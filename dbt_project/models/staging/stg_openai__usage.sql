@@ -47,7 +47,7 @@ with usage_of_all_kinds as (
                 cast({{ value }} as {{ type }}) as {{ name }},
             {% endfor %}
             '{{ kind }}' as kind
-        from {{ raw('usage_' ~ kind) }} as used
+        from {{ source_or_empty('usage_' ~ kind) }} as used
         {{ 'union all' if not loop.last }}
     {% endfor %}
 )

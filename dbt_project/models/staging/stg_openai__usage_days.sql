@@ -6,4 +6,4 @@ select
     loaded_at,
     is_closed,
     grouped_by
-from {{ raw('usage_days') }} as usage_days
+from {{ source_or_empty('usage_days') }} as usage_days

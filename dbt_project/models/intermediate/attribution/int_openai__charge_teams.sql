@@ -13,7 +13,7 @@ with charged as (
 usable as (
     select *
     from {{ ref('stg_openai__teams') }}
-    where fault is null
+    where reason is null
 ),
 
 assigned as (

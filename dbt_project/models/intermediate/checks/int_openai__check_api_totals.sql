@@ -7,7 +7,7 @@
 with answers as (
     {% for table, check_name in answers.items() %}
         select
-            {{ sentence(check_name) }} as check_name,
+            {{ text_literal(check_name) }} as check_name,
             organization_id,
             date,
             count(*) as row_count,
@@ -35,7 +35,7 @@ answered as (
 
     -- A day without rows is compared too: the API may tell an amount for it.
     select
-        {{ sentence(answers['costs']) }} as check_name,
+        {{ text_literal(answers['costs']) }} as check_name,
         days.organization_id,
         days.date,
         0 as row_count,

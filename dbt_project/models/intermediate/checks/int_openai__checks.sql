@@ -17,7 +17,7 @@ from {{ ref('int_openai__daily_checks') }}
 
 union all
 
-{{ as_checks({
+{{ union_of_checks({
     ref('int_openai__check_invoices'): dict(
         approximate, check_name="'month equals its invoice'", period="'month'", period_start='month', currency='currency'
     ),

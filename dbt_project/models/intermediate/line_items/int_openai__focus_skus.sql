@@ -32,18 +32,18 @@ select
     pricing_unit,
     priced_in_one,
     case
-        when is_parsed then {{ path(['tool_name', 'model_name', 'modality', 'meter_name']) }}
+        when is_parsed then {{ slash_separated(['tool_name', 'model_name', 'modality', 'meter_name']) }}
         else unparsed_id
     end as sku_id,
     case
         when is_parsed
-            then {{ path(['tool_name', 'model_name', 'modality', 'meter_name', 'tier', 'context_name']) }}
+            then {{ slash_separated(['tool_name', 'model_name', 'modality', 'meter_name', 'tier', 'context_name']) }}
         else unparsed_id
     end as sku_price_id,
     -- Most prices apply to all versions of a model. A fine-tuned model has a price of its own.
     case
         when is_parsed and service <> 'Fine-tuning'
-            then {{ path(['tool_name', 'model_family', 'modality', 'meter_name', 'tier', 'context_name']) }}
+            then {{ slash_separated(['tool_name', 'model_family', 'modality', 'meter_name', 'tier', 'context_name']) }}
     end as undated_sku_price_id,
     case
         when sku_meter is not null

@@ -40,7 +40,7 @@ with_tools as (
         -- A column of its own, because some engines cannot join on an expression over both sides.
         case
             when
-                {{ is_name('model_after_tool') }}
+                {{ is_model_name('model_after_tool') }}
                 and substr(lower(body), length(lower(body)) - length(lower(model_after_tool)) - 2)
                 = ' | ' || lower(model_after_tool)
                 then substr(lower(body), 1, length(lower(body)) - length(lower(model_after_tool)) - 3)
@@ -101,4 +101,4 @@ left join {{ ref('line_item_tools') }} as tools_with_model
     and words.tool_before_model = tools_with_model.tool
 left join token_lines
     on words.line_item = token_lines.line_item
-    and {{ is_name('token_lines.model') }}
+    and {{ is_model_name('token_lines.model') }}

@@ -22,7 +22,7 @@ with sightings as (
             max(date) as last_seen,
             currency,
             sum(unblended_cost) as unblended_cost,
-            cast(null as {{ moment() }}) as last_used_at,
+            cast(null as {{ timestamp_type() }}) as last_used_at,
             cast(null as {{ dbt.type_int() }}) as is_there
         from {{ ref(charges) }}
         where {{ id }} is not null

@@ -52,7 +52,7 @@ with versions as (
 named as (
     select
         *,
-        {{ value_before('name', 'partition by organization_id, kind, id order by valid_from, name') }}
+        {{ previous_value('name', 'partition by organization_id, kind, id order by valid_from, name') }}
             as former_name
     from versions
     where id is not null and name is not null

@@ -18,7 +18,7 @@ mentions as (
         select
             organization_id,
             user_id,
-            max({{ address('user_email') }}) as email
+            max({{ readable_email('user_email') }}) as email
         from {{ table }}
         where user_id is not null
         group by organization_id, user_id

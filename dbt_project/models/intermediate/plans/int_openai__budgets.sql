@@ -1,6 +1,6 @@
 with written as (
     select
-        {{ path(
+        {{ slash_separated(
             ["'budgets.csv'", 'budgets.scope', 'budgets.scope_id', 'budgets.currency', 'budgets.first_month']
         ) }} as budget_id,
         'budgets.csv' as budget_source,
@@ -29,7 +29,7 @@ latest as (
 
 set_at_openai as (
     select
-        {{ path(['limits.kind', 'limits.id']) }} as budget_id,
+        {{ slash_separated(['limits.kind', 'limits.id']) }} as budget_id,
         limits.kind as budget_source,
         limits.organization_id,
         case when limits.project_id is null then 'organization' else 'project' end as scope,

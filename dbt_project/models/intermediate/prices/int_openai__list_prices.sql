@@ -36,10 +36,10 @@ select
     currency,
     valid_from,
     coalesce(
-        {{ value_after(
+        {{ next_value(
             'valid_from', 'partition by line_item, quantity_unit, currency order by valid_from'
         ) }},
-        cast('{{ final_day() }}' as date)
+        cast('{{ latest_day() }}' as date)
     ) as valid_until,
     price,
     price_of_one,

@@ -1,7 +1,7 @@
 -- By project, since its data's residency sets its prices: where one of two regions rests at weekends,
 -- no price changes. Days on which all was free have no price: they are a sequence of their own, and
 -- so stand between no two prices.
-{% set sequence = priced_by() ~ ', project_id, is_priced' %}
+{% set sequence = price_dimensions() ~ ', project_id, is_priced' %}
 
 with prices as (
     select
@@ -13,7 +13,7 @@ with prices as (
 with_the_day_before as (
     select
         *,
-        {{ value_before('usual_price', 'partition by ' ~ sequence ~ ' order by date') }} as price_before
+        {{ previous_value('usual_price', 'partition by ' ~ sequence ~ ' order by date') }} as price_before
     from prices
 ),
 
@@ -35,7 +35,7 @@ between_changes as (
 )
 
 select
-    {{ priced_by() }},
+    {{ price_dimensions() }},
     project_id,
     date,
     unblended_cost,

@@ -1,5 +1,5 @@
 {# A row of `reconciliation` that differs, as a sentence for a person. #}
-{% macro what_differs() -%}
+{% macro difference_message() -%}
 check_name || ', ' || cast(period_start as {{ dbt.type_string() }})
 || coalesce(', ' || currency, '') || coalesce(', ' || user_id, '') || coalesce(', ' || model_family, '')
 || coalesce(' ' || meter, '')

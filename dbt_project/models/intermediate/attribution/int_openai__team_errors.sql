@@ -3,6 +3,6 @@ select
     kind,
     id,
     team,
-    fault
+    reason
 from {{ ref('stg_openai__teams') }}
-where fault is not null
+where reason is not null

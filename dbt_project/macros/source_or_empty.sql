@@ -1,8 +1,8 @@
 {#
-    A raw table, or an empty one with the columns that its source declares where none was loaded: a
-    key may not read it, or nobody asked for it. Everything downstream works without it.
+    A raw table; if it was not loaded, an empty relation with the columns that the source declares. A key without the
+    permission, or a load that does not select the table, leaves it out; all models work without it.
 #}
-{% macro raw(table) -%}
+{% macro source_or_empty(table) -%}
     {%- set relation = source('openai_raw', table) -%}
     {%- if not execute or load_relation(relation) -%}
         {{ relation }}

@@ -1,5 +1,5 @@
-{# The texts that are not null, with slashes between them. #}
-{% macro path(parts) -%}
+{# The texts that are not null, joined with slashes. #}
+{% macro slash_separated(parts) -%}
     {%- set tails = [] -%}
     {%- for part in parts -%}
         {%- do tails.append("coalesce(" ~ dbt.concat(["'/'", part]) ~ ", '')") -%}

@@ -1,12 +1,12 @@
 {#
-    A value of the row before or after this one, null where there is none. `over` is the window, without
-    its parentheses.
+    The value in the previous or next row of the window `over`, which is written without parentheses; null if there is
+    no such row.
 #}
-{% macro value_before(value, over) -%}
+{% macro previous_value(value, over) -%}
     lag({{ adapter.dispatch('nullable', 'openai_costs')(value) }}) over ({{ over }})
 {%- endmacro %}
 
-{% macro value_after(value, over) -%}
+{% macro next_value(value, over) -%}
     lead({{ adapter.dispatch('nullable', 'openai_costs')(value) }}) over ({{ over }})
 {%- endmacro %}
 

@@ -38,7 +38,7 @@ with told as (
         cast(0 as {{ money() }}) as ledger_amount,
         cast(0 as {{ money() }}) as raw_amount
     from {{ ref('openai__focus_costs') }}
-    where {{ is_not_before_days_to_build('ChargePeriodStart', moment()) }}
+    where {{ is_not_before_days_to_build('ChargePeriodStart', timestamp_type()) }}
     group by BillingAccountId, cast(ChargePeriodStart as date)
 )
 

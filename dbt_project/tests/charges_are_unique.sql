@@ -12,6 +12,6 @@ select
         "'OpenAI told '", "coalesce(x_LineItem, 'a charge')", "' more than once for the same day'"
     ]) }} as reason
 from {{ ref('openai__focus_costs') }}
-where {{ is_not_before_days_to_build('ChargePeriodStart', moment()) }}
+where {{ is_not_before_days_to_build('ChargePeriodStart', timestamp_type()) }}
 group by {{ told_by | join(', ') }}
 having count(*) > 1

@@ -37,15 +37,15 @@ with judged as (
             {% endfor %}
             when
                 ChargePeriodEnd
-                <> cast({{ dbt.dateadd('day', 1, 'ChargePeriodStart') }} as {{ moment() }})
+                <> cast({{ dbt.dateadd('day', 1, 'ChargePeriodStart') }} as {{ timestamp_type() }})
                 or ChargePeriodStart
-                <> cast({{ dbt.date_trunc('day', 'ChargePeriodStart') }} as {{ moment() }})
+                <> cast({{ dbt.date_trunc('day', 'ChargePeriodStart') }} as {{ timestamp_type() }})
                 then 'the charge period is no day'
             when
                 BillingPeriodEnd
-                <> cast({{ dbt.dateadd('month', 1, 'BillingPeriodStart') }} as {{ moment() }})
+                <> cast({{ dbt.dateadd('month', 1, 'BillingPeriodStart') }} as {{ timestamp_type() }})
                 or BillingPeriodStart
-                <> cast({{ dbt.date_trunc('month', 'BillingPeriodStart') }} as {{ moment() }})
+                <> cast({{ dbt.date_trunc('month', 'BillingPeriodStart') }} as {{ timestamp_type() }})
                 or ChargePeriodStart < BillingPeriodStart
                 or ChargePeriodEnd > BillingPeriodEnd
                 then 'the billing period is not the month of the day'
@@ -92,7 +92,7 @@ with judged as (
                 then 'a quantity in dollars is not the amount'
         end as reason
     from {{ ref('openai__focus_costs') }}
-    where {{ is_not_before_days_to_build('ChargePeriodStart', moment()) }}
+    where {{ is_not_before_days_to_build('ChargePeriodStart', timestamp_type()) }}
 )
 
 select *

@@ -1,14 +1,14 @@
-{# What has a price of its own on a day. #}
-{% macro priced_by() -%}
+{# The columns that identify a price within a day. #}
+{% macro price_dimensions() -%}
 organization_id, service, model, model_family, meter, tier, modality, context, quantity_unit, priced_per,
 currency
 {%- endmacro %}
 
 {#
-    True for the row at which, in order of price, half of the quantity of the day is reached: its
-    price is that of most of the quantity, and is free of the noise of other rows' divisions.
+    True for the row with the median price, weighted by quantity. The price of a row that exists has no rounding errors
+    of other rows' divisions, as an average would have.
 #}
-{% macro is_usual(quantity, partition, order) -%}
+{% macro is_weighted_median(quantity, partition, order) -%}
 sum({{ quantity }}) over (
     partition by {{ partition }} order by {{ order }} rows between unbounded preceding and current row
 ) * 2 >= sum({{ quantity }}) over (partition by {{ partition }})

@@ -1,15 +1,15 @@
-{# What a person wrote in a seed: read where it can be read, null where not, never an error. #}
+{# Values that a person wrote in a seed: parsed, or null if they are invalid; never an error. #}
 
 {% macro without_digits(text) -%}
-{%- set left = namespace(text=text) -%}
+{%- set remaining = namespace(text=text) -%}
 {%- for digit in range(10) -%}
-    {%- set left.text = "replace(" ~ left.text ~ ", '" ~ digit ~ "', '')" -%}
+    {%- set remaining.text = "replace(" ~ remaining.text ~ ", '" ~ digit ~ "', '')" -%}
 {%- endfor -%}
-{{ left.text }}
+{{ remaining.text }}
 {%- endmacro %}
 
-{# A month such as 2026-10, as its first day. #}
-{% macro written_month(text) -%}
+{# A month such as 2026-10 as its first day. #}
+{% macro parse_month(text) -%}
 case
     when {{ text }} like '20__-__' and {{ without_digits(text) }} = '-'
         and substr({{ text }}, 6) between '01' and '12'
@@ -17,8 +17,8 @@ case
 end
 {%- endmacro %}
 
-{# An amount such as 1234.56 or -5: a sign, digits and a point, and no other mark. #}
-{% macro written_amount(text) -%}
+{# An amount such as 1234.56 or -5: an optional minus sign, digits and a decimal point. #}
+{% macro parse_amount(text) -%}
 case
     when length({{ text }}) <= 20 and length({{ text }}) > length({{ without_digits(text) }})
         and (
@@ -29,8 +29,8 @@ case
 end
 {%- endmacro %}
 
-{# A day such as 2026-10-31, from 2000 to 2099, as a date. A day that its month lacks is none. #}
-{% macro written_day(text) -%}
+{# A day such as 2026-10-31, from 2000 to 2099, as a date; null for a day that does not exist. #}
+{% macro parse_day(text) -%}
 case
     when {{ text }} like '20__-__-__' and {{ without_digits(text) }} = '--'
         and substr({{ text }}, 6, 2) between '01' and '12'
@@ -45,7 +45,7 @@ case
 end
 {%- endmacro %}
 
-{# The last two digits of a written year; `00` where there are none, so that a cast never fails. #}
+{# The last two digits of a year; `00` if they are invalid, so that a cast never fails. #}
 {% macro digits_of_year(text) -%}
 case
     when {{ text }} like '20__-%' and {{ without_digits('substr(' ~ text ~ ', 3, 2)') }} = ''

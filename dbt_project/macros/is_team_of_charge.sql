@@ -1,5 +1,5 @@
-{# A row of `int_openai__charge_teams` joined to its charges. #}
-{% macro is_charge_of(teams, charges) -%}
+{# The condition that joins `int_openai__charge_teams` to charges. #}
+{% macro is_team_of_charge(teams, charges) -%}
     {{ teams }}.organization_id = {{ charges }}.organization_id
     and {{ teams }}.project_id = coalesce({{ charges }}.project_id, '')
     and {{ teams }}.user_id = coalesce({{ charges }}.user_id, '')
