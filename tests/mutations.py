@@ -358,7 +358,7 @@ MUTATIONS = [
     Mutation(
         "Days that OpenAI reports by user separately count twice.",
         "dbt_project/models/intermediate/attribution/int_openai__user_charges.sql",
-        "where days_apart.date is null",
+        "where days_by_user.date is null",
         "where 1 = 1",
         "tests/test_models.py -k users_follow_their_own_answer",
     ),

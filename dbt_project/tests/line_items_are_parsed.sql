@@ -5,13 +5,13 @@
 
 with spend as (
     select
-        sales.currency,
-        sales.line_item,
+        costs.currency,
+        costs.line_item,
         skus.is_parsed,
-        sum(sales.turnover) as turnover
-    from {{ ref('int_openai__daily_costs_by_line_item') }} as sales
-    inner join {{ ref('int_openai__line_item_dimensions') }} as skus on sales.line_item = skus.line_item
-    group by sales.currency, sales.line_item, skus.is_parsed
+        sum(costs.gross_amount) as gross_amount
+    from {{ ref('int_openai__daily_costs_by_line_item') }} as costs
+    inner join {{ ref('int_openai__line_item_dimensions') }} as skus on costs.line_item = skus.line_item
+    group by costs.currency, costs.line_item, skus.is_parsed
 ),
 
 shares as (
@@ -19,18 +19,18 @@ shares as (
         currency,
         line_item,
         is_parsed,
-        turnover,
-        sum(turnover) over (partition by currency) as total,
-        sum(case when is_parsed then 0 else turnover end) over (partition by currency) as unparsed
+        gross_amount,
+        sum(gross_amount) over (partition by currency) as total,
+        sum(case when is_parsed then 0 else gross_amount end) over (partition by currency) as unparsed
     from spend
 )
 
 select
     currency,
     line_item,
-    turnover
+    gross_amount
 from shares
 where
     not is_parsed
     and unparsed > total * {{ var('unparsed_share_allowed') }}
-order by turnover desc
+order by gross_amount desc

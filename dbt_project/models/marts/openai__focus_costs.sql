@@ -89,7 +89,7 @@ with charges_in_focus as (
     left join {{ ref('int_openai__charge_teams') }} as teams on {{ is_team_of_charge('teams', 'charges') }}
 )
 
--- In the order of their description, which is FOCUS's and then our own.
+-- In the order of the model's description: FOCUS's columns, then the custom ones.
 select
     {{ model.columns | join(',\n    ') }}
 from charges_in_focus

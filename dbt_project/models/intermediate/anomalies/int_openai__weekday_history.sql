@@ -34,7 +34,7 @@ from {{ ref('int_openai__scoped_costs') }} as costs
 inner join weekdays
     on costs.organization_id = weekdays.organization_id
     and costs.date = weekdays.date
--- Of these weekdays, those that are loaded count, from the organization's first costs on.
+-- Only loaded weekdays count, from the organization's first costs on.
 inner join first_days
     on costs.organization_id = first_days.organization_id
     and weekdays.earlier_date >= first_days.first_day

@@ -1,4 +1,4 @@
--- Credits are deducted after the amount before tax, and tax is added to it: neither is compared.
+-- Only the amount before tax is compared: credits are deducted from it and tax is added to it.
 {% set prepaid = var('prepaid_organizations') or [''] %}
 
 with billed as (

@@ -1,4 +1,4 @@
--- A month that the ledger lacks altogether is a row too.
+-- A month without any day in the ledger is a row too.
 with bounds as (
     select
         organization_id,

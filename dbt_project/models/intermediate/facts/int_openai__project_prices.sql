@@ -1,4 +1,4 @@
--- Charges at one price are one row first, as most of a day's are: the order of prices is then short.
+-- Charges at the same price are added up first: most of a day's charges have the same price, so few rows are sorted.
 with charges as (
     select
         *,

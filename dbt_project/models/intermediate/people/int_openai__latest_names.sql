@@ -1,4 +1,4 @@
--- Other attributes make versions too: a name changes where it differs from that of the version before.
+-- A changed attribute also creates a version: a name changed where it differs from the name in the version before.
 with versions as (
     select
         organization_id,

@@ -1,4 +1,4 @@
-with written as (
+with seed_budgets as (
     select
         {{ slash_separated(
             ["'budgets.csv'", 'budgets.scope', 'budgets.scope_id', 'budgets.currency', 'budgets.first_month']
@@ -18,7 +18,7 @@ with written as (
     where budgets.reason is null
 ),
 
--- Since when a limit has been what it is now, OpenAI does not tell: it counts for the current month.
+-- OpenAI does not return since when a limit applies, so it counts for the current month only.
 latest as (
     select
         organization_id,
@@ -42,6 +42,6 @@ set_at_openai as (
     where limits.period = 'month'
 )
 
-select * from written
+select * from seed_budgets
 union all
 select * from set_at_openai

@@ -1,4 +1,4 @@
--- Days that are in both ledgers: a cost per request compares the same days.
+-- Only days in both ledgers, so that a cost per request compares the same days.
 select
     used.organization_id,
     cast({{ dbt.date_trunc('month', 'used.date') }} as date) as month,
