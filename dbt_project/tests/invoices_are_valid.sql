@@ -4,5 +4,5 @@ select
     month,
     currency,
     reason
-from {{ ref('stg_openai__invoices') }}
+from {{ ref('int_openai__invoices') }}
 where reason is not null

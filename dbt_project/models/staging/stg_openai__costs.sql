@@ -1,7 +1,7 @@
 select
     organization_id,
     date,
-    -- An empty text names nobody and nothing.
+    -- An empty text is no id.
     nullif(project_id, '') as project_id,
     project_name,
     nullif(user_id, '') as user_id,
@@ -9,7 +9,7 @@ select
     nullif(api_key_id, '') as api_key_id,
     nullif(line_item, '') as line_item,
     amount,
-    -- A sum of larger quantities, or one in other units, fits no decimal: see quantities_are_countable.
+    -- A sum of larger quantities does not fit any decimal: see the test quantities_are_countable.
     case when abs(quantity) < 1000000000000000 then quantity end as quantity,
     quantity_unit,
     grouped_by,

@@ -10,7 +10,7 @@ with filled as (
         and coalesce(trim(organization_id), '') not like '#%'
 ),
 
-taken as (
+parsed as (
     select
         organization_id,
         granted_on as granted_on_written,
@@ -32,4 +32,4 @@ select
         when amount is null then 'amount is no number such as 10000.00: ' || amount_written
         when length(currency) <> 3 then 'currency is no code such as USD: ' || currency
     end as reason
-from taken
+from parsed

@@ -58,7 +58,7 @@ with seen as (
         0 as unblended_cost,
         last_used_at,
         case when is_deleted then 0 else 1 end as is_listed
-    from {{ ref('stg_openai__listed') }}
+    from {{ ref('int_openai__listed') }}
     where kind not in ('spend_limit', 'spend_alert')
 )
 

@@ -37,7 +37,7 @@ set_at_openai as (
         latest.month,
         limits.currency,
         limits.threshold_amount as budget
-    from {{ ref('stg_openai__spend_limits') }} as limits
+    from {{ ref('int_openai__spend_limits') }} as limits
     inner join latest on limits.organization_id = latest.organization_id
     where limits.period = 'month'
 )
