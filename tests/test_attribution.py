@@ -144,10 +144,10 @@ def test_each_bad_row_is_named_with_what_is_wrong_and_holds_no_table_up(spent, t
         ("row of user-1: organization_id is missing",),
         ("row of user-2: kind is missing",),
         ("row of user-3: team is missing",),
-        ('row of user-4: team "unassigned" is the name of the rest without a team',),
-        ('row of user-5, team "Chat": this service_account stands more than once',),
-        ('row of user-5, team "Search": this user stands more than once',),
-        ('row of user-9: kind "usr" is none of user, service_account, project, api_key',),
+        ('row of user-4: team "unassigned" is reserved for costs without a team',),
+        ('row of user-5, team "Chat": this service_account occurs more than once',),
+        ('row of user-5, team "Search": this user occurs more than once',),
+        ('row of user-9: kind "usr" is not one of user, service_account, project, api_key',),
         ('row without an id, team "Search": id is missing',),
     ]
 
@@ -165,7 +165,7 @@ def test_command_names_the_bad_rows(spent, teams):
     assert result.returncode == 0, result.stderr
     told = " ".join(result.stdout.split())
     assert (
-        f"row of proj_serach: the warehouse has never seen this project in {ORGANIZATION}" in told
+        f"row of proj_serach: the warehouse does not know this project in {ORGANIZATION}" in told
     )
     teams.write_text(HEADER + f"{ORGANIZATION},user,user-1,,\n" * 3)
     result = run_pipeline("models", cwd=spent.folder, only=only, **settings)

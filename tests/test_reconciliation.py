@@ -210,7 +210,7 @@ def test_invoice_that_cannot_be_read_is_named_and_stops_no_model(agreeing):
     tested = dbt("test", "-s", "invoices_are_valid", "--store-failures", warehouse=agreeing)
     assert tested.returncode == 1
     named = agreeing.rows("select month, reason from dbt_test__audit.invoices_are_valid")
-    assert named == [("2026-13", "month is no month such as 2026-10: 2026-13")]
+    assert named == [("2026-13", "month is not a month such as 2026-10: 2026-13")]
     assert statuses(agreeing, "month equals its invoice") == [("equal", None)]
 
 

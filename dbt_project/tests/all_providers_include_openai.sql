@@ -1,4 +1,4 @@
--- Beside other providers' tables, OpenAI's costs a day and currency are those of focus_costs.
+-- In the table of all providers, OpenAI's costs per day and currency equal those of focus_costs.
 with both_sides as (
     select
         cast(ChargePeriodStart as date) as date,

@@ -1,4 +1,4 @@
--- Rows of the seed `budgets` that a person has to correct, and why. They count for nothing.
+-- Rows of the seed `budgets` that a person has to correct, and why. They are ignored.
 {{ config(severity='warn') }}
 
 select

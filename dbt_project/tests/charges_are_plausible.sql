@@ -1,9 +1,9 @@
 {{ config(severity='warn', tags=['daily']) }}
--- The rules on rows of focus_costs that warn: OpenAI may tell an id with a blank or a new unit, and a price
--- times its quantity is the cost only as far as a division is exact; the official validator allows as much.
+-- The rules for rows of focus_costs that warn: OpenAI may return an id with a blank, or a new unit, and a price times
+-- its quantity equals the cost up to the error of a division, which the official validator allows too.
 {% set ids = ['BillingAccountId', 'SubAccountId', 'SkuId', 'SkuPriceId', 'x_PrincipalId', 'x_CredentialId'] %}
 
-with judged as (
+with checked as (
     select
         BillingAccountId,
         case
@@ -17,7 +17,7 @@ with judged as (
                 ]) }}
             when
                 {{ differs_from_product('ContractedCost', 'ContractedUnitPrice', 'PricingQuantity') }}
-                -- A price that was not found in a list is the one that was paid.
+                -- A price that is in no list is derived from the cost.
                 or (
                     x_ListPriceSource <> 'derived'
                     and {{ differs_from_product('ListCost', 'ListUnitPrice', 'PricingQuantity') }}
@@ -31,5 +31,5 @@ with judged as (
 )
 
 select distinct *
-from judged
+from checked
 where reason is not null

@@ -1,17 +1,17 @@
 {{ config(severity='warn', tags=['daily']) }}
-{% set told_by = [
+{% set dimensions = [
     'BillingAccountId', 'ChargePeriodStart', 'SubAccountId', 'x_PrincipalId', 'x_Attribution', 'x_CredentialId',
     'x_LineItem', 'x_ApiSource', 'x_QuantityUnit', 'BillingCurrency',
 ] %}
 
--- It warns: the sums were compared with OpenAI's own, so it is OpenAI that told a row in two.
+-- A warning, as the sums equal OpenAI's own: OpenAI itself returned one charge as two rows.
 select
-    {{ told_by | join(', ') }},
+    {{ dimensions | join(', ') }},
     count(*) as charges,
     {{ dbt.concat([
-        "'OpenAI told '", "coalesce(x_LineItem, 'a charge')", "' more than once for the same day'"
+        "'OpenAI returned '", "coalesce(x_LineItem, 'a charge')", "' more than once for the same day'"
     ]) }} as reason
 from {{ ref('openai__focus_costs') }}
 where {{ is_not_before_days_to_build('ChargePeriodStart', timestamp_type()) }}
-group by {{ told_by | join(', ') }}
+group by {{ dimensions | join(', ') }}
 having count(*) > 1

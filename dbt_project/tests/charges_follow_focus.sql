@@ -1,19 +1,19 @@
 {{ config(tags=['daily']) }}
--- The rules on rows of focus_costs that fail a build, in one scan. The official validator sees few of them:
--- its condition "ChargeClass is not Correction" does not fire on a null.
-{% set never_null = [
+-- The rules for rows of focus_costs that fail a build, in one scan. The official validator applies few of them: its
+-- condition "ChargeClass is not Correction" is not true for a null.
+{% set required = [
     'BilledCost', 'EffectiveCost', 'ContractedCost', 'ListCost', 'PricingCurrencyEffectiveCost', 'BillingCurrency',
     'PricingCurrency', 'BillingAccountId', 'BillingAccountName', 'BillingAccountType', 'BillingPeriodStart',
     'BillingPeriodEnd', 'ChargePeriodStart', 'ChargePeriodEnd', 'ChargeCategory', 'ChargeFrequency', 'ServiceCategory',
     'ServiceSubcategory', 'ServiceName', 'ServiceProviderName', 'HostProviderName', 'InvoiceIssuerName', 'x_Service',
     'x_Attribution', 'x_GroupedBy',
 ] %}
-{% set of_usage = [
+{% set required_for_usage = [
     'SkuId', 'SkuMeter', 'SkuPriceId', 'PricingCategory', 'PricingQuantity', 'PricingUnit', 'ConsumedQuantity',
     'ConsumedUnit', 'ContractedUnitPrice', 'ListUnitPrice', 'PricingCurrencyContractedUnitPrice',
     'PricingCurrencyListUnitPrice', 'x_QuantitySource', 'x_ListPriceSource',
 ] %}
-{% set known = {
+{% set allowed_values = {
     'ChargeCategory': ['Usage', 'Credit'], 'ChargeFrequency': ['Usage-Based', 'One-Time'],
     'x_Attribution': ['reported', 'key_owner', 'unattributed'], 'x_QuantitySource': ['reported', 'amount'],
     'x_UnattributedBecause': [
@@ -21,26 +21,26 @@
     ],
 } %}
 
-with judged as (
+with checked as (
     select
         BillingAccountId,
         ChargePeriodStart,
         ChargeDescription,
         BilledCost,
         case
-            {% for column in never_null %}
+            {% for column in required %}
                 when {{ column }} is null then '{{ column }} is null'
             {% endfor %}
-            {% for column, values in known.items() %}
+            {% for column, values in allowed_values.items() %}
                 when {{ column }} not in ('{{ values | join("', '") }}')  -- noqa: LT05
-                    then '{{ column }} is none of its values'
+                    then '{{ column }} has a value that is not allowed'
             {% endfor %}
             when
                 ChargePeriodEnd
                 <> cast({{ dbt.dateadd('day', 1, 'ChargePeriodStart') }} as {{ timestamp_type() }})
                 or ChargePeriodStart
                 <> cast({{ dbt.date_trunc('day', 'ChargePeriodStart') }} as {{ timestamp_type() }})
-                then 'the charge period is no day'
+                then 'the charge period is not a day'
             when
                 BillingPeriodEnd
                 <> cast({{ dbt.dateadd('month', 1, 'BillingPeriodStart') }} as {{ timestamp_type() }})
@@ -49,13 +49,13 @@ with judged as (
                 or ChargePeriodStart < BillingPeriodStart
                 or ChargePeriodEnd > BillingPeriodEnd
                 then 'the billing period is not the month of the day'
-            -- OpenAI amortizes nothing and tells no negotiated price. Only the list may say otherwise.
+            -- OpenAI amortizes nothing and returns no negotiated prices. Only the list cost may differ.
             when
                 EffectiveCost <> BilledCost
                 or ContractedCost <> BilledCost
                 or PricingCurrencyEffectiveCost <> BilledCost
                 or (coalesce(x_ListPriceSource, 'derived') = 'derived' and ListCost <> BilledCost)
-                then 'a cost is not what was billed'
+                then 'a cost differs from the billed cost'
             when
                 ServiceProviderName <> 'OpenAI'
                 or HostProviderName <> ServiceProviderName
@@ -64,18 +64,18 @@ with judged as (
             when
                 (SubAccountId is null and coalesce(SubAccountName, SubAccountType) is not null)
                 or (SubAccountId is not null and (SubAccountName is null or SubAccountType is null))
-                then 'the sub account is told in part'
+                then 'the sub account is incomplete'
             when
                 PricingCurrency <> BillingCurrency or BillingCurrency <> upper(BillingCurrency)
-                then 'a currency is not that of the bill, in capitals'
+                then 'a currency is not the billing currency in capitals'
             when PricingCategory <> 'Standard' or ChargeClass is not null
                 then 'a charge is not an ordinary one'
             when
                 not (ServiceCategory = 'AI and Machine Learning' and ServiceSubcategory = 'Generative AI')
                 then 'the subcategory is not one of its category'
             when
-                ChargeCategory = 'Usage' and ({{ of_usage | join(' is null or ') }} is null)
-                then 'usage lacks a SKU, a quantity or a price'
+                ChargeCategory = 'Usage' and ({{ required_for_usage | join(' is null or ') }} is null)
+                then 'usage has no SKU, quantity or price'
             when
                 ChargeCategory = 'Credit'
                 and coalesce(SkuId, SkuPriceId, PricingUnit, ConsumedUnit) is not null
@@ -85,7 +85,7 @@ with judged as (
                 or ListUnitPrice < 0
                 or PricingCurrencyContractedUnitPrice <> ContractedUnitPrice
                 or PricingCurrencyListUnitPrice <> ListUnitPrice
-                then 'a unit price is negative, or differs from itself'
+                then 'a unit price is negative, or differs between its two columns'
             when
                 x_QuantitySource = 'amount'
                 and (ConsumedQuantity <> BilledCost or PricingQuantity <> BilledCost)
@@ -96,5 +96,5 @@ with judged as (
 )
 
 select *
-from judged
+from checked
 where reason is not null

@@ -1,11 +1,11 @@
--- One row per column that FOCUS has and the table lacks, that the table has and neither FOCUS nor we named, or
--- that is of another type. Engines name types differently: what counts is what kind a type is.
+-- One row per column of FOCUS that is missing in the table, per column that is neither FOCUS's nor starts with x_, and
+-- per column of another type. Engines name types differently, so kinds of types are compared.
 {% set decimals = [
     'BilledCost', 'CommitmentDiscountQuantity', 'ConsumedQuantity', 'ContractedCost', 'ContractedUnitPrice',
     'EffectiveCost', 'ListCost', 'ListUnitPrice', 'PricingCurrencyContractedUnitPrice',
     'PricingCurrencyEffectiveCost', 'PricingCurrencyListUnitPrice', 'PricingQuantity',
 ] %}
-{% set moments = ['BillingPeriodEnd', 'BillingPeriodStart', 'ChargePeriodEnd', 'ChargePeriodStart'] %}
+{% set timestamps = ['BillingPeriodEnd', 'BillingPeriodStart', 'ChargePeriodEnd', 'ChargePeriodStart'] %}
 {% set texts = [
     'AllocatedMethodDetails', 'AllocatedMethodId', 'AllocatedResourceId', 'AllocatedResourceName', 'AllocatedTags',
     'AvailabilityZone', 'BillingAccountId', 'BillingAccountName', 'BillingAccountType', 'BillingCurrency',
@@ -18,27 +18,27 @@
     'ServiceSubcategory', 'SkuId', 'SkuMeter', 'SkuPriceDetails', 'SkuPriceId', 'SubAccountId', 'SubAccountName',
     'SubAccountType', 'Tags',
 ] %}
-{% set wrong = [] %}
+{% set wrong_columns = [] %}
 {% if execute %}
-    {% set found = {} %}
+    {% set kinds = {} %}
     {% for column in adapter.get_columns_in_relation(ref('openai__focus_costs')) %}
         {% set type = column.dtype.lower() %}
         {% set kind = 'decimal' if 'dec' in type or 'num' in type
             else 'text' if 'char' in type or 'text' in type or 'string' in type
-            else 'moment' if 'time' in type else type %}
-        {% do found.update({column.name.lower(): kind}) %}
+            else 'timestamp' if 'time' in type else type %}
+        {% do kinds.update({column.name.lower(): kind}) %}
     {% endfor %}
-    {% for kind, columns in {'decimal': decimals, 'moment': moments, 'text': texts}.items() %}
-        {% for column in columns if found.pop(column.lower(), 'missing') != kind %}
-            {% do wrong.append(column) %}
+    {% for kind, columns in {'decimal': decimals, 'timestamp': timestamps, 'text': texts}.items() %}
+        {% for column in columns if kinds.pop(column.lower(), 'missing') != kind %}
+            {% do wrong_columns.append(column) %}
         {% endfor %}
     {% endfor %}
-    {% for column in found if not column.startswith('x_') %}
-        {% do wrong.append(column) %}
+    {% for column in kinds if not column.startswith('x_') %}
+        {% do wrong_columns.append(column) %}
     {% endfor %}
 {% endif %}
 
-{% for column in wrong %}
+{% for column in wrong_columns %}
     select '{{ column }}' as column_name
     {{ 'union all' if not loop.last }}
 {% else %}

@@ -1,4 +1,4 @@
--- Rows of the seed `invoices` that a person has to correct, and why. They are compared with nothing.
+-- Rows of the seed `invoices` that a person has to correct, and why. They are not compared.
 select
     organization_id,
     month,

@@ -1,4 +1,4 @@
--- A value in an object is a text: a quote follows the colon of each key.
+-- Each value in a JSON object is a text: a quote follows the colon of each key.
 {% set backslash = character(92) %}
 {% set escaped_quote = dbt.concat([backslash, text_literal('"')]) %}
 

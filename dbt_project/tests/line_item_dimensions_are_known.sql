@@ -1,4 +1,4 @@
--- The terms of a line item that the marts promise; what is not parsed has none but its service.
+-- The values of dimensions that the marts promise. A line item that is not parsed has a service only.
 select
     dimensions.line_item,
     dimensions.service,

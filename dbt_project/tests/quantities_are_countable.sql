@@ -1,5 +1,4 @@
--- A quantity of a quadrillion or more is left out of all models, as no decimal holds what they compute with
--- it. Its row keeps its money.
+-- A quantity of a quadrillion or more is null in all models, as their decimals cannot hold it. Its row keeps its money.
 {{ config(severity='warn', tags=['daily']) }}
 
 -- depends_on: {{ ref('int_openai__days_to_build') }}

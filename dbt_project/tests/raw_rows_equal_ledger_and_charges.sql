@@ -1,7 +1,7 @@
 {{ config(tags=['daily']) }}
--- What the ledger says of a day is what its raw rows come to, and each raw row is one charge: a free one that
--- came twice would not show in any sum of money.
-with told as (
+-- The row count and amount of a day in the ledger equal those of its raw rows, and each raw row is one charge: a free
+-- charge that occurs twice changes no sum of money.
+with all_sides as (
     select
         organization_id,
         date,
@@ -50,7 +50,7 @@ select
     sum(charges) as charges,
     sum(ledger_amount) as ledger_amount,
     sum(raw_amount) as raw_amount
-from told
+from all_sides
 group by organization_id, date
 having
     sum(ledger_rows) <> sum(raw_rows)

@@ -1,5 +1,5 @@
 {{ config(tags=['daily']) }}
--- What OpenAI told arrives in every mart, and is all of it.
+-- Every mart has all money that OpenAI returned, and no more.
 select
     organization_id,
     period_start,

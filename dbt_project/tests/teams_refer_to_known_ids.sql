@@ -1,4 +1,4 @@
--- A misspelt id assigns nothing, in silence. It may also be new, and not used yet.
+-- An id that the warehouse does not know assigns nothing. It may be misspelt, or new and not used yet.
 {{ config(severity='warn') }}
 
 with known as (
@@ -16,7 +16,7 @@ select
     teams.organization_id,
     teams.kind,
     teams.id,
-    'row of ' || teams.id || ': the warehouse has never seen this ' || teams.kind || ' in '
+    'row of ' || teams.id || ': the warehouse does not know this ' || teams.kind || ' in '
     || coalesce(teams.organization_id, '') as reason
 from {{ ref('stg_openai__teams') }} as teams
 left join known

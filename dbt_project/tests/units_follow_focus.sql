@@ -1,4 +1,4 @@
--- A unit is capitalized; a whole number may stand before it.
+-- A unit is capitalized; a whole number may precede it.
 with units as (
     select consumed_unit as unit from {{ ref('int_openai__focus_skus') }}
     union all

@@ -1,4 +1,4 @@
--- On days on which OpenAI tells users in an answer of their own, each user's sum is that of the answer.
+-- On days with a separate response by user, each user's sum equals the sum in that response.
 select
     organization_id,
     date,

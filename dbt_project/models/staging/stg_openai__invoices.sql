@@ -36,13 +36,13 @@ select
     currency,
     case
         when month_start is null
-            then 'month is no month such as 2026-10: ' || month
+            then 'month is not a month such as 2026-10: ' || month
         {% for amount in amounts %}
             when {{ amount }} is null
-                then '{{ amount }} is no number such as 1234.56: ' || {{ amount }}_written
+                then '{{ amount }} is not a number such as 1234.56: ' || {{ amount }}_written
         {% endfor %}
         when length(currency) <> 3
-            then 'currency is no code such as USD: ' || currency
+            then 'currency is not a code such as USD: ' || currency
         when invoices > 1
             then 'the organization has this month and currency more than once: add its invoices up'
     end as reason

@@ -39,12 +39,12 @@ select
         when organization_id is null then row_label || ': organization_id is missing'
         when kind is null then row_label || ': kind is missing'
         when kind not in ('user', 'service_account', 'project', 'api_key')
-            then row_label || ': kind "' || kind || '" is none of user, service_account, project, api_key'
+            then row_label || ': kind "' || kind || '" is not one of user, service_account, project, api_key'
         when id is null then row_label || ', team "' || coalesce(team, '') || '": id is missing'
         when team is null then row_label || ': team is missing'
         when lower(team) = 'unassigned'
-            then row_label || ': team "' || team || '" is the name of the rest without a team'
+            then row_label || ': team "' || team || '" is reserved for costs without a team'
         when times > 1
-            then row_label || ', team "' || team || '": this ' || kind || ' stands more than once'
+            then row_label || ', team "' || team || '": this ' || kind || ' occurs more than once'
     end as reason
 from counted
