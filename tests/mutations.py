@@ -131,7 +131,7 @@ MUTATIONS = [
         "dbt_project/models/staging/stg_openai__costs.sql",
         "case when abs(quantity) < 1000000000000000 then quantity end as quantity",
         "quantity",
-        "tests/test_models.py -k no_decimal_holds",
+        "tests/test_models.py -k quantity_that_is_too_large",
     ),
     Mutation(
         "On ClickHouse, the row before the first one gives a type's default.",
@@ -360,7 +360,7 @@ MUTATIONS = [
         "dbt_project/models/intermediate/attribution/int_openai__user_charges.sql",
         "where days_by_user.date is null",
         "where 1 = 1",
-        "tests/test_models.py -k users_follow_their_own_answer",
+        "tests/test_models.py -k users_follow_the_separate",
     ),
     Mutation(
         "Cached input is parsed as input.",

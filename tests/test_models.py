@@ -1,4 +1,4 @@
-"""What the dbt models make of the raw rows, in a real DuckDB."""
+"""The dbt models on loaded raw rows, in a real DuckDB."""
 
 import itertools
 import shutil
@@ -31,13 +31,13 @@ MARTS = {
 
 
 def dbt_in_a_copy(*arguments, warehouse, cwd=None):
-    """dbt as a person runs it: inside dbt_project, a copy of which lies beside the warehouse."""
+    """Run dbt as a person does, inside a copy of dbt_project next to the warehouse."""
     project = warehouse.folder / "dbt_project"
     if not project.exists():
         leftovers = shutil.ignore_patterns("target", "logs")
         shutil.copytree(PROJECT / "dbt_project", project, ignore=leftovers)
-    own = {"DBT_TARGET_PATH": str(project / "target"), "DBT_LOG_PATH": str(project / "logs")}
-    return run_process("-m", "dbt.cli.main", *arguments, cwd=cwd or project, **own)
+    folders = {"DBT_TARGET_PATH": str(project / "target"), "DBT_LOG_PATH": str(project / "logs")}
+    return run_process("-m", "dbt.cli.main", *arguments, cwd=cwd or project, **folders)
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +134,7 @@ def test_costs_of_a_service_account_are_attributed_through_its_key(built):
     assert len(accounts) >= 3
 
 
-def test_costs_of_nobody_keep_their_money_as_unattributed(built):
+def test_unattributed_costs_keep_their_money(built):
     unattributed = built.rows("""
         select count(*) > 0, count(user_id), count(user_type), sum(unblended_cost) > 0
         from openai_marts.daily_costs_by_user where attribution = 'unattributed'
@@ -151,7 +151,7 @@ def test_archived_project_keeps_its_name(built, organization):
     assert name == archived["name"]
 
 
-def test_line_item_in_a_new_form_keeps_its_money_and_text(built):
+def test_line_item_in_an_unknown_format_keeps_its_money_and_text(built):
     other = built.rows("""
         select x_LineItem, x_Model, x_Meter, sum(BilledCost) > 0 from openai_marts.focus_costs
         where x_Service = 'Other' group by all
@@ -177,7 +177,7 @@ def test_quantities_are_priced_in_the_unit_of_the_price_list(built):
     assert tokens == [(True,)]
 
 
-def test_calls_that_are_told_without_a_unit_are_priced_by_the_thousand(built):
+def test_calls_that_are_returned_without_a_unit_are_priced_by_the_thousand(built):
     calls = built.rows("""
         select distinct ConsumedUnit, PricingUnit, PricingQuantity * 1000 = x_Quantity
         from openai_marts.focus_costs where x_Meter = 'calls'
@@ -185,7 +185,7 @@ def test_calls_that_are_told_without_a_unit_are_priced_by_the_thousand(built):
     assert calls == [("Requests", "1000 Requests", True)]
 
 
-def test_list_price_is_the_public_one_or_says_that_it_is_derived(built):
+def test_list_price_is_the_public_one_or_marked_as_derived(built):
     listed = built.rows("""
         select distinct ListUnitPrice, x_ListPriceSource like 'platform.openai.com/%'
         from openai_marts.focus_costs where SkuPriceId = 'gpt-4.1-2025-04-14/text/output/standard'
@@ -199,7 +199,7 @@ def test_list_price_is_the_public_one_or_says_that_it_is_derived(built):
     assert derived == [("derived", True, True)]
 
 
-def test_free_usage_costs_nothing_at_a_price_of_zero_though_the_list_has_one(built):
+def test_free_usage_has_a_price_of_zero_and_a_list_cost(built):
     free = built.rows("""
         select distinct ChargeCategory, ContractedUnitPrice, ContractedCost, ListCost > 0
         from openai_marts.focus_costs where BilledCost = 0
@@ -282,7 +282,7 @@ def test_row_that_is_added_to_a_seed_configures_a_tier_and_a_meter_of_loaded_day
     ]
 
 
-def test_cent_that_went_astray_in_a_fact_fails_the_build(small):
+def test_wrong_fraction_of_a_cent_in_a_fact_fails_the_build(small):
     build_models("-s", "+openai__reconciliation", warehouse=small)
     with duckdb.connect(str(small.path)) as connection:
         connection.execute(
@@ -296,8 +296,9 @@ def test_cent_that_went_astray_in_a_fact_fails_the_build(small):
     differing = small.rows("""
         select distinct check_name from openai_marts.reconciliation where status = 'differs'
     """)
-    by = ("project", "team", "user")
-    assert sorted(differing) == [(f"daily_costs_by_{each} equals raw",) for each in by]
+    assert sorted(differing) == [
+        (f"daily_costs_by_{dimension} equals raw",) for dimension in ("project", "team", "user")
+    ]
 
 
 def test_day_that_differs_from_the_apis_own_total_warns(small):
@@ -315,7 +316,7 @@ def test_row_missing_from_raw_fails_the_ledger(small):
     assert "ERROR=1" in tested.stdout
 
 
-def test_quantity_that_no_decimal_holds_keeps_its_money_and_is_named(api, warehouse):
+def test_quantity_that_is_too_large_keeps_its_money_and_is_named(api, warehouse):
     day = days_ago(5)
     most, beyond = Decimal("9" * 15), Decimal(f"{'9' * 27}.5")
     api.overrides[day] = [
@@ -338,7 +339,7 @@ def test_quantity_that_no_decimal_holds_keeps_its_money_and_is_named(api, wareho
     assert warehouse.rows(counted) == [(most,), (None,)]
 
 
-def test_no_model_fails_on_the_extremes_of_any_column_that_is_loaded(api, warehouse):
+def test_no_model_fails_on_extreme_values_of_any_loaded_column(api, warehouse):
     day = days_ago(5)
     amounts = [Decimal("2" * 14 + "." + "9" * 18), Decimal("1e-18"), Decimal(0)]
     quantities = [Decimal("9" * 29 + "." + "9" * 9), Decimal("9" * 15), Decimal("1e-9"), None]
@@ -373,7 +374,7 @@ def test_no_model_fails_on_the_extremes_of_any_column_that_is_loaded(api, wareho
         warehouse.rows(f"from {relation}")
 
 
-def test_free_charge_that_came_twice_fails_the_build(api, small):
+def test_duplicate_of_a_free_charge_fails_the_build(api, small):
     api.overrides[days_ago(5)] = [charge("0", "gpt-5.6-luna, input")]
     small.load(api, since=days_ago(5), until=days_ago(4))
     build_models("-s", "+openai__focus_costs", warehouse=small)
@@ -385,7 +386,7 @@ def test_free_charge_that_came_twice_fails_the_build(api, small):
     assert "ERROR=1" in tested.stdout
 
 
-def test_users_follow_their_own_answer_where_they_are_told_apart(organization, warehouse):
+def test_users_follow_the_separate_response_by_user(organization, warehouse):
     with Awkward(organization) as api:
         api.bend = users_apart_before(days_ago(2))
         warehouse.load(api, since=days_ago(5))
@@ -394,14 +395,14 @@ def test_users_follow_their_own_answer_where_they_are_told_apart(organization, w
         select date, user_id, sum(unblended_cost) from openai_marts.daily_costs_by_user
         where attribution = 'reported' group by all order by all
     """
-    told = """
+    reported = """
         select date, user_id, sum(amount) from (
             select date, user_id, amount from openai_raw.costs_by_user
             union all
             select date, user_id, amount from openai_raw.costs
         ) where user_id is not null group by all order by all
     """
-    assert warehouse.rows(by_user) == warehouse.rows(told)
+    assert warehouse.rows(by_user) == warehouse.rows(reported)
     assert len({day for day, *_ in warehouse.rows(by_user)}) == 6
     owners = f"""
         select count(*) from openai_marts.daily_costs_by_user
