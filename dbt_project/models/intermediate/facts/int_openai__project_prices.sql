@@ -1,4 +1,5 @@
--- Charges at the same price are added up first: most of a day's charges have the same price, so few rows are sorted.
+-- Charges at the same price are added up first: most of a day's charges have the same price, so few rows are
+-- sorted.
 with charges as (
     select
         *,

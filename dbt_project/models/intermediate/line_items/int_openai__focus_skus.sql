@@ -1,4 +1,5 @@
--- A SKU identifies what is billed, whatever it costs. Its price also depends on the tier and the prompt's length.
+-- A SKU identifies what is billed, whatever it costs. Its price also depends on the tier and the prompt's
+-- length.
 {% set services_of_models %}
 (
     'Chat and completions', 'Embeddings', 'Images', 'Audio', 'Moderation', 'Fine-tuning', 'Video'
