@@ -1,4 +1,5 @@
--- A quantity of a quadrillion or more is null in all models, as their decimals cannot hold it. Its row keeps its money.
+-- A quantity of a quadrillion or more is null in all models, as their decimals cannot hold it. Its row keeps
+-- its money.
 {{ config(severity='warn', tags=['daily']) }}
 
 -- depends_on: {{ ref('int_openai__days_to_build') }}

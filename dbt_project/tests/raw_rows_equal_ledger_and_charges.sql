@@ -1,6 +1,6 @@
 {{ config(tags=['daily']) }}
--- The row count and amount of a day in the ledger equal those of its raw rows, and each raw row is one charge: a free
--- charge that occurs twice changes no sum of money.
+-- The row count and amount of a day in the ledger equal those of its raw rows, and each raw row is one
+-- charge: a free charge that occurs twice changes no sum of money.
 with all_sides as (
     select
         organization_id,

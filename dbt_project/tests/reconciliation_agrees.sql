@@ -1,5 +1,5 @@
--- Two responses of OpenAI, or a response and an invoice, agree, and no day is missing. If they differ, OpenAI may have
--- to explain it.
+-- Two responses of OpenAI, or a response and an invoice, agree, and no day is missing. If they differ, OpenAI
+-- may have to explain it.
 {{ config(severity=var('reconciliation_severity'), tags=['daily']) }}
 
 select

@@ -1,7 +1,9 @@
 with in_order as (
     select
         *,
-        {{ is_weighted_median('priced_quantity', price_dimensions() ~ ', date', 'usual_price, project_id') }} as is_usual
+        {{ is_weighted_median(
+            'priced_quantity', price_dimensions() ~ ', date', 'usual_price, project_id'
+        ) }} as is_usual
     from {{ ref('int_openai__price_changes') }}
 ),
 

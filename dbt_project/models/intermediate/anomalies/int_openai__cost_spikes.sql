@@ -1,6 +1,6 @@
--- A new key, user or model can take over costs from another one, and a user's costs rise where a key's owner becomes
--- known. So a user, a model, and a project or key without usual costs are flagged only where their parent scope also
--- costs more than usual.
+-- A new key, user or model can take over costs from another one, and a user's costs rise where a key's owner
+-- becomes known. So a user, a model, and a project or key without usual costs are flagged only where their
+-- parent scope also costs more than usual.
 with usual as (
     select * from {{ ref('int_openai__usual_costs') }}
 ),

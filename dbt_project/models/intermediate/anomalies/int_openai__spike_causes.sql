@@ -1,6 +1,7 @@
 -- Compares the day's charges with the mean of the same weekdays before, by model, meter, tier and unit.
 {% set spike_columns = [
-    'organization_id', 'scope', 'scope_id', 'currency', 'date', 'unblended_cost', 'usual_cost', 'excess', 'weeks', 'score',
+    'organization_id', 'scope', 'scope_id', 'currency', 'date', 'unblended_cost', 'usual_cost', 'excess', 'weeks',
+    'score',
 ] %}
 {% set dimensions = ['model_family', 'meter', 'tier', 'quantity_unit'] %}
 

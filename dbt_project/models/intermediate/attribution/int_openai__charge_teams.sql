@@ -1,6 +1,7 @@
 {{ config(materialized='table') }}
 
--- The assignment of the API key applies, else that of the person or service account, else that of the project.
+-- The assignment of the API key applies, else that of the person or service account, else that of the
+-- project.
 with charged as (
     select distinct
         organization_id,

@@ -1,5 +1,5 @@
--- Where OpenAI cannot combine users with projects, it returns users in a separate response with the same money. On
--- those days, that response counts, and the owners of API keys do not.
+-- Where OpenAI cannot combine users with projects, it returns users in a separate response with the same
+-- money. On those days, that response counts, and the owners of API keys do not.
 with days_by_user as (
     select distinct
         organization_id,

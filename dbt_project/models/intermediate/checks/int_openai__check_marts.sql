@@ -1,5 +1,5 @@
--- By mart: its columns for day, organization, currency and amount, and whether it follows OpenAI's separate response
--- by user on days that have one.
+-- By mart: its columns for day, organization, currency and amount, and whether it follows OpenAI's separate
+-- response by user on days that have one.
 {% set mart_columns = ('date', 'organization_id', 'currency', 'unblended_cost') %}
 {% set marts = {
     'focus_costs': ('ChargePeriodStart', 'BillingAccountId', 'BillingCurrency', 'BilledCost', false),

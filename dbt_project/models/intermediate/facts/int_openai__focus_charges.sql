@@ -1,5 +1,5 @@
--- A negative amount is a credit: it has no SKU, no quantity and no price. A charge without a usable quantity is priced
--- by the dollar. Quantities, factors, prices and their products fit into Spark's 38 digits.
+-- A negative amount is a credit: it has no SKU, no quantity and no price. A charge without a usable quantity
+-- is priced by the dollar. Quantities, factors, prices and their products fit into Spark's 38 digits.
 {% set reported = [
     'organization_id', 'date', 'project_id', 'user_id', 'api_key_id', 'api_source', 'line_item', 'currency', 'quantity',
     'quantity_unit', 'grouped_by',
@@ -53,7 +53,8 @@ charges_with_prices as (
             as pricing_quantity,
         case when skus.sku_id is not null then charges.unblended_cost end as usage_cost
     from charges
-    left join {{ ref('int_openai__line_item_dimensions') }} as dimensions on charges.line_item = dimensions.line_item
+    left join {{ ref('int_openai__line_item_dimensions') }} as dimensions
+        on charges.line_item = dimensions.line_item
     -- Conditions on one side are part of the key expression; otherwise DuckDB compares every pair of rows.
     left join {{ ref('int_openai__focus_skus') }} as skus
         on case when charges.unblended_cost >= 0 then coalesce(charges.line_item, '') end = skus.line_item

@@ -1,4 +1,5 @@
--- Charges at the same price are added up first: most of a day's charges have the same price, so few rows are sorted.
+-- Charges at the same price are added up first: most of a day's charges have the same price, so few rows are
+-- sorted.
 with charges as (
     select
         *,
@@ -24,7 +25,9 @@ prices as (
 in_order as (
     select
         *,
-        {{ is_weighted_median('priced_quantity', price_dimensions() ~ ', project_id, date, is_free', 'price') }} as is_usual
+        {{ is_weighted_median(
+            'priced_quantity', price_dimensions() ~ ', project_id, date, is_free', 'price'
+        ) }} as is_usual
     from prices
 )
 

@@ -18,4 +18,5 @@ select
     coalesce(dimensions.service, 'Other') as service,
     {{ tokens('costs.quantity', 'costs.quantity_unit') }} as tokens
 from {{ ref('int_openai__daily_costs_by_line_item') }} as costs
-left join {{ ref('int_openai__line_item_dimensions') }} as dimensions on costs.line_item = dimensions.line_item
+left join {{ ref('int_openai__line_item_dimensions') }} as dimensions
+    on costs.line_item = dimensions.line_item

@@ -1,4 +1,5 @@
--- A SKU identifies what is billed, whatever it costs. Its price also depends on the tier and the prompt's length.
+-- A SKU identifies what is billed, whatever it costs. Its price also depends on the tier and the prompt's
+-- length.
 {% set services_of_models %}
 (
     'Chat and completions', 'Embeddings', 'Images', 'Audio', 'Moderation', 'Fine-tuning', 'Video'
@@ -37,13 +38,17 @@ select
     end as sku_id,
     case
         when is_parsed
-            then {{ slash_separated(['tool_name', 'model_name', 'modality', 'meter_name', 'tier', 'context_name']) }}
+            then {{ slash_separated([
+                'tool_name', 'model_name', 'modality', 'meter_name', 'tier', 'context_name'
+            ]) }}
         else unparsed_id
     end as sku_price_id,
     -- Most prices apply to all versions of a model. A fine-tuned model has a price of its own.
     case
         when is_parsed and service <> 'Fine-tuning'
-            then {{ slash_separated(['tool_name', 'model_family', 'modality', 'meter_name', 'tier', 'context_name']) }}
+            then {{ slash_separated([
+                'tool_name', 'model_family', 'modality', 'meter_name', 'tier', 'context_name'
+            ]) }}
     end as undated_sku_price_id,
     case
         when sku_meter is not null

@@ -41,8 +41,10 @@ select
         and (units.consumed_unit = 'Tokens' or billed.quantity_unit = ''), false
     ) as is_of_tokens
 from billed
-left join {{ ref('int_openai__line_item_dimensions') }} as dimensions on billed.line_item = dimensions.line_item
+left join {{ ref('int_openai__line_item_dimensions') }} as dimensions
+    on billed.line_item = dimensions.line_item
 left join meters on dimensions.meter = meters.meter
 -- The API returns calls and sessions without a unit: the meter names what is counted.
 left join {{ ref('quantity_units') }} as units
-    on units.quantity_unit = case when billed.quantity_unit = '' then dimensions.meter else billed.quantity_unit end
+    on units.quantity_unit
+    = case when billed.quantity_unit = '' then dimensions.meter else billed.quantity_unit end

@@ -1,5 +1,6 @@
--- A line item is [label " | "] model [" " modality] ", " meter [", " label], or [label " | "] and a tool's name, alone
--- or followed by " | " and a model. The seeds list the labels, meters and tools. Any other text is left unparsed.
+-- A line item is [label " | "] model [" " modality] ", " meter [", " label], or [label " | "] and a tool's
+-- name, alone or followed by " | " and a model. The seeds list the labels, meters and tools. Any other text
+-- is left unparsed.
 {% set modalities = ('text', 'image', 'audio') %}
 
 with line_items as (

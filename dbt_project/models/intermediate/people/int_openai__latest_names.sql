@@ -1,4 +1,5 @@
--- A changed attribute also creates a version: a name changed where it differs from the name in the version before.
+-- A changed attribute also creates a version: a name changed where it differs from the name in the version
+-- before.
 with versions as (
     select
         organization_id,

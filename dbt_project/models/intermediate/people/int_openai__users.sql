@@ -1,7 +1,7 @@
 {{ config(materialized='table') }}
 
--- The name and type of a user id come from the listing of users, else from that of service accounts, else from the
--- owners of API keys, else from the cost rows.
+-- The name and type of a user id come from the listing of users, else from that of service accounts, else
+-- from the owners of API keys, else from the cost rows.
 with owners as (
     select
         organization_id,

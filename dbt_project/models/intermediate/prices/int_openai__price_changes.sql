@@ -1,6 +1,6 @@
--- By project, because the data residency of a project sets its prices: a region without usage at weekends does not
--- change the price of another. Days with only free usage have no price and are a separate sequence, so that they do
--- not separate two prices.
+-- By project, because the data residency of a project sets its prices: a region without usage at weekends
+-- does not change the price of another. Days with only free usage have no price and are a separate sequence,
+-- so that they do not separate two prices.
 {% set sequence = price_dimensions() ~ ', project_id, is_priced' %}
 
 with prices as (
