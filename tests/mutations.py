@@ -131,11 +131,11 @@ MUTATIONS = [
         "dbt_project/models/staging/stg_openai__costs.sql",
         "case when abs(quantity) < 1000000000000000 then quantity end as quantity",
         "quantity",
-        "tests/test_models.py -k no_decimal_holds",
+        "tests/test_models.py -k quantity_that_is_too_large",
     ),
     Mutation(
         "On ClickHouse, the value before the first row is the type's default.",
-        "dbt_project/macros/neighbours.sql",
+        "dbt_project/macros/engines/clickhouse.sql",
         "toNullable({{ value }})",
         "{{ value }}",
         "tests/engines/test_dialects.py -k 'row_before and clickhouse'",
@@ -315,7 +315,7 @@ MUTATIONS = [
     # Models: replaced days, attribution, line items, FOCUS columns, list prices
     Mutation(
         "A day that became empty keeps its rows in the facts.",
-        "dbt_project/macros/replace_days.sql",
+        "dbt_project/macros/engines/duckdb.sql",
         "and {{ is_to_build(target ~ '.organization_id', target ~ '.date') }};",
         "and (organization_id, date) in (select organization_id, date from {{ source }});",
         "tests/test_incremental.py -k days_that_were_replaced",
@@ -358,15 +358,15 @@ MUTATIONS = [
     Mutation(
         "Days that OpenAI reports by user separately count twice.",
         "dbt_project/models/intermediate/attribution/int_openai__user_charges.sql",
-        "where days_apart.date is null",
+        "where days_by_user.date is null",
         "where 1 = 1",
-        "tests/test_models.py -k users_follow_their_own_answer",
+        "tests/test_models.py -k users_follow_the_separate",
     ),
     Mutation(
         "Cached input is parsed as input.",
-        "dbt_project/models/intermediate/line_items/int_openai__line_items.sql",
-        "'cached input': 'cached input'",
-        "'cached input': 'input'",
+        "dbt_project/seeds/token_meters.csv",
+        "cached input,cached input,",
+        "cached input,input,",
         "tests/test_failure_modes.py -k line_items_are_parsed",
     ),
     Mutation(
@@ -515,14 +515,14 @@ MUTATIONS = [
     # Engines
     Mutation(
         "On ClickHouse, replaced days keep their old rows next to the new ones.",
-        "dbt_project/macros/replace_days.sql",
-        "delete from {{ this }} where {{ is_literally_to_build() }}",
+        "dbt_project/macros/engines/clickhouse.sql",
+        "delete from {{ this }} where {{ is_to_build_as_literals() }}",
         "select 1",
         "tests/engines/test_dialects.py -k 'facts_are_replaced and clickhouse'",
     ),
     Mutation(
         "On BigQuery, money is a NUMERIC with nine decimals.",
-        "dbt_project/macros/types.sql",
+        "dbt_project/macros/engines/bigquery.sql",
         "bigquery__decimal_type(digits, decimals) %}bignumeric{%",
         "bigquery__decimal_type(digits, decimals) %}numeric{%",
         "tests/engines/test_dialects.py -k 'decimals_have and bigquery'",
@@ -536,7 +536,7 @@ MUTATIONS = [
     ),
     Mutation(
         "On Spark, a day that became empty keeps its rows in the facts.",
-        "dbt_project/macros/replace_days.sql",
+        "dbt_project/macros/engines/spark.sql",
         "{%- if emptied -%}",
         "{%- if emptied and false -%}",
         "tests/engines/test_spark.py -k lake_follows",

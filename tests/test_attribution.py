@@ -1,4 +1,4 @@
-"""Whose costs they are: names with history, why nobody could be named, and teams."""
+"""Attribution of costs: names with history, reasons for unattributed costs, and teams."""
 
 import json
 import os
@@ -44,7 +44,7 @@ def spent(api, warehouse):
 
 @pytest.fixture
 def teams(tmp_path):
-    """A person's own folder, with an awkward name."""
+    """The file teams.csv in a folder of seeds with an unusual name."""
     folder = tmp_path / "finance's seeds"
     shutil.copytree(PROJECT / "dbt_project" / "own_seeds", folder)
     return folder / "teams.csv"
@@ -56,7 +56,7 @@ def built(warehouse, teams=None, *arguments, **settings):
 
 
 def listed(warehouse, *statements):
-    """Listings as the loader keeps them: versions, and what was read when."""
+    """Create listings as the loader stores them: versions, and the times of the listings."""
     tables = {
         "projects": "name text, status text, created_at timestamptz, archived_at timestamptz",
         "api_keys": "project_id text, name text, owner_type text, owner_id text, "
@@ -103,7 +103,7 @@ def test_each_charge_goes_to_one_team_and_the_rest_is_a_row(spent, teams):
     ]
 
 
-def test_what_a_person_filled_in_stays_as_it_is(spent, teams):
+def test_build_does_not_change_a_filled_in_seed(spent, teams):
     filled = HEADER + f"{ORGANIZATION},project,proj_storefront,Storefront,\n"
     teams.write_text(filled)
     for _ in range(2):
@@ -111,7 +111,7 @@ def test_what_a_person_filled_in_stays_as_it_is(spent, teams):
         assert teams.read_text() == filled
 
 
-def test_each_bad_row_is_named_with_what_is_wrong_and_holds_no_table_up(spent, teams):
+def test_each_invalid_row_is_reported_and_blocks_no_table(spent, teams):
     teams.write_text(
         HEADER + f"{ORGANIZATION},usr,user-9,Search,\n"
         ",user,user-1,Search,\n"
@@ -127,45 +127,45 @@ def test_each_bad_row_is_named_with_what_is_wrong_and_holds_no_table_up(spent, t
         spent,
         teams,
         "-s",
-        "+stg_openai__team_errors",
+        "+int_openai__team_errors",
         "+openai__daily_costs_by_team",
         "+openai__focus_costs",
     )
     assert build.returncode == 1
-    assert "FAIL 8 teams_are_well_formed" in build.stdout
+    assert "FAIL 8 teams_are_valid" in build.stdout
     assert "ERROR=1 SKIP=0" in build.stdout
     (tags,) = spent.rows(
         "select distinct Tags from openai_marts.focus_costs where Tags is not null"
     )
     assert json.loads(*tags) == {"team": 'Ops\\ "A"', "cost_center": "CC\\"}
     target = Path(os.environ["DBT_TARGET_PATH"])
-    sql = (target / "compiled/openai_costs/tests/teams_are_well_formed.sql").read_text()
+    sql = (target / "compiled/openai_costs/tests/teams_are_valid.sql").read_text()
     assert spent.rows(f"select reason from ({sql})") == [
         ("row of user-1: organization_id is missing",),
         ("row of user-2: kind is missing",),
         ("row of user-3: team is missing",),
-        ('row of user-4: team "unassigned" is the name of the rest without a team',),
-        ('row of user-5, team "Chat": this service_account stands more than once',),
-        ('row of user-5, team "Search": this user stands more than once',),
-        ('row of user-9: kind "usr" is none of user, service_account, project, api_key',),
+        ('row of user-4: team "unassigned" is reserved for costs without a team',),
+        ('row of user-5, team "Chat": this service_account occurs more than once',),
+        ('row of user-5, team "Search": this user occurs more than once',),
+        ('row of user-9: kind "usr" is not one of user, service_account, project, api_key',),
         ('row without an id, team "Search": id is missing',),
     ]
 
 
-def test_command_names_the_bad_rows(spent, teams):
+def test_command_reports_the_invalid_rows(spent, teams):
     settings = {
         "DESTINATION__DUCKDB__CREDENTIALS": str(spent.path),
         "OPENAI_COSTS_SEEDS": str(teams.parent),
     }
-    tests = ("+teams_name_whom_the_warehouse_knows", "+teams_are_well_formed")
+    tests = ("+teams_refer_to_known_ids", "+teams_are_valid")
     only = (*tests, *READ_BY_THE_SUMMARY)
     unseen = f"{ORGANIZATION},project,proj_serach,Search,\n"
     teams.write_text(HEADER + unseen)
     result = run_pipeline("models", cwd=spent.folder, only=only, **settings)
     assert result.returncode == 0, result.stderr
-    told = " ".join(result.stdout.split())
+    output = " ".join(result.stdout.split())
     assert (
-        f"row of proj_serach: the warehouse has never seen this project in {ORGANIZATION}" in told
+        f"row of proj_serach: the warehouse does not know this project in {ORGANIZATION}" in output
     )
     teams.write_text(HEADER + f"{ORGANIZATION},user,user-1,,\n" * 3)
     result = run_pipeline("models", cwd=spent.folder, only=only, **settings)
@@ -175,7 +175,7 @@ def test_command_names_the_bad_rows(spent, teams):
     )
 
 
-def test_names_money_and_deletion_are_told_of_each_id(spent):
+def test_each_id_has_names_costs_and_deletion(spent):
     after = f"timestamptz '{days_ago(1)} 23:30:00+00'"
     before = f"timestamptz '{days_ago(3)} 23:30:00+00'"
     listed(
@@ -193,7 +193,7 @@ def test_names_money_and_deletion_are_told_of_each_id(spent):
         f"""insert into listings values ('{ORGANIZATION}', 'project', '', {after}),
             ('{ORGANIZATION}', 'api_key', 'proj_storefront', {after})""",
     )
-    # A session whose day has begun long before the UTC one shifts no date.
+    # The session's time zone, in which the day starts before the UTC day, does not shift dates.
     selected = ("build", *OF_MARTS, *WITHOUT_TESTS)
     build = dbt_process(*selected, warehouse=spent, TZ="Pacific/Kiritimati")
     assert build.returncode == 0, build.stdout
@@ -225,7 +225,7 @@ def test_names_money_and_deletion_are_told_of_each_id(spent):
     ]
 
 
-def test_cost_of_nobody_says_why_in_both_tables_and_seed_as_shipped_assigns_nothing(spent):
+def test_unattributed_costs_have_a_reason_and_the_shipped_seed_assigns_nothing(spent):
     build_models(*OF_MARTS, warehouse=spent)
     assert spent.rows("select distinct team from openai_marts.daily_costs_by_team") == [
         ("Unassigned",)
@@ -240,7 +240,7 @@ def test_cost_of_nobody_says_why_in_both_tables_and_seed_as_shipped_assigns_noth
     """) == [(None, 3), ("several reasons", 28)]
 
 
-def test_days_without_keys_say_so(api, warehouse):
+def test_days_without_keys_have_a_reason(api, warehouse):
     dimensions = ["project_id", "line_item"]
     warehouse.load(api, resources=["costs"], since=DAY, until=days_ago(4), group_by=dimensions)
     build_models("-s", "+openai__daily_costs_by_user", warehouse=warehouse)
@@ -249,7 +249,7 @@ def test_days_without_keys_say_so(api, warehouse):
     ) == [("keys were not told on that day",)]
 
 
-def test_money_moved_between_users_fails_where_the_api_tells_each_users_total(
+def test_money_moved_between_users_fails_where_the_api_returns_totals_by_user(
     organization, warehouse
 ):
     with Awkward(organization) as api:
@@ -261,7 +261,7 @@ def test_money_moved_between_users_fails_where_the_api_tells_each_users_total(
         where date < '{days_ago(2)}' and attribution = 'unattributed'
     """) == [("the API names nobody",)]
     with duckdb.connect(str(warehouse.path)) as connection:
-        # A view cannot be wrong by itself: what it shows is put in its place.
+        # A view cannot be updated, so a table with its rows replaces it.
         mart = "openai_marts.daily_costs_by_user"
         connection.execute(f"create table shown as from {mart}; drop view {mart}")
         connection.execute(f"create table {mart} as from shown")
@@ -277,5 +277,5 @@ def test_money_moved_between_users_fails_where_the_api_tells_each_users_total(
             where costs.user_id = moved.user_id and costs.date = '{DAY}'
         """)
     tested = dbt("build", "-s", "int_openai__check_users", warehouse=warehouse)
-    assert "FAIL 2 users_equal_the_apis_own_totals" in tested.stdout
+    assert "FAIL 2 users_equal_api_totals" in tested.stdout
     assert "ERROR=1" in tested.stdout

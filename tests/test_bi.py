@@ -170,8 +170,8 @@ def test_later_rows_are_visible_without_a_build(all_providers):
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("aws_focus.nothing", "which the warehouse does not have"),
-        ("openai_marts.users", "which has no column BilledCost: it is no FOCUS table"),
+        ("aws_focus.nothing", "which is not in the warehouse"),
+        ("openai_marts.users", "which has no column BilledCost: it is not a FOCUS table"),
     ],
 )
 def test_name_of_no_focus_table_is_an_error(demo, tmp_path, name, reason):

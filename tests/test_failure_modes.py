@@ -1019,7 +1019,7 @@ def modelled(organization, tmp_path_factory):
     warehouse = Warehouse(tmp_path_factory.mktemp("line_items"))
     with RememberingApi(organization, overrides={days_ago(1): bill}) as api:
         warehouse.load(api, resources=["costs"], since=days_ago(1), until=TODAY)
-    selected = ("-s", "+openai__focus_costs", "line_items_are_understood")
+    selected = ("-s", "+openai__focus_costs", "line_items_are_parsed")
     warehouse.built = dbt("build", *selected, warehouse=warehouse)
     warehouse.bill = bill
     return warehouse
@@ -1053,7 +1053,7 @@ def test_line_items_of_an_unknown_format_are_counted_as_unparsed(modelled):
         from openai_marts.focus_costs where x_Service = 'Other'
     """)
     assert sorted(rows) == sorted((item, *[None] * 5) for item in UNPARSED)
-    assert "Warning in test line_items_are_understood" in modelled.built.stdout
+    assert "Warning in test line_items_are_parsed" in modelled.built.stdout
 
 
 def test_every_failure_mode_of_the_simulated_api_has_a_test_here():

@@ -1,9 +1,10 @@
-"""What the dbt models make of the raw rows, in a real DuckDB."""
+"""The dbt models on loaded raw rows, in a real DuckDB."""
 
 import itertools
 import shutil
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -11,6 +12,7 @@ from conftest import RememberingApi, Warehouse, days_ago
 from running import (
     PROJECT,
     READ_BY_THE_SUMMARY,
+    WITHOUT_TESTS,
     build_models,
     dbt,
     parsed_models,
@@ -29,13 +31,13 @@ MARTS = {
 
 
 def dbt_in_a_copy(*arguments, warehouse, cwd=None):
-    """dbt as a person runs it: inside dbt_project, a copy of which lies beside the warehouse."""
+    """Run dbt as a person does, inside a copy of dbt_project next to the warehouse."""
     project = warehouse.folder / "dbt_project"
     if not project.exists():
         leftovers = shutil.ignore_patterns("target", "logs")
         shutil.copytree(PROJECT / "dbt_project", project, ignore=leftovers)
-    own = {"DBT_TARGET_PATH": str(project / "target"), "DBT_LOG_PATH": str(project / "logs")}
-    return run_process("-m", "dbt.cli.main", *arguments, cwd=cwd or project, **own)
+    folders = {"DBT_TARGET_PATH": str(project / "target"), "DBT_LOG_PATH": str(project / "logs")}
+    return run_process("-m", "dbt.cli.main", *arguments, cwd=cwd or project, **folders)
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +58,18 @@ def bare(organization, tmp_path_factory):
         warehouse.load(api, resources=None, start_date=days_ago(3))
     warehouse.build = dbt_in_a_copy("build", warehouse=warehouse)
     return warehouse
+
+
+def test_only_staging_and_the_reconciliation_checks_read_sources():
+    """The checks take their expected side from the raw tables, through no model."""
+    readers = {
+        node["original_file_path"]
+        for node in parsed_models().to_dict()["nodes"].values()
+        if node["resource_type"] == "model"
+        and any(parent.startswith("source.") for parent in node["depends_on"]["nodes"])
+    }
+    folders = {str(Path(path).parent) for path in readers}
+    assert folders == {"models/staging", "models/intermediate/checks"}
 
 
 @pytest.mark.parametrize("variables", ["{}", "{raw_schema: elsewhere}"])
@@ -129,7 +143,7 @@ def test_costs_of_a_service_account_are_attributed_through_its_key(built):
     assert len(accounts) >= 3
 
 
-def test_costs_of_nobody_keep_their_money_as_unattributed(built):
+def test_unattributed_costs_keep_their_money(built):
     unattributed = built.rows("""
         select count(*) > 0, count(user_id), count(user_type), sum(unblended_cost) > 0
         from openai_marts.daily_costs_by_user where attribution = 'unattributed'
@@ -146,7 +160,7 @@ def test_archived_project_keeps_its_name(built, organization):
     assert name == archived["name"]
 
 
-def test_line_item_in_a_new_form_keeps_its_money_and_text(built):
+def test_line_item_in_an_unknown_format_keeps_its_money_and_text(built):
     other = built.rows("""
         select x_LineItem, x_Model, x_Meter, sum(BilledCost) > 0 from openai_marts.focus_costs
         where x_Service = 'Other' group by all
@@ -172,7 +186,7 @@ def test_quantities_are_priced_in_the_unit_of_the_price_list(built):
     assert tokens == [(True,)]
 
 
-def test_calls_that_are_told_without_a_unit_are_priced_by_the_thousand(built):
+def test_calls_that_are_returned_without_a_unit_are_priced_by_the_thousand(built):
     calls = built.rows("""
         select distinct ConsumedUnit, PricingUnit, PricingQuantity * 1000 = x_Quantity
         from openai_marts.focus_costs where x_Meter = 'calls'
@@ -180,7 +194,7 @@ def test_calls_that_are_told_without_a_unit_are_priced_by_the_thousand(built):
     assert calls == [("Requests", "1000 Requests", True)]
 
 
-def test_list_price_is_the_public_one_or_says_that_it_is_derived(built):
+def test_list_price_is_the_public_one_or_marked_as_derived(built):
     listed = built.rows("""
         select distinct ListUnitPrice, x_ListPriceSource like 'platform.openai.com/%'
         from openai_marts.focus_costs where SkuPriceId = 'gpt-4.1-2025-04-14/text/output/standard'
@@ -194,7 +208,7 @@ def test_list_price_is_the_public_one_or_says_that_it_is_derived(built):
     assert derived == [("derived", True, True)]
 
 
-def test_free_usage_costs_nothing_at_a_price_of_zero_though_the_list_has_one(built):
+def test_free_usage_has_a_price_of_zero_and_a_list_cost(built):
     free = built.rows("""
         select distinct ChargeCategory, ContractedUnitPrice, ContractedCost, ListCost > 0
         from openai_marts.focus_costs where BilledCost = 0
@@ -242,10 +256,10 @@ def test_emptied_day_is_removed_from_every_mart(api, small):
 
 
 def test_much_money_on_unknown_line_items_warns_and_a_negative_amount_is_a_credit(small):
-    built = dbt("build", "-s", "+openai__focus_costs", "line_items_are_understood", warehouse=small)
+    built = dbt("build", "-s", "+openai__focus_costs", "line_items_are_parsed", warehouse=small)
     assert built.returncode == 0, built.stdout
     assert "WARN" in built.stdout
-    assert "line_items_are_understood" in built.stdout
+    assert "line_items_are_parsed" in built.stdout
     credits = small.rows("""
         select BilledCost, ListCost, ChargeCategory, ChargeFrequency, SkuId, PricingQuantity
         from openai_marts.focus_costs where BilledCost = -0.5
@@ -254,7 +268,30 @@ def test_much_money_on_unknown_line_items_warns_and_a_negative_amount_is_a_credi
     assert credits == [(half, half, "Credit", "One-Time", None, None)]
 
 
-def test_cent_that_went_astray_in_a_fact_fails_the_build(small):
+def test_row_that_is_added_to_a_seed_configures_a_tier_and_a_meter_of_loaded_days(api, warehouse):
+    day = days_ago(5)
+    api.overrides[day] = [charge("1", "lunar | gpt-7, thinking", quantity=10)]
+    warehouse.load(api, resources=["costs"], since=day, until=days_ago(4))
+    parsed = """
+        select x_Service, x_Model, x_ServiceTier, x_Meter, SkuMeter
+        from openai_marts.focus_costs
+    """
+    selected = ("build", "-s", "+openai__focus_costs", *WITHOUT_TESTS)
+    assert dbt_in_a_copy(*selected, warehouse=warehouse).returncode == 0
+    assert warehouse.rows(parsed) == [("Other", None, None, None, "Tokens")]
+    for seed, row in (
+        ("line_item_tiers", "lunar,before,lunar,,"),
+        ("token_meters", "thinking,reasoning,Reasoning,Output,"),
+    ):
+        with (warehouse.folder / f"dbt_project/seeds/{seed}.csv").open("a") as file:
+            file.write(f"{row}\n")
+    assert dbt_in_a_copy(*selected, warehouse=warehouse).returncode == 0
+    assert warehouse.rows(parsed) == [
+        ("Chat and completions", "gpt-7", "lunar", "reasoning", "Reasoning Tokens")
+    ]
+
+
+def test_wrong_fraction_of_a_cent_in_a_fact_fails_the_build(small):
     build_models("-s", "+openai__reconciliation", warehouse=small)
     with duckdb.connect(str(small.path)) as connection:
         connection.execute(
@@ -268,14 +305,15 @@ def test_cent_that_went_astray_in_a_fact_fails_the_build(small):
     differing = small.rows("""
         select distinct check_name from openai_marts.reconciliation where status = 'differs'
     """)
-    by = ("project", "team", "user")
-    assert sorted(differing) == [(f"daily_costs_by_{each} equals raw",) for each in by]
+    assert sorted(differing) == [
+        (f"daily_costs_by_{dimension} equals raw",) for dimension in ("project", "team", "user")
+    ]
 
 
 def test_day_that_differs_from_the_apis_own_total_warns(small):
     with duckdb.connect(str(small.path)) as connection:
         connection.execute("update openai_raw.cost_days set api_amount = api_amount + 0.01")
-    tested = dbt("test", "-s", "raw_equals_the_apis_own_total", warehouse=small)
+    tested = dbt("test", "-s", "raw_equals_api_total", warehouse=small)
     assert "WARN=1" in tested.stdout
 
 
@@ -283,11 +321,11 @@ def test_row_missing_from_raw_fails_the_ledger(small):
     build_models("-s", "+openai__focus_costs", warehouse=small)
     with duckdb.connect(str(small.path)) as connection:
         connection.execute("delete from openai_raw.costs where amount < 0")
-    tested = dbt("test", "-s", "raw_rows_are_in_the_ledger_and_are_charges", warehouse=small)
+    tested = dbt("test", "-s", "raw_rows_equal_ledger_and_charges", warehouse=small)
     assert "ERROR=1" in tested.stdout
 
 
-def test_quantity_that_no_decimal_holds_keeps_its_money_and_is_named(api, warehouse):
+def test_quantity_that_is_too_large_keeps_its_money_and_is_named(api, warehouse):
     day = days_ago(5)
     most, beyond = Decimal("9" * 15), Decimal(f"{'9' * 27}.5")
     api.overrides[day] = [
@@ -296,7 +334,7 @@ def test_quantity_that_no_decimal_holds_keeps_its_money_and_is_named(api, wareho
         for amount, meter, quantity in (("3", "output", most), ("1.5", "input", beyond))
     ]
     warehouse.load(api, since=day, until=days_ago(4))
-    needed = ("+openai__focus_costs", "quantities_can_be_used", *READ_BY_THE_SUMMARY)
+    needed = ("+openai__focus_costs", "quantities_are_countable", *READ_BY_THE_SUMMARY)
     built = run_pipeline("models", cwd=warehouse.folder, only=needed)
     assert built.returncode == 0, built.stderr
     assert (
@@ -310,7 +348,7 @@ def test_quantity_that_no_decimal_holds_keeps_its_money_and_is_named(api, wareho
     assert warehouse.rows(counted) == [(most,), (None,)]
 
 
-def test_no_model_fails_on_the_extremes_of_any_column_that_is_loaded(api, warehouse):
+def test_no_model_fails_on_extreme_values_of_any_loaded_column(api, warehouse):
     day = days_ago(5)
     amounts = [Decimal("2" * 14 + "." + "9" * 18), Decimal("1e-18"), Decimal(0)]
     quantities = [Decimal("9" * 29 + "." + "9" * 9), Decimal("9" * 15), Decimal("1e-9"), None]
@@ -345,7 +383,7 @@ def test_no_model_fails_on_the_extremes_of_any_column_that_is_loaded(api, wareho
         warehouse.rows(f"from {relation}")
 
 
-def test_free_charge_that_came_twice_fails_the_build(api, small):
+def test_duplicate_of_a_free_charge_fails_the_build(api, small):
     api.overrides[days_ago(5)] = [charge("0", "gpt-5.6-luna, input")]
     small.load(api, since=days_ago(5), until=days_ago(4))
     build_models("-s", "+openai__focus_costs", warehouse=small)
@@ -353,11 +391,11 @@ def test_free_charge_that_came_twice_fails_the_build(api, small):
         fact = "openai_intermediate.int_openai__focus_charges"
         connection.execute(f"insert into {fact} from {fact}")
     tested = dbt("test", "-s", "openai__focus_costs", warehouse=small)
-    assert "Failure in test raw_rows_are_in_the_ledger_and_are_charges" in tested.stdout
+    assert "Failure in test raw_rows_equal_ledger_and_charges" in tested.stdout
     assert "ERROR=1" in tested.stdout
 
 
-def test_users_follow_their_own_answer_where_they_are_told_apart(organization, warehouse):
+def test_users_follow_the_separate_response_by_user(organization, warehouse):
     with Awkward(organization) as api:
         api.bend = users_apart_before(days_ago(2))
         warehouse.load(api, since=days_ago(5))
@@ -366,14 +404,14 @@ def test_users_follow_their_own_answer_where_they_are_told_apart(organization, w
         select date, user_id, sum(unblended_cost) from openai_marts.daily_costs_by_user
         where attribution = 'reported' group by all order by all
     """
-    told = """
+    reported = """
         select date, user_id, sum(amount) from (
             select date, user_id, amount from openai_raw.costs_by_user
             union all
             select date, user_id, amount from openai_raw.costs
         ) where user_id is not null group by all order by all
     """
-    assert warehouse.rows(by_user) == warehouse.rows(told)
+    assert warehouse.rows(by_user) == warehouse.rows(reported)
     assert len({day for day, *_ in warehouse.rows(by_user)}) == 6
     owners = f"""
         select count(*) from openai_marts.daily_costs_by_user

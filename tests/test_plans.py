@@ -189,8 +189,8 @@ def plans(tmp_path_factory):
         (seeds / "budgets.csv").write_text(BUDGETS.lstrip())
         (seeds / "credit_grants.csv").write_text(CREDITS + BAD_CREDITS)
         selected = [f"+openai__{mart}" for mart in MARTS] + [
-            "budgets_can_be_read",
-            "credit_grants_can_be_read",
+            "budgets_are_valid",
+            "credit_grants_are_valid",
         ]
         built = dbt("build", "-s", *selected, warehouse=warehouse, OPENAI_COSTS_SEEDS=str(seeds))
         assert built.returncode == 0, built.stdout
@@ -312,21 +312,21 @@ def test_invalid_budgets_are_reported_and_ignored(plans):
     """)
     assert [reason for (reason,) in reasons] == [
         "organization_id is missing",
-        "proj_b: amount is no number such as 5000.00: 1,000",
+        "proj_b: amount is not a number such as 5000.00: 1,000",
         "proj_b: amount is not above 0: -5",
-        "proj_b: currency is no code such as USD: ",
+        "proj_b: currency is not a code such as USD: ",
         "proj_c ends before it starts: 2026-09",
         "proj_c has a last month and no first one",
         "proj_c has a month, and a first or last month: one or the other",
-        "proj_c: 2026-13 is no month such as 2026-10",
-        "proj_twice stands more than once, from the same month on",
-        "proj_twice stands more than once, from the same month on",
-        'scope "galaxy" is none of organization, project, user, team, model',
+        "proj_c: 2026-13 is not a month such as 2026-10",
+        "proj_twice occurs more than once, from the same month on",
+        "proj_twice occurs more than once, from the same month on",
+        'scope "galaxy" is not one of organization, project, user, team, model',
         "the budget of an organization needs no id, and names another one: growing",
         "the project has no id",
     ]
     assert not {"proj_b", "proj_twice"} & {id for _, id, _ in budgets(plans)}
-    assert "WARN 13 budgets_can_be_read" in plans.printed
+    assert "WARN 13 budgets_are_valid" in plans.printed
 
 
 # Anomalies
@@ -421,10 +421,10 @@ def test_invalid_grants_are_reported_and_ignored(plans):
         where reason is not null order by all
     """)
     assert [reason for (reason,) in reasons] == [
-        "amount is no number such as 10000.00: one",
-        "currency is no code such as USD: DOLLARS",
-        "granted_on is no day such as 2026-10-01: 2026-02-30",
-        "granted_on is no day such as 2026-10-01: 2026-04-31",
-        "granted_on is no day such as 2026-10-01: 2027-02-29",
+        "amount is not a number such as 10000.00: one",
+        "currency is not a code such as USD: DOLLARS",
+        "granted_on is not a day such as 2026-10-01: 2026-02-30",
+        "granted_on is not a day such as 2026-10-01: 2026-04-31",
+        "granted_on is not a day such as 2026-10-01: 2027-02-29",
         "organization_id is missing",
     ]

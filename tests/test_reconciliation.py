@@ -1,4 +1,4 @@
-"""Whether costs, usage and invoices agree, and what the models say where they do not."""
+"""The reconciliation of costs, usage and invoices, where they agree and where they differ."""
 
 import shutil
 from datetime import timedelta
@@ -33,7 +33,7 @@ def bill():
 
 
 def create_usage(connection, *kinds):
-    """The raw tables of usage of these kinds, with the columns that are declared, and no rows."""
+    """Create the raw tables of these kinds of usage, with the declared columns and no rows."""
     declared = yaml.safe_load(
         (PROJECT / "dbt_project/models/staging/usage_sources.yml").read_text()
     )
@@ -47,7 +47,7 @@ def create_usage(connection, *kinds):
 
 
 def use(connection):
-    """Usage that agrees with `bill`, its models named as usage names them."""
+    """Insert usage that agrees with `bill`, with models in the spelling of usage."""
     create_usage(connection, "completions")
     connection.execute("""
         insert into openai_raw.usage_completions by name
@@ -67,12 +67,12 @@ def use(connection):
 
 
 def invoice(warehouse, *rows):
-    """The rows of the seed that this warehouse is modelled with."""
+    """Set the rows of the seed `invoices` for this warehouse."""
     warehouse.invoices = "\n".join([HEADER, *rows]) + "\n"
 
 
 def filled_seeds(warehouse):
-    """The settings of a folder of seeds with the warehouse's invoices."""
+    """The environment that points to a folder of seeds with the warehouse's invoices."""
     folder = warehouse.folder / "seeds"
     shutil.copytree(PROJECT / "dbt_project" / "own_seeds", folder, dirs_exist_ok=True)
     if hasattr(warehouse, "invoices"):
@@ -172,12 +172,12 @@ def test_tokens_that_were_billed_and_not_used_are_found_and_may_fail_the_build(a
         "int_openai__daily_checks",
     )
     build("--full-refresh", "-s", *used, warehouse=agreeing)
-    found = agreeing.rows("""
+    differing = agreeing.rows("""
         select period_start, model_family, meter, expected, actual, reason
         from openai_marts.reconciliation
         where check_name = 'tokens billed equal tokens used' and status = 'differs'
     """)
-    assert found == [(DAY, "gpt-image-2", "output", 900, 1000, "more than expected")]
+    assert differing == [(DAY, "gpt-image-2", "output", 900, 1000, "more than expected")]
     tests = ("test", "-s", "reconciliation_agrees", "reconciliation_is_exact")
     warned = dbt(*tests, warehouse=agreeing)
     assert (warned.returncode, "WARN=1 ERROR=0" in warned.stdout) == (0, True), warned.stdout
@@ -207,14 +207,14 @@ def test_invoice_that_cannot_be_read_is_named_and_stops_no_model(agreeing):
     )
     assert dbt("seed", warehouse=agreeing).returncode == 0
     build("-s", "invoices+", warehouse=agreeing)
-    tested = dbt("test", "-s", "invoices_can_be_read", "--store-failures", warehouse=agreeing)
+    tested = dbt("test", "-s", "invoices_are_valid", "--store-failures", warehouse=agreeing)
     assert tested.returncode == 1
-    named = agreeing.rows("select month, reason from dbt_test__audit.invoices_can_be_read")
-    assert named == [("2026-13", "month is no month such as 2026-10: 2026-13")]
+    named = agreeing.rows("select month, reason from dbt_test__audit.invoices_are_valid")
+    assert named == [("2026-13", "month is not a month such as 2026-10: 2026-13")]
     assert statuses(agreeing, "month equals its invoice") == [("equal", None)]
 
 
-def test_day_that_the_ledger_lacks_and_money_that_a_mart_lacks_fail_the_build(agreeing):
+def test_day_missing_from_the_ledger_and_wrong_money_in_a_mart_fail_the_build(agreeing):
     with duckdb.connect(str(agreeing.path)) as connection:
         connection.execute(f"delete from openai_raw.cost_days where date = '{DAY}'")
     assert statuses(agreeing, "every day is in the ledger")[0] == ("differs", "less than expected")

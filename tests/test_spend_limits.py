@@ -301,14 +301,13 @@ def test_staging_has_only_what_is_in_force(changing, warehouse):
     organization.spend_alerts[""].pop(0)
     organization.spend_limits["proj_studio"]["threshold_amount"] = 8_000_00
     load(warehouse, api)
-    built = dbt(
-        "build", "--select", "stg_openai__spend_limits", "stg_openai__listed", warehouse=warehouse
-    )
+    built = dbt("build", "--select", "+int_openai__spend_limits", warehouse=warehouse)
     assert built.returncode == 0, built.stdout
-    budgets = (
-        "select id, threshold_amount, last_seen_on from openai_staging.stg_openai__spend_limits"
-    )
-    assert sorted(warehouse.rows(budgets)) == [
+    limits = """
+        select id, threshold_amount, last_seen_on
+        from openai_intermediate.int_openai__spend_limits
+    """
+    assert sorted(warehouse.rows(limits)) == [
         ("alert_heliotrope-45000", Decimal(45_000), TODAY),
         ("alert_storefront-15000", Decimal(15_000), TODAY),
         (ORGANIZATION, Decimal(60_000), TODAY),
@@ -318,8 +317,6 @@ def test_staging_has_only_what_is_in_force(changing, warehouse):
 
 def test_staging_is_empty_if_no_budgets_were_loaded(api, warehouse):
     warehouse.load(api, resources=["costs"], since=TODAY)
-    built = dbt(
-        "build", "--select", "stg_openai__spend_limits", "stg_openai__listed", warehouse=warehouse
-    )
+    built = dbt("build", "--select", "+int_openai__spend_limits", warehouse=warehouse)
     assert built.returncode == 0, built.stdout
-    assert warehouse.rows("select * from openai_staging.stg_openai__spend_limits") == []
+    assert warehouse.rows("select * from openai_intermediate.int_openai__spend_limits") == []

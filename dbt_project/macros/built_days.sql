@@ -1,28 +1,35 @@
 {#
-    `int_openai__built_days` holds, per fact, the load that each of its days was built from. A fact writes its own rows, in
-    the transaction that replaces its days where the engine has one, so no selection or order of dbt commands can
-    make a fact skip a day. The rows of `tests` are the days that passed the tests.
+    `int_openai__built_days` holds, per fact, the load that each of its days was built from. A fact writes its own rows,
+    in the transaction that replaces its days if the engine has transactions. So no selection or order of dbt commands
+    can make a fact skip a day. The rows of `tests` are the days that passed the tests.
 #}
 
 {#
-    A hash of what the facts follow from: macros, models, and the contents of seeds. Under another parser or price
-    list, all days are built again.
+    A hash of the macros, models and seeds that the facts depend on. After a change, for example of the parser or the
+    price list, all days are built again.
 #}
 {% macro models_fingerprint() -%}
     {%- set parts = [
-        exact_price('a', 'b', 'c', 'd'), ratio('a', 'b'), tokens('a', 'b'), token_meters(), is_name('a'), priced_by(),
-        is_usual('a', 'b', 'c'), path(['a', 'b']), json_object({'a': 'b'}), model_family('a'), model_version('a'),
-        attribution('a', 'b'), is_charge_of('a', 'b'), address('a'), as_checks({'a': {}}), usage_kind('a'), utc('a'), sentence('a'), decimal('a', 1, 1),
-        nearest_decimal('a', 1, 1), product('a', 'b'), value_before('a', 'b'), value_after('a', 'b'), double(), moment(), money(), quantity(), final_day(),
-        var('tokens_tolerance') | string,
+        attribution('a', 'b'), currency_code('a'), decimal('a', 1, 1), double(), exact_price('a', 'b', 'c', 'd'),
+        is_model_name('a'), is_team_of_charge('a', 'b'), is_weighted_median('a', 'b', 'c'), json_object({'a': 'b'}),
+        latest_day(), model_family('a'), model_version('a'), money(), nearest_decimal('a', 1, 1), next_value('a', 'b'),
+        previous_value('a', 'b'), price_dimensions(), product('a', 'b'), quantity(), ratio('a', 'b'),
+        readable_email('a'), slash_separated(['a', 'b']), text_literal('a'), timestamp_type(), tokens('a', 'b'),
+        union_of_checks({'a': {}}), usage_kind('a'), utc('a'), var('tokens_tolerance') | string,
     ] -%}
-    {%- for node in graph.get('nodes', {}).values() if node.resource_type == 'model' -%}
-        {%- if node.path.startswith('intermediate/') or node.path.startswith('staging/') -%}
-            {%- do parts.append(node.name ~ node.checksum.checksum) -%}
-        {%- endif -%}
+    {%- set nodes = {} -%}
+    {%- for fact in facts() -%}
+        {%- set node = graph.nodes['model.openai_costs.' ~ fact] -%}
+        {%- do nodes.update({node.unique_id: node}) -%}
+        {%- do add_ancestors(node, nodes) -%}
     {%- endfor -%}
-    {#- `dbt run` reads the seeds that the last `dbt seed` wrote, whatever the files hold now. -#}
-    {%- set seeds = [ref('line_item_tools'), ref('quantity_units'), ref('list_prices')] -%}
+    {%- for node in nodes.values() if node.resource_type == 'model' -%}
+        {%- do parts.append(node.name ~ node.checksum.checksum) -%}
+    {%- endfor -%}
+    {#- From the tables: `dbt run` reads what the last `dbt seed` loaded, even if the files changed since. -#}
+    {%- set seeds = [
+        ref('line_item_tiers'), ref('line_item_tools'), ref('token_meters'), ref('quantity_units'), ref('list_prices'),
+    ] -%}
     {%- for seed in seeds if execute and load_relation(seed) -%}
         {%- for row in run_query('select * from ' ~ seed).rows -%}
             {%- do parts.append(seed.identifier ~ row.values() | map('string') | join('|')) -%}
@@ -31,18 +38,18 @@
     {{ local_md5(parts | sort | join) }}
 {%- endmacro %}
 
-{# The names of the facts. #}
+{# The names of the facts: the models that this project tags `fact`. #}
 {% macro facts() -%}
     {%- set names = [] -%}
     {%- for node in graph.get('nodes', {}).values() if node.resource_type == 'model' -%}
-        {%- if node.path.startswith('intermediate/facts/') and node.package_name == 'openai_costs' -%}
+        {%- if 'fact' in node.tags and node.package_name == 'openai_costs' -%}
             {%- do names.append(node.name) -%}
         {%- endif -%}
     {%- endfor -%}
     {%- do return(names | sort) -%}
 {%- endmacro %}
 
-{# After a fact is built: its days are those of `int_openai__loaded_days`, if all that it is built from is. #}
+{# After a fact is built: notes the loads of `int_openai__loaded_days`, if everything that the fact reads is of them. #}
 {% macro mark_as_built() -%}
     {%- set loaded = ref('int_openai__loaded_days') -%}
     {%- set built = ref('int_openai__built_days') -%}
@@ -52,8 +59,8 @@
 {%- endmacro %}
 
 {#
-    At the end of a run: the days passed the tests, if all facts are built from them and all tests that a load
-    concerns passed.
+    At the end of a run: notes that all days passed the tests, if all facts are complete and every test with the tag
+    `daily` passed.
 #}
 {% macro mark_as_tested(results) -%}
     {%- set passed = [] -%}
@@ -67,21 +74,22 @@
         {%- endif -%}
     {%- endfor -%}
     {%- if execute and not missing and not flags.EMPTY and is_complete(facts()) -%}
-        {{ replace_built_days(unreferenced('int_openai__built_days'), unreferenced('int_openai__loaded_days'), 'tests', true) }}
+        {%- set built = intermediate_relation('int_openai__built_days') -%}
+        {{ replace_built_days(built, intermediate_relation('int_openai__loaded_days'), 'tests', true) }}
     {%- endif -%}
 {%- endmacro %}
 
 {# True if none of these facts has days to build. #}
 {% macro is_complete(facts) -%}
     {%- if not facts -%}{%- do return(true) -%}{%- endif -%}
-    {%- set days = "select count(*) from " ~ unreferenced('int_openai__days_to_build')
+    {%- set days = "select count(*) from " ~ intermediate_relation('int_openai__days_to_build')
         ~ " where fact in ('" ~ facts | join("', '") ~ "')" -%}
     {%- do return(run_query(days).columns[0].values()[0] == 0) -%}
 {%- endmacro %}
 
 {#
-    True if all that this fact reads is as `int_openai__loaded_days` says: no fact behind it has days to build, this run built
-    the tables behind it, and, unless the fact was built by these models before, the views too.
+    True if everything that this fact reads is of the loads in `int_openai__loaded_days`: none of the facts upstream has
+    days to build, and this run built the tables upstream and, if other models built this fact before, the views.
 #}
 {% macro is_built_from_loaded_days() -%}
     {%- if flags.EMPTY -%}{%- do return(false) -%}{%- endif -%}
@@ -96,7 +104,7 @@
     {%- do return(is_complete(facts() | select('in', ancestors.values() | map(attribute='name') | list) | list)) -%}
 {%- endmacro %}
 
-{# Adds the nodes that this one follows from, by their ids. #}
+{# Adds the ancestors of a node to `ancestors`, by their ids. #}
 {% macro add_ancestors(node, ancestors) -%}
     {%- for id in node.depends_on.nodes if id in graph.nodes and id not in ancestors -%}
         {%- do ancestors.update({id: graph.nodes[id]}) -%}
@@ -104,7 +112,7 @@
     {%- endfor -%}
 {%- endmacro %}
 
-{# Replaces all rows of a fact by those of `int_openai__loaded_days`, or by none. #}
+{# Replaces all rows of a fact with those of `int_openai__loaded_days`, or with none. #}
 {% macro replace_built_days(built, loaded, fact, is_built) -%}
     {{ adapter.dispatch('replace_built_days', 'openai_costs')(built, loaded, fact, is_built) }}
 {%- endmacro %}
@@ -115,62 +123,45 @@
     {{ built_days(loaded, fact, is_built) }}
 {%- endmacro %}
 
-{#
-    Spark deletes partitions alone, and only where it finds the partitions among the rows do facts that are built at
-    the same time write into folders of their own.
-#}
-{% macro spark__replace_built_days(built, loaded, fact, is_built) -%}
-    {%- do run_query("alter table " ~ built ~ " drop if exists partition (fact = '" ~ fact ~ "')") -%}
-    {%- do run_query('set spark.sql.sources.partitionOverwriteMode = DYNAMIC') -%}
-    insert overwrite table {{ built }} partition (fact)
-    {{ built_days(loaded, fact, is_built) }}
-{%- endmacro %}
-
-{# One statement, as Databricks has no transactions over several. #}
-{% macro databricks__replace_built_days(built, loaded, fact, is_built) -%}
-    insert into {{ built }}
-    replace where fact = '{{ fact }}'
-    {{ built_days(loaded, fact, is_built) }}
-{%- endmacro %}
-
 {% macro built_days(loaded, fact, is_built) -%}
     select organization_id, date, kind, loaded_at, built_by, '{{ fact }}' as fact
     from {{ loaded }}
     {{ 'where 1 = 0' if not is_built }}
 {%- endmacro %}
 
-{# True if a fact was not built by these models, or nobody knows by which, when this run began. #}
+{# True if other models, or unknown ones, built this fact before this run. #}
 {% macro is_by_other_models() -%}
-    {%- if not known_in_this_run('is_by_other_models') -%}
-        {%- set by_these = "select count(*) from " ~ unreferenced('int_openai__built_days') ~ " where fact = '" ~ model.name
-            ~ "' and built_by in (select built_by from " ~ unreferenced('int_openai__loaded_days') ~ ")" -%}
-        {%- set number = run_query(by_these).columns[0].values()[0] if load_relation(unreferenced('int_openai__built_days')) -%}
+    {%- if not is_cached_in_this_run('is_by_other_models') -%}
+        {%- set built = intermediate_relation('int_openai__built_days') -%}
+        {%- set by_these_models = "select count(*) from " ~ built ~ " where fact = '" ~ model.name
+            ~ "' and built_by in (select built_by from " ~ intermediate_relation('int_openai__loaded_days') ~ ")" -%}
+        {%- set number = run_query(by_these_models).columns[0].values()[0] if load_relation(built) -%}
         {%- do graph.nodes[model.unique_id].update({'is_by_other_models': [invocation_id, not number]}) -%}
     {%- endif -%}
     {%- do return(graph.nodes[model.unique_id].is_by_other_models[1]) -%}
 {%- endmacro %}
 
-{# Whether this run noted an answer about this node: dbt asks for the same ones many times. #}
-{% macro known_in_this_run(name) -%}
+{# True if this run cached the value `name` of this node: dbt evaluates these macros many times per node. #}
+{% macro is_cached_in_this_run(name) -%}
     {%- do return((graph.nodes[model.unique_id].get(name) or [none])[0] == invocation_id) -%}
 {%- endmacro %}
 
-{# True if a relation has exactly the columns that its model declares: another version's may not. #}
+{# True if a relation has exactly the columns that its model declares; one of another version may not. #}
 {% macro has_declared_columns(relation, node) -%}
-    {#- A catalog of columns would make DuckDB plan all views. -#}
+    {#- To read columns from the catalog, DuckDB would plan all views. -#}
     {%- set existing = run_query('select * from ' ~ relation ~ ' where 1 = 0').column_names -%}
     {%- do return(existing | map('lower') | sort == node.columns.keys() | map('lower') | sort) -%}
 {%- endmacro %}
 
 {#
-    dbt's own answer, and true for a fact that other models built, or another version: its columns may differ, and a
-    changed parser concerns all days.
+    dbt's own answer; also true for an incremental model with other columns, and for a fact that other models built, as
+    a changed parser affects all days.
 #}
 {% macro should_full_refresh() -%}
     {%- set configured = config.get('full_refresh') -%}
     {%- set is_full = flags.FULL_REFRESH if configured is none else configured -%}
     {%- if not is_full and config.get('materialized') == 'incremental' and load_relation(this) -%}
-        {%- if not known_in_this_run('is_of_another_version') -%}
+        {%- if not is_cached_in_this_run('is_of_another_version') -%}
             {%- set is_of_another = not has_declared_columns(this, model) -%}
             {%- do graph.nodes[model.unique_id].update({'is_of_another_version': [invocation_id, is_of_another]}) -%}
         {%- endif -%}

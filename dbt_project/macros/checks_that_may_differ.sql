@@ -1,11 +1,11 @@
 {#
-    The checks that may differ without a fault of the models: OpenAI tells the two sides apart from
-    each other, or a day could not be loaded, and one odd day must not hold up the others.
+    The checks that can differ although the models are correct: they compare two responses of OpenAI, or a response with
+    an invoice, or find a day that could not be loaded. One mismatched day must not fail the build of the others.
 #}
 {% macro checks_that_may_differ() -%}
 (
     'every day is in the ledger',
-    {{ sentence("users' rows equal the API's daily total") }},
+    {{ text_literal("users' rows equal the API's daily total") }},
     'tokens billed equal tokens used',
     'month equals its invoice'
 )

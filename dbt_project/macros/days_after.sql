@@ -1,4 +1,4 @@
-{# The day so many days after another; before it, where `days` is negative. #}
+{# The date `days` days after `day`, or before it if `days` is negative. #}
 {% macro days_after(day, days) -%}
     cast({{ dbt.dateadd('day', 'cast(' ~ days ~ ' as ' ~ dbt.type_int() ~ ')', day) }} as date)
 {%- endmacro %}

@@ -1,9 +1,9 @@
 {#
-    Facts hold ids and no names, one row per day and dimension. A build replaces the days that `int_openai__days_to_build`
-    lists for a fact: those whose load differs from the one that the fact was built from.
+    A build of a fact replaces the days that `int_openai__days_to_build` lists for it: the days with another load than
+    the one that the fact was built from.
 #}
 
-{# True for the rows of days that this build replaces; for all rows if the whole fact is built. #}
+{# True for the rows of the days that this build replaces; for all rows if the whole fact is built. #}
 {% macro is_to_build(organization, date) -%}
     {%- set days = "(select * from " ~ ref('int_openai__days_to_build') ~ " where fact = '" ~ model.name ~ "')" -%}
     {%- if is_incremental() -%}
@@ -14,7 +14,7 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# True for a day of an organization that a relation has. #}
+{# True if the relation `days` has a row of this organization and date. #}
 {% macro is_day_of(days, organization, date) -%}
     {{ adapter.dispatch('is_day_of', 'openai_costs')(days, organization, date) }}
 {%- endmacro %}
@@ -22,52 +22,48 @@
 {% macro default__is_day_of(days, organization, date) -%}
     exists (
         select 1
-        -- Under names of their own: what is not qualified would else be meant by the nearest.
-        from (select organization_id as id_told, date as date_told from {{ days }} as days) as days_told
-        where days_told.id_told = {{ organization }} and days_told.date_told = {{ date }}
+        -- Renamed, as an unqualified name in the arguments would refer to these columns.
+        from (select organization_id as day_organization, date as day_date from {{ days }} as days) as listed_days
+        where listed_days.day_organization = {{ organization }} and listed_days.day_date = {{ date }}
     )
 {%- endmacro %}
 
-{# Older ones take no subquery that names what is outside of it. #}
-{% macro clickhouse__is_day_of(days, organization, date) -%}
-    ({{ organization }}, {{ date }}) in (select organization_id, date from {{ days }} as days)
-{%- endmacro %}
-
 {#
-    A table or view of the intermediate schema, without a reference: dbt would run every test that has one with each
-    part of the models.
+    A table or view of the intermediate schema without a `ref`: with one, dbt would run each test that uses it whenever
+    a part of the models is built.
 #}
-{% macro unreferenced(model_name) -%}
+{% macro intermediate_relation(model_name) -%}
     {%- do return(api.Relation.create(
         database=target.get('database'), schema='openai_intermediate', identifier=model_name
     )) -%}
 {%- endmacro %}
 
-{# What `int_openai__days_to_build` lists for this node: a fact, or a test, which looks at the days not tested yet. #}
+{# The rows of `int_openai__days_to_build` for this node: of a fact, or, for a test, of the days not tested yet. #}
 {% macro days_to_build_of_this() -%}
-    {{ unreferenced('int_openai__days_to_build') }} where fact = '{{ model.name if model.resource_type == 'model' else 'tests' }}'
+    {%- set fact = model.name if model.resource_type == 'model' else 'tests' -%}
+    {{ intermediate_relation('int_openai__days_to_build') }} where fact = '{{ fact }}'
 {%- endmacro %}
 
 {#
-    True from the first day on that this build replaces: a literal, which engines skip stored days by. `type` is
-    that of `date`: not all engines compare a day with a moment.
+    True from the first day that this build replaces. The day is a literal, which lets engines skip stored data. `type`
+    is the type of `date`, as not all engines compare a date with a timestamp.
 #}
 {% macro is_not_before_days_to_build(date, type='date') -%}
-    {%- set first = namespace(day=first_day()) -%}
-    {%- set days = load_relation(unreferenced('int_openai__days_to_build')) if execute -%}
+    {%- set first = namespace(day=earliest_day()) -%}
+    {%- set days = load_relation(intermediate_relation('int_openai__days_to_build')) if execute -%}
     {%- if days and has_declared_columns(days, graph.nodes['model.openai_costs.int_openai__days_to_build']) -%}
-        {%- set found = run_query('select min(date) from ' ~ days_to_build_of_this()).columns[0].values() -%}
-        {%- set first.day = found[0] or final_day() -%}
+        {%- set result = run_query('select min(date) from ' ~ days_to_build_of_this()) -%}
+        {%- set first.day = result.columns[0].values()[0] or latest_day() -%}
     {%- endif -%}
     {%- set literal = "cast('" ~ first.day ~ "' as date)" -%}
     {{ date }} >= {{ literal if type == 'date' else 'cast(' ~ literal ~ ' as ' ~ type ~ ')' }}
 {%- endmacro %}
 
 {#
-    True for the rows of days that this build replaces, all as literals: for statements that take no subquery.
-    `alias`, with a point, goes before the columns.
+    True for the rows of the days that this build replaces, written as literals for statements without subqueries.
+    `alias`, with a dot, is the prefix of the columns.
 #}
-{% macro is_literally_to_build(alias='') -%}
+{% macro is_to_build_as_literals(alias='') -%}
     {%- set dates = {} -%}
     {%- for row in run_query('select distinct organization_id, date from ' ~ days_to_build_of_this()).rows -%}
         {%- do dates.setdefault(row[0], []).append("cast('" ~ row[1] ~ "' as date)") -%}
@@ -75,7 +71,10 @@
     {{ is_not_before_days_to_build(alias ~ 'date') }}
     and (
         {%- for organization, days in dates.items() %}
-        ({{ alias }}organization_id = {{ sentence(organization) }} and {{ alias }}date in ({{ days | sort | join(', ') }}))
+        (
+            {{ alias }}organization_id = {{ text_literal(organization) }}
+            and {{ alias }}date in ({{ days | sort | join(', ') }})
+        )
         {{ 'or' if not loop.last }}
         {%- else %}
         1 = 0
@@ -83,34 +82,11 @@
     )
 {%- endmacro %}
 
-{# The first and the last day that a date can be. #}
-{% macro first_day() %}{{ adapter.dispatch('first_day', 'openai_costs')() }}{% endmacro %}
+{# The earliest and latest date that the engine can store. #}
+{% macro earliest_day() %}{{ adapter.dispatch('earliest_day', 'openai_costs')() }}{% endmacro %}
 
-{% macro default__first_day() %}0001-01-01{% endmacro %}
+{% macro default__earliest_day() %}0001-01-01{% endmacro %}
 
-{% macro clickhouse__first_day() %}1970-01-01{% endmacro %}
+{% macro latest_day() %}{{ adapter.dispatch('latest_day', 'openai_costs')() }}{% endmacro %}
 
-{% macro final_day() %}{{ adapter.dispatch('final_day', 'openai_costs')() }}{% endmacro %}
-
-{% macro default__final_day() %}9999-12-31{% endmacro %}
-
-{% macro clickhouse__final_day() %}2149-06-06{% endmacro %}
-
-{# The ledgers: one row per organization, day and kind of what was loaded. #}
-{% macro loaded_days() -%}
-    select
-        organization_id,
-        date,
-        'costs' as kind,
-        loaded_at
-    from {{ source('openai_raw', 'cost_days') }}
-
-    union all
-
-    select
-        days.organization_id,
-        days.date,
-        days.kind,
-        days.loaded_at
-    from {{ raw('usage_days') }} as days
-{%- endmacro %}
+{% macro default__latest_day() %}9999-12-31{% endmacro %}

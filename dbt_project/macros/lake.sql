@@ -1,27 +1,27 @@
 {#
-    A lake: what dlt's filesystem destination wrote, which only appends, as Spark reads it. Each run first lays
-    external tables over the files, and over them, under the raw tables' names, what a warehouse would hold:
-    of each day the rows of the load that the ledger names, of all else the latest. A load counts once dlt has
-    noted it as complete. What is small is written out, so that all models see the same loads, and the ledger
-    need be put together once. Where no lake is named, Spark's raw tables are someone else's to keep.
+    A lake: files that dlt's filesystem destination appends and Spark reads. Each run first creates external tables over
+    the files and then, under the names of the raw tables, relations with the rows that a warehouse would have: for each
+    day the rows of the load that the ledger names, otherwise the latest rows. Only loads that dlt marked as complete
+    count. Small tables are materialized, so that all models see the same loads and the ledger is computed once. If no
+    lake is configured, someone else maintains Spark's raw tables.
 #}
-{% macro read_lake() -%}
+{% macro create_lake_tables() -%}
     {%- set url = var('lake') or env_var('DESTINATION__FILESYSTEM__BUCKET_URL', '') -%}
     {%- if execute and target.type == 'spark' and url -%}
-        {#- Spark's own file system for S3 goes by another name. -#}
+        {#- Spark's file system for S3 has another scheme. -#}
         {%- set folder = url.rstrip('/').replace('s3://', 's3a://') ~ '/' ~ var('raw_schema') -%}
         {%- set tables = lake_tables(folder) -%}
         {%- for schema in (var('raw_schema'), lake_files()) -%}
             {%- do run_query('create schema if not exists ' ~ schema) -%}
         {%- endfor -%}
-        {%- do lake_table(lake_files('loads'), "select load_id from json.`" ~ folder ~ "/_dlt_loads`"
+        {%- do create_table_from_query(lake_files('loads'), "select load_id from json.`" ~ folder ~ "/_dlt_loads`"
             ~ " where schema_name = 'openai_costs' and status = 0") -%}
         {%- for table, columns in tables.items() -%}
-            {%- do lay_over_files(lake_files(table), columns, folder ~ '/' ~ table) -%}
+            {%- do create_external_table(lake_files(table), columns, folder ~ '/' ~ table) -%}
         {%- endfor -%}
         {%- set ids = former_ids(tables) -%}
         {%- for table in tables if table in lake_keys() -%}
-            {%- do lake_table(var('raw_schema') ~ '.' ~ table, latest_rows(table, tables[table], ids)) -%}
+            {%- do create_table_from_query(var('raw_schema') ~ '.' ~ table, latest_rows(table, tables[table], ids)) -%}
         {%- endfor -%}
         {%- for table in tables if table not in lake_keys() -%}
             {%- do run_query('create or replace view ' ~ var('raw_schema') ~ '.' ~ table ~ ' as '
@@ -30,12 +30,12 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# The database of the tables over files, or one of them. #}
+{# The database of the external tables, or one of the tables. #}
 {% macro lake_files(table=none) -%}
     {{ var('raw_schema') }}_files{{ '.' ~ table if table }}
 {%- endmacro %}
 
-{# What a row of each small table is known by: of all loads' rows, the last counts; none, and all count. #}
+{# The key of each small table: the latest load's row of a key counts. Without a key, all rows count. #}
 {% macro lake_keys() -%}
     {%- do return({
         'cost_days': ['organization_id', 'date'],
@@ -52,7 +52,7 @@
     }) -%}
 {%- endmacro %}
 
-{# The source's tables and their columns with Spark's types, as dlt's newest schema in the lake has them. #}
+{# The source's tables and their columns with Spark's types, from dlt's newest schema in the lake. #}
 {% macro lake_tables(folder) -%}
     {%- set types = {
         'text': 'string', 'bigint': 'bigint', 'bool': 'boolean', 'date': 'date', 'timestamp': 'timestamp_ltz',
@@ -79,7 +79,7 @@
     {%- do return(tables) -%}
 {%- endmacro %}
 
-{% macro lay_over_files(relation, columns, folder) -%}
+{% macro create_external_table(relation, columns, folder) -%}
     {%- set typed = [] -%}
     {%- for column, type in columns.items() -%}{%- do typed.append('`' ~ column ~ '` ' ~ type) -%}{%- endfor -%}
     {%- do run_query('drop table if exists ' ~ relation) -%}
@@ -88,12 +88,12 @@
     ) -%}
 {%- endmacro %}
 
-{% macro lake_table(relation, query) -%}
+{% macro create_table_from_query(relation, query) -%}
     {%- do run_query('drop table if exists ' ~ relation) -%}
     {%- do run_query('create table ' ~ relation ~ ' using parquet as ' ~ query) -%}
 {%- endmacro %}
 
-{# Names in headers under which an organization was stored before a row told its id. #}
+{# The ids of organizations by the name in the header under which they were stored before their id was known. #}
 {% macro former_ids(tables) -%}
     {%- set ids = {} -%}
     {%- if 'organizations' in tables -%}
@@ -107,26 +107,26 @@
     {%- do return(ids) -%}
 {%- endmacro %}
 
-{# Columns of a table, the organization under its id. #}
+{# The columns of a table, with the organization's id in place of a former name. #}
 {% macro lake_columns(columns, ids) -%}
-    {%- set told = [] -%}
+    {%- set expressions = [] -%}
     {%- for column in columns -%}
         {%- if column == 'organization_id' and ids -%}
             {%- set cases = [] -%}
             {%- for former, id in ids.items() -%}
-                {%- do cases.append('when ' ~ sentence(former) ~ ' then ' ~ sentence(id)) -%}
+                {%- do cases.append('when ' ~ text_literal(former) ~ ' then ' ~ text_literal(id)) -%}
             {%- endfor -%}
-            {%- do told.append(
+            {%- do expressions.append(
                 'case organization_id ' ~ cases | join(' ') ~ ' else organization_id end as organization_id'
             ) -%}
         {%- else -%}
-            {%- do told.append('`' ~ column ~ '`') -%}
+            {%- do expressions.append('`' ~ column ~ '`') -%}
         {%- endif -%}
     {%- endfor -%}
-    {{ told | join(', ') }}
+    {{ expressions | join(', ') }}
 {%- endmacro %}
 
-{# The rows of complete loads, each with its load, by which dlt's file is named. #}
+{# The rows of complete loads with the id of their load, which is the start of the file's name. #}
 {% macro complete_rows(table, columns, ids) -%}
     select *
     from (
@@ -138,17 +138,17 @@
     where load_id in (select load_id from {{ lake_files('loads') }})
 {%- endmacro %}
 
-{# Of the complete loads' rows of a small table, those that a warehouse would hold. #}
+{# The rows of a small table that a warehouse would have. #}
 {% macro latest_rows(table, columns, ids) -%}
     {%- set rows = complete_rows(table, columns, ids) -%}
-    {%- set told = '`' ~ columns | join('`, `') ~ '`' -%}
+    {%- set column_list = '`' ~ columns | join('`, `') ~ '`' -%}
     {%- set keys = lake_keys()[table] | join(', ') -%}
     {%- if 'version' in columns -%}
-        {#- A version holds from the load that first told it until one tells another. -#}
-        with told as (
+        {#- A version is valid from the first load that has it until the next version. -#}
+        with listed_versions as (
             select
                 rows.*, loads.listed_at,
-                {{ value_before('rows.version', 'partition by ' ~ keys ~ ' order by load_id') }} as version_before
+                {{ previous_value('rows.version', 'partition by ' ~ keys ~ ' order by load_id') }} as version_before
             from ({{ rows }}) as rows
             inner join (
                 select load_id, max(listed_at) as listed_at
@@ -157,21 +157,21 @@
             ) as loads using (load_id)
         )
         select
-            {{ told }}, listed_at as valid_from,
-            {{ value_after('listed_at', 'partition by ' ~ keys ~ ' order by load_id') }} as valid_to
-        from told
+            {{ column_list }}, listed_at as valid_from,
+            {{ next_value('listed_at', 'partition by ' ~ keys ~ ' order by load_id') }} as valid_to
+        from listed_versions
         where version_before is null or version_before <> version
     {%- elif keys -%}
-        select {{ told }}
+        select {{ column_list }}
         from (select *, row_number() over (partition by {{ keys }} order by load_id desc) as place from ({{ rows }}))
         where place = 1
     {%- else -%}
-        select {{ told }}
+        select {{ column_list }}
         from ({{ rows }})
     {%- endif -%}
 {%- endmacro %}
 
-{# The rows of a large table: of each day those of the load that the ledger names. #}
+{# The rows of a large table: for each day, those of the load that the ledger names. #}
 {% macro rows_of_ledger(table, columns, ids) -%}
     {%- set is_usage = table.startswith('usage_') -%}
     select loaded.*

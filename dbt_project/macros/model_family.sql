@@ -1,7 +1,7 @@
 {#
-    The name that one model has everywhere: in lower case, without display spelling, without what
-    fine-tuning puts around the base model (`ft-…` on the bill, `ft:…:organization::id` in usage)
-    and without its date. Bill and usage write a model's date or leave it out, each as it pleases.
+    The common name of a model in the bill and in usage: in lower case, with hyphens for blanks, without the parts that
+    fine-tuning adds to the base model (`ft-…` in the bill, `ft:…:organization::id` in usage) and without the date,
+    which each of the two includes or omits.
 #}
 {% macro model_family(model) -%}
 {%- set spelled = "replace(lower(" ~ model ~ "), ' ', '-')" -%}
@@ -18,7 +18,7 @@ case
 end
 {%- endmacro %}
 
-{# The date that ends a model's name; null where none does. #}
+{# The date at the end of a model's name; null if there is none. #}
 {% macro model_version(model) -%}
 case when {{ model }} like '%-20__-__-__' then substr({{ model }}, length({{ model }}) - 9) end
 {%- endmacro %}

@@ -1,7 +1,7 @@
 {#
-    dbt calls this when it has loaded a seed. Its own version also writes the SQL to a file under
-    `target`, at the seed's path: where that is absolute, as in a folder that OPENAI_COSTS_SEEDS names,
-    it is the seed itself, and what a person filled in would be gone.
+    dbt calls this after it loads a seed. dbt's own version also writes the SQL to a file under `target` at the seed's
+    path. If that path is absolute, as for a folder in OPENAI_COSTS_SEEDS, this file is the seed itself, and its rows
+    would be lost.
 #}
 {% macro noop_statement(name=none, message=none, code=none, rows_affected=none, res=none) -%}
     {%- do caller() -%}

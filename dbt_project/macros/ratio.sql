@@ -1,6 +1,6 @@
 {#
-    A price or a share: a ratio of two exact numbers as a double, null where there is nothing to
-    divide by. Ratios are not money; engines differ in the last digits of a division.
+    A price or a share: the ratio of two exact numbers as a double, null if the denominator is null or 0. Ratios are not
+    money: engines differ in the last digits of a division.
 #}
 {% macro ratio(numerator, denominator) -%}
     cast({{ numerator }} as {{ double() }})
@@ -8,9 +8,9 @@
 {%- endmacro %}
 
 {#
-    A price as a decimal: of at most nine decimals where that gives the very cost, as what is told of a
-    list does, else the nearest that a double holds. `price` is a double, for `units` of what `quantity`,
-    a decimal(24, 9), counts. Engines take long to lessen a wide decimal's digits: so units multiply the cost.
+    A price as a decimal: rounded to nine decimals if the rounded price times the quantity equals the cost exactly, as
+    for a list price; else the decimal nearest to the double. `price` is a double for `units` of `quantity`, a
+    decimal(24, 9). `units` multiply the cost, as engines are slow at rescaling a wide decimal.
 #}
 {% macro exact_price(price, cost, quantity, units) -%}
 case
@@ -22,8 +22,8 @@ case
 end
 {%- endmacro %}
 
-{# True where a cost is further from price times quantity than a division is exact. #}
-{% macro is_not_the_product(cost, price, quantity) -%}
+{# True if a cost differs from price times quantity by more than the error of a division. #}
+{% macro differs_from_product(cost, price, quantity) -%}
     abs(
         cast({{ price }} as {{ double() }}) * cast({{ quantity }} as {{ double() }})
         - cast({{ cost }} as {{ double() }})

@@ -1,6 +1,6 @@
 {#
-    Before a run or build of these models: one sentence if no costs are loaded, instead of an error for each model that
-    reads them. Runs of other models, where this project is a package, are left alone.
+    Before `dbt run` or `dbt build`: stops with one message if no costs are loaded, instead of an error per model. Does
+    nothing if no model of this project is selected, as in a project that uses it as a package.
 #}
 {% macro refuse_without_costs() -%}
     {%- set ledger = source('openai_raw', 'cost_days') -%}

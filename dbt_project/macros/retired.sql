@@ -1,4 +1,4 @@
-{# Drops the tables and views that earlier versions built and this one does not: by schema, their names. #}
+{# Drops the tables and views that earlier versions built and this version does not build. #}
 {% macro drop_retired() -%}
     {%- set retired = {
         'openai_staging': [

@@ -1,13 +1,10 @@
-{# What is counted in tokens, by the names of `meter`. #}
-{% macro token_meters() %}('input', 'cached input', 'cache write', 'output'){% endmacro %}
-
 {#
-    A quantity in tokens; null where it counts something else. Narrowed, as Spark leaves the product
-    of two wide decimals no decimals.
+    A quantity in tokens; null if the unit is not a token unit. The decimal is narrowed, as the product of two wide
+    decimals has no decimals on Spark.
 #}
-{% macro tokens(counted, unit) -%}
+{% macro tokens(amount, unit) -%}
 cast(
-    {{ decimal(counted, 28, 9) }}
+    {{ decimal(amount, 28, 9) }}
     * case {{ unit }} when 'tokens' then 1 when '1000_tokens' then 1000 end
     as {{ quantity() }}
 )

@@ -1,45 +1,26 @@
-{# Dollars, from the API's literal to the mart: never a float. #}
+{# The type of money, from the raw tables to the marts. #}
 {% macro money() %}{{ adapter.dispatch('decimal_type', 'openai_costs')(38, 18) }}{% endmacro %}
 
-{# How much was used, in the API's own unit. #}
+{# The type of quantities, in the API's own units. #}
 {% macro quantity() %}{{ adapter.dispatch('decimal_type', 'openai_costs')(38, 9) }}{% endmacro %}
 
 {% macro default__decimal_type(digits, decimals) %}decimal({{ digits }}, {{ decimals }}){% endmacro %}
 
-{# BigQuery's decimal has nine decimals at most. #}
-{% macro bigquery__decimal_type(digits, decimals) %}bignumeric{% endmacro %}
-
-{# A ratio. #}
+{# The type of ratios. #}
 {% macro double() %}{{ adapter.dispatch('double', 'openai_costs')() }}{% endmacro %}
 
 {% macro default__double() %}double precision{% endmacro %}
 
-{% macro bigquery__double() %}float64{% endmacro %}
+{# The type of timestamps in UTC, without a time zone if the engine has such a type. #}
+{% macro timestamp_type() %}{{ adapter.dispatch('timestamp_type', 'openai_costs')() }}{% endmacro %}
 
-{% macro clickhouse__double() %}Float64{% endmacro %}
+{% macro default__timestamp_type() %}timestamp{% endmacro %}
 
-{# Databricks' too. #}
-{% macro spark__double() %}double{% endmacro %}
-
-{# A moment in UTC, without a time zone where the engine has such a type. #}
-{% macro moment() %}{{ adapter.dispatch('moment', 'openai_costs')() }}{% endmacro %}
-
-{% macro default__moment() %}timestamp{% endmacro %}
-
-{# What `timestamp` is, an account may set. #}
-{% macro snowflake__moment() %}timestamp_ntz{% endmacro %}
-
-{# Unless said, it has milliseconds. #}
-{% macro trino__moment() %}timestamp(6){% endmacro %}
-
-{# Its DateTime is in the server's time zone. #}
-{% macro clickhouse__moment() %}DateTime64(6, 'UTC'){% endmacro %}
-
-{# A type that a yml file declares, as this engine names it. #}
+{# The engine's name for a type that a yml file declares. #}
 {% macro declared_type(name) -%}
     {{ {
         'decimal(38, 18)': money(), 'decimal(38, 9)': quantity(), 'double precision': double(),
-        'timestamp': moment(),
+        'timestamp': timestamp_type(),
     }.get(name | lower, api.Column.translate_type(name)) }}
 {%- endmacro %}
 

@@ -1,9 +1,10 @@
 {{ config(severity='warn', tags=['daily']) }}
--- The rules on rows of focus_costs that warn: OpenAI may tell an id with a blank or a new unit, and a price
--- times its quantity is the cost only as far as a division is exact; the official validator allows as much.
+-- The rules for rows of focus_costs that warn: OpenAI may return an id with a blank, or a new unit, and a
+-- price times its quantity equals the cost up to the error of a division, which the official validator allows
+-- too.
 {% set ids = ['BillingAccountId', 'SubAccountId', 'SkuId', 'SkuPriceId', 'x_PrincipalId', 'x_CredentialId'] %}
 
-with judged as (
+with checked as (
     select
         BillingAccountId,
         case
@@ -16,20 +17,20 @@ with judged as (
                     "'add a row for '", "x_QuantityUnit", "' to dbt_project/seeds/quantity_units.csv'"
                 ]) }}
             when
-                {{ is_not_the_product('ContractedCost', 'ContractedUnitPrice', 'PricingQuantity') }}
-                -- A price that was not found in a list is the one that was paid.
+                {{ differs_from_product('ContractedCost', 'ContractedUnitPrice', 'PricingQuantity') }}
+                -- A price that is in no list is derived from the cost.
                 or (
                     x_ListPriceSource <> 'derived'
-                    and {{ is_not_the_product('ListCost', 'ListUnitPrice', 'PricingQuantity') }}
+                    and {{ differs_from_product('ListCost', 'ListUnitPrice', 'PricingQuantity') }}
                 )
                 then {{ dbt.concat([
                     "coalesce(ChargeDescription, 'a charge')", "' does not cost its price times its quantity'"
                 ]) }}
         end as reason
     from {{ ref('openai__focus_costs') }}
-    where {{ is_not_before_days_to_build('ChargePeriodStart', moment()) }}
+    where {{ is_not_before_days_to_build('ChargePeriodStart', timestamp_type()) }}
 )
 
 select distinct *
-from judged
+from checked
 where reason is not null

@@ -1,6 +1,6 @@
--- A value in an object is a text: a quote follows the colon of each key.
+-- Each value in a JSON object is a text: a quote follows the colon of each key.
 {% set backslash = character(92) %}
-{% set escaped_quote = dbt.concat([backslash, sentence('"')]) %}
+{% set escaped_quote = dbt.concat([backslash, text_literal('"')]) %}
 
 with objects as (
     select sku_price_details as json from {{ ref('int_openai__focus_skus') }}

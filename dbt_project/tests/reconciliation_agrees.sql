@@ -1,5 +1,5 @@
--- Two answers of OpenAI, or its answer and its invoice, tell the same, and no day lacks. Where they do
--- not, OpenAI may have to be asked.
+-- Two responses of OpenAI, or a response and an invoice, agree, and no day is missing. If they differ, OpenAI
+-- may have to explain it.
 {{ config(severity=var('reconciliation_severity'), tags=['daily']) }}
 
 select
@@ -13,7 +13,7 @@ select
     expected,
     actual,
     difference,
-    {{ what_differs() }} as reason
+    {{ difference_message() }} as reason
 from {{ ref('openai__reconciliation') }}
 where
     status = 'differs'

@@ -1,5 +1,5 @@
 {{ config(tags=['daily']) }}
--- What OpenAI told arrives in every mart, and is all of it.
+-- Every mart has all money that OpenAI returned, and no more.
 select
     organization_id,
     period_start,
@@ -11,7 +11,7 @@ select
     expected,
     actual,
     difference,
-    {{ what_differs() }} as reason
+    {{ difference_message() }} as reason
 from {{ ref('openai__reconciliation') }}
 where
     status = 'differs'

@@ -12,16 +12,17 @@ from running import PROJECT, run_process
 QUERIES = {
     "months": (
         [
-            "unblended_cost", "unblended_cost_by_team", "tokens", "requests", "input_tokens",
-            "cached_input_tokens", "output_tokens",
+            "openai_unblended_cost", "openai_unblended_cost_by_team", "openai_tokens",
+            "openai_requests", "openai_input_tokens", "openai_cached_input_tokens",
+            "openai_output_tokens",
         ],
         ["metric_time__month"],
     ),
     "prices": (
-        ["price_per_million_tokens", "unblended_cost"],
-        ["charge__model", "charge__meter"],
+        ["openai_price_per_million_tokens", "openai_unblended_cost"],
+        ["openai_charge__model", "openai_charge__meter"],
     ),
-    "month to date": (["unblended_cost_month_to_date"], ["metric_time__day"]),
+    "month to date": (["openai_unblended_cost_month_to_date"], ["metric_time__day"]),
 }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ select
     seen.first_seen,
     seen.last_seen,
     seen.last_used_at,
-    -- What was never listed is deleted where the listing was read after its last costs.
+    -- An id that was never listed is deleted if the listing was read after its last costs.
     coalesce(seen.is_deleted, case when listings.listed_on >= seen.last_seen then true end) as is_deleted,
     seen.currency,
     seen.unblended_cost

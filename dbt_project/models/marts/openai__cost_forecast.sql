@@ -1,4 +1,4 @@
-with tested as (
+with backtests as (
     select
         organization_id,
         scope,
@@ -40,15 +40,15 @@ select
     forecasts.unblended_cost,
     forecasts.expected_month_end,
     cast(month_before.unblended_cost as {{ money() }}) as previous_month_cost,
-    cast(coalesce(tested.months, 0) as {{ dbt.type_int() }}) as backtested_months,
-    tested.mean_error as backtest_error,
-    tested.bias as backtest_bias
+    cast(coalesce(backtests.months, 0) as {{ dbt.type_int() }}) as backtested_months,
+    backtests.mean_error as backtest_error,
+    backtests.bias as backtest_bias
 from {{ ref('int_openai__forecasts') }} as forecasts
-left join tested
-    on forecasts.organization_id = tested.organization_id
-    and forecasts.scope = tested.scope
-    and forecasts.scope_id = tested.scope_id
-    and forecasts.currency = tested.currency
+left join backtests
+    on forecasts.organization_id = backtests.organization_id
+    and forecasts.scope = backtests.scope
+    and forecasts.scope_id = backtests.scope_id
+    and forecasts.currency = backtests.currency
 left join month_before
     on forecasts.organization_id = month_before.organization_id
     and forecasts.scope = month_before.scope
@@ -64,5 +64,5 @@ left join {{ ref('int_openai__projects') }} as projects
 where
     forecasts.is_current
     and forecasts.scope in ('organization', 'project')
-    -- What ended long ago is expected to cost nothing.
+    -- A project without recent costs has no forecast.
     and (forecasts.expected_month_end > 0 or forecasts.unblended_cost <> 0)

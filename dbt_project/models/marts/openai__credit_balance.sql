@@ -25,11 +25,11 @@ recent as (
     group by balances.organization_id, balances.currency, balances.date
 ),
 
-burning as (
+with_pace as (
     select
         balances.*,
         recent.daily_cost,
-        {{ value_before(
+        {{ previous_value(
             'balances.granted',
             'partition by balances.organization_id, balances.currency order by balances.date'
         ) }} as granted_before,
@@ -42,20 +42,20 @@ burning as (
 )
 
 select
-    burning.date,
-    burning.organization_id,
+    with_pace.date,
+    with_pace.organization_id,
     organizations.organization_name,
-    burning.currency,
-    cast(burning.granted - coalesce(burning.granted_before, 0) as {{ money() }}) as granted,
-    cast(burning.unblended_cost as {{ money() }}) as unblended_cost,
-    cast(burning.balance as {{ money() }}) as balance,
-    burning.daily_cost,
-    -- Ten years on, nobody knows what a day will cost.
+    with_pace.currency,
+    cast(with_pace.granted - coalesce(with_pace.granted_before, 0) as {{ money() }}) as granted,
+    cast(with_pace.unblended_cost as {{ money() }}) as unblended_cost,
+    cast(with_pace.balance as {{ money() }}) as balance,
+    with_pace.daily_cost,
+    -- A date more than ten years ahead is too uncertain to show.
     case
-        when burning.balance <= 0 then burning.date
-        when burning.daily_cost > 0 and burning.days_left < 3650
-            then {{ days_after('burning.date', 'ceil(burning.days_left)') }}
+        when with_pace.balance <= 0 then with_pace.date
+        when with_pace.daily_cost > 0 and with_pace.days_left < 3650
+            then {{ days_after('with_pace.date', 'ceil(with_pace.days_left)') }}
     end as runs_out_on
-from burning
+from with_pace
 left join {{ ref('int_openai__organizations') }} as organizations
-    on burning.organization_id = organizations.organization_id
+    on with_pace.organization_id = organizations.organization_id

@@ -7,7 +7,7 @@ with daily as (
         charges.currency,
         sum(charges.unblended_cost) as unblended_cost
     from {{ ref('int_openai__attributed_daily_costs') }} as charges
-    left join {{ ref('int_openai__charge_teams') }} as teams on {{ is_charge_of('teams', 'charges') }}
+    left join {{ ref('int_openai__charge_teams') }} as teams on {{ is_team_of_charge('teams', 'charges') }}
     group by
         charges.date, charges.organization_id, coalesce(teams.team, 'Unassigned'), teams.cost_center,
         charges.currency

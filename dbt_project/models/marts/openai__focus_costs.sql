@@ -20,11 +20,11 @@ with charges_in_focus as (
         charges.project_id as SubAccountId,
         projects.project_name as SubAccountName,
         case when charges.project_id is not null then 'Project' end as SubAccountType,
-        cast({{ dbt.date_trunc('month', 'charges.date') }} as {{ moment() }}) as BillingPeriodStart,
-        cast({{ dbt.dateadd('month', 1, dbt.date_trunc('month', 'charges.date')) }} as {{ moment() }})
+        cast({{ dbt.date_trunc('month', 'charges.date') }} as {{ timestamp_type() }}) as BillingPeriodStart,
+        cast({{ dbt.dateadd('month', 1, dbt.date_trunc('month', 'charges.date')) }} as {{ timestamp_type() }})
             as BillingPeriodEnd,
-        cast(charges.date as {{ moment() }}) as ChargePeriodStart,
-        cast({{ dbt.dateadd('day', 1, 'charges.date') }} as {{ moment() }}) as ChargePeriodEnd,
+        cast(charges.date as {{ timestamp_type() }}) as ChargePeriodStart,
+        cast({{ dbt.dateadd('day', 1, 'charges.date') }} as {{ timestamp_type() }}) as ChargePeriodEnd,
         case when charges.unblended_cost < 0 then 'Credit' else 'Usage' end as ChargeCategory,
         charges.line_item as ChargeDescription,
         case when charges.unblended_cost < 0 then 'One-Time' else 'Usage-Based' end as ChargeFrequency,
@@ -86,10 +86,10 @@ with charges_in_focus as (
     left join {{ ref('int_openai__api_keys') }} as api_keys
         on charges.organization_id = api_keys.organization_id
         and charges.api_key_id = api_keys.api_key_id
-    left join {{ ref('int_openai__charge_teams') }} as teams on {{ is_charge_of('teams', 'charges') }}
+    left join {{ ref('int_openai__charge_teams') }} as teams on {{ is_team_of_charge('teams', 'charges') }}
 )
 
--- In the order of their description, which is FOCUS's and then our own.
+-- In the order of the model's description: FOCUS's columns, then the custom ones.
 select
     {{ model.columns | join(',\n    ') }}
 from charges_in_focus

@@ -3,7 +3,7 @@ with monthly as (
         tokens.*,
         savings.saved_by_caching,
         savings.saved_by_batch,
-        -- Requests have no currency: they belong to the bill where there is only one.
+        -- Requests have no currency, so they are shown only where the month has one currency.
         case
             when count(*) over (
                 partition by tokens.organization_id, tokens.month, tokens.model_family

@@ -10,7 +10,7 @@ select
     projects.archived_at,
     seen.first_seen,
     seen.last_seen,
-    -- What was never listed is deleted where the listing was read after its last costs.
+    -- An id that was never listed is deleted if the listing was read after its last costs.
     coalesce(seen.is_deleted, case when listings.listed_on >= seen.last_seen then true end) as is_deleted,
     seen.currency,
     seen.unblended_cost

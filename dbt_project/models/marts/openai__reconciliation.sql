@@ -5,7 +5,7 @@ with compared as (
     from {{ ref('int_openai__checks') }}
 ),
 
-judged as (
+with_status as (
     select
         *,
         case
@@ -18,25 +18,25 @@ judged as (
 )
 
 select
-    judged.organization_id,
+    with_status.organization_id,
     organizations.organization_name,
-    judged.period,
-    judged.period_start,
-    judged.currency,
-    judged.check_name,
-    judged.user_id,
-    judged.model_family,
-    judged.meter,
-    judged.expected,
-    judged.actual,
-    judged.difference,
-    judged.tolerance,
-    judged.status,
+    with_status.period,
+    with_status.period_start,
+    with_status.currency,
+    with_status.check_name,
+    with_status.user_id,
+    with_status.model_family,
+    with_status.meter,
+    with_status.expected,
+    with_status.actual,
+    with_status.difference,
+    with_status.tolerance,
+    with_status.status,
     case
-        when judged.status = 'not comparable' then judged.not_comparable_because
-        when judged.status <> 'equal' and judged.difference > 0 then 'more than expected'
-        when judged.status <> 'equal' then 'less than expected'
+        when with_status.status = 'not comparable' then with_status.not_comparable_because
+        when with_status.status <> 'equal' and with_status.difference > 0 then 'more than expected'
+        when with_status.status <> 'equal' then 'less than expected'
     end as reason
-from judged
+from with_status
 left join {{ ref('int_openai__organizations') }} as organizations
-    on judged.organization_id = organizations.organization_id
+    on with_status.organization_id = organizations.organization_id

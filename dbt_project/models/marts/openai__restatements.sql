@@ -21,6 +21,6 @@ select
     restatements.seen_us = max(restatements.seen_us) over (
         partition by restatements.organization_id, restatements.date
     ) as is_last
-from {{ source('openai_raw', 'cost_restatements') }} as restatements
+from {{ ref('stg_openai__cost_restatements') }} as restatements
 left join {{ ref('int_openai__organizations') }} as organizations
     on restatements.organization_id = organizations.organization_id

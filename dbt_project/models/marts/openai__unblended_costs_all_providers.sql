@@ -4,8 +4,8 @@
     'ServiceCategory', 'ServiceName', 'ChargeCategory', 'BillingCurrency',
 ] %}
 {% set costs = ['BilledCost', 'EffectiveCost'] %}
--- What FOCUS 1.3 has renamed.
-{% set formerly = {'ServiceProviderName': 'ProviderName'} %}
+-- The names of these columns before FOCUS 1.3.
+{% set former_names = {'ServiceProviderName': 'ProviderName'} %}
 
 with charges as (
     select
@@ -25,7 +25,7 @@ with charges as (
                 {{ focus_column(columns, day, 'date') }} as {{ day }},
             {% endfor %}
             {% for text in texts %}
-                {{ focus_column(columns, text, dbt.type_string(), formerly.get(text)) }} as {{ text }},
+                {{ focus_column(columns, text, dbt.type_string(), former_names.get(text)) }} as {{ text }},
             {% endfor %}
             {% for cost in costs %}
                 {{ focus_column(columns, cost, money()) }} as {{ cost }},

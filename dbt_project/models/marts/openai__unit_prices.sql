@@ -1,13 +1,15 @@
 with in_order as (
     select
         *,
-        {{ is_usual('priced_quantity', priced_by() ~ ', date', 'usual_price, project_id') }} as is_usual
+        {{ is_weighted_median(
+            'priced_quantity', price_dimensions() ~ ', date', 'usual_price, project_id'
+        ) }} as is_usual
     from {{ ref('int_openai__price_changes') }}
 ),
 
 daily as (
     select
-        {{ priced_by() }},
+        {{ price_dimensions() }},
         date,
         sum(unblended_cost) as unblended_cost,
         sum(quantity) as quantity,
@@ -17,7 +19,7 @@ daily as (
         max(case when is_usual then previous_price end) as previous_price,
         max(case when is_usual then changed_on end) as changed_on
     from in_order
-    group by {{ priced_by() }}, date
+    group by {{ price_dimensions() }}, date
 )
 
 select

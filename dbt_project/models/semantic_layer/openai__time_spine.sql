@@ -1,2 +1,2 @@
 select distinct date as date_day
-from {{ source('openai_raw', 'cost_days') }}
+from {{ ref('stg_openai__cost_days') }}

@@ -4,9 +4,9 @@ select
     project_id,
     nullif(name, '') as api_key_name,
     owner_id,
-    coalesce(nullif(owner_name, ''), {{ address('owner_email') }}) as owner_name,
+    coalesce(nullif(owner_name, ''), {{ readable_email('owner_email') }}) as owner_name,
     case when owner_type = 'service_account' then 'service_account' else 'user' end as owner_type,
     {{ utc('created_at') }} as created_at,
     {{ utc('valid_from') }} as valid_from,
     valid_to is null as is_latest
-from {{ raw('api_keys') }} as api_keys
+from {{ source_or_empty('api_keys') }} as api_keys

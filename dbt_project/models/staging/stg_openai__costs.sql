@@ -1,7 +1,7 @@
 select
     organization_id,
     date,
-    -- An empty text names nobody and nothing.
+    -- An empty text is no id.
     nullif(project_id, '') as project_id,
     project_name,
     nullif(user_id, '') as user_id,
@@ -9,11 +9,10 @@ select
     nullif(api_key_id, '') as api_key_id,
     nullif(line_item, '') as line_item,
     amount,
-    -- A sum of larger quantities, or one in other units, fits no decimal: see quantities_can_be_used.
+    -- A sum of larger quantities does not fit any decimal: see the test quantities_are_countable.
     case when abs(quantity) < 1000000000000000 then quantity end as quantity,
     quantity_unit,
     grouped_by,
     api_source,
-    -- A row without an amount has no currency either; OpenAI bills in dollars.
-    upper(coalesce(currency, 'usd')) as currency
+    {{ currency_code() }} as currency
 from {{ source('openai_raw', 'costs') }}

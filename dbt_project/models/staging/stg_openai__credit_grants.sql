@@ -10,14 +10,14 @@ with filled as (
         and coalesce(trim(organization_id), '') not like '#%'
 ),
 
-taken as (
+parsed as (
     select
         organization_id,
         granted_on as granted_on_written,
         amount as amount_written,
         currency,
-        {{ written_day('granted_on') }} as granted_on,
-        {{ written_amount('amount') }} as amount
+        {{ parse_day('granted_on') }} as granted_on,
+        {{ parse_amount('amount') }} as amount
     from filled
 )
 
@@ -28,8 +28,8 @@ select
     currency,
     case
         when organization_id is null then 'organization_id is missing'
-        when granted_on is null then 'granted_on is no day such as 2026-10-01: ' || granted_on_written
-        when amount is null then 'amount is no number such as 10000.00: ' || amount_written
-        when length(currency) <> 3 then 'currency is no code such as USD: ' || currency
+        when granted_on is null then 'granted_on is not a day such as 2026-10-01: ' || granted_on_written
+        when amount is null then 'amount is not a number such as 10000.00: ' || amount_written
+        when length(currency) <> 3 then 'currency is not a code such as USD: ' || currency
     end as reason
-from taken
+from parsed

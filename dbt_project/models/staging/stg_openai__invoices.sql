@@ -12,46 +12,38 @@ with filled as (
     where trim(coalesce(organization_id, '')) not like '#%'
 ),
 
-taken as (
+parsed as (
     select
         organization_id,
         month,
         currency,
         {% for amount in amounts %}
             {{ amount }} as {{ amount }}_written,
-            {{ written_amount(amount) }} as {{ amount }},
+            {{ parse_amount(amount) }} as {{ amount }},
         {% endfor %}
-        {{ written_month('month') }} as month_start,
+        {{ parse_month('month') }} as month_start,
         count(*) over (partition by organization_id, month, currency) as invoices
     from filled
-),
-
-known as (
-    select distinct organization_id
-    from {{ source('openai_raw', 'cost_days') }}
 )
 
 select
-    taken.organization_id,
-    taken.month,
-    taken.month_start,
-    taken.amount_before_tax,
-    taken.credits,
-    taken.tax,
-    taken.currency,
+    organization_id,
+    month,
+    month_start,
+    amount_before_tax,
+    credits,
+    tax,
+    currency,
     case
-        when known.organization_id is null
-            then 'organization_id is not in the warehouse: ' || taken.organization_id
-        when taken.month_start is null
-            then 'month is no month such as 2026-10: ' || taken.month
+        when month_start is null
+            then 'month is not a month such as 2026-10: ' || month
         {% for amount in amounts %}
-            when taken.{{ amount }} is null
-                then '{{ amount }} is no number such as 1234.56: ' || taken.{{ amount }}_written
+            when {{ amount }} is null
+                then '{{ amount }} is not a number such as 1234.56: ' || {{ amount }}_written
         {% endfor %}
-        when length(taken.currency) <> 3
-            then 'currency is no code such as USD: ' || taken.currency
-        when taken.invoices > 1
+        when length(currency) <> 3
+            then 'currency is not a code such as USD: ' || currency
+        when invoices > 1
             then 'the organization has this month and currency more than once: add its invoices up'
     end as reason
-from taken
-left join known on taken.organization_id = known.organization_id
+from parsed

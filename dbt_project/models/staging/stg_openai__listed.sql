@@ -1,13 +1,8 @@
 select
-    listed.organization_id,
-    listed.kind,
-    listed.id,
-    cast({{ utc('listed.listed_at') }} as date) as last_listed_on,
-    {{ utc('listed.last_used_at') }} as last_used_at,
-    coalesce(listed.listed_at < listings.listed_at, false) as is_deleted
-from {{ raw('listed') }} as listed
-left join {{ raw('listings') }} as listings
-    on listed.organization_id = listings.organization_id
-    and listed.kind = listings.kind
-    and listings.project_id
-    = case when listed.kind in ('project', 'user') then '' else listed.project_id end
+    organization_id,
+    kind,
+    id,
+    project_id,
+    {{ utc('listed_at') }} as listed_at,
+    {{ utc('last_used_at') }} as last_used_at
+from {{ source_or_empty('listed') }} as listed

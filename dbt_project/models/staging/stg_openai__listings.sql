@@ -2,5 +2,6 @@ select
     organization_id,
     kind,
     project_id,
+    {{ utc('listed_at') }} as listed_at,
     cast({{ utc('listed_at') }} as date) as listed_on
-from {{ raw('listings') }} as listings
+from {{ source_or_empty('listings') }} as listings

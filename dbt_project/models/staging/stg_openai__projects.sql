@@ -7,4 +7,4 @@ select
     {{ utc('archived_at') }} as archived_at,
     {{ utc('valid_from') }} as valid_from,
     valid_to is null as is_latest
-from {{ raw('projects') }} as projects
+from {{ source_or_empty('projects') }} as projects

@@ -7,4 +7,4 @@ select
     {{ utc('created_at') }} as created_at,
     {{ utc('valid_from') }} as valid_from,
     valid_to is null as is_latest
-from {{ raw('service_accounts') }} as service_accounts
+from {{ source_or_empty('service_accounts') }} as service_accounts

@@ -1,17 +1,12 @@
 select
-    limits.organization_id,
-    limits.kind,
-    limits.id,
-    limits.project_id,
-    limits.threshold_amount,
-    limits.currency,
-    limits.period,
-    limits.enforcement_status,
-    {{ utc('limits.valid_from') }} as valid_from,
-    listed.last_listed_on as last_seen_on
-from {{ raw('spend_limits') }} as limits
-inner join {{ ref('stg_openai__listed') }} as listed
-    on limits.organization_id = listed.organization_id
-    and limits.kind = listed.kind
-    and limits.id = listed.id
-where limits.valid_to is null and not listed.is_deleted
+    organization_id,
+    kind,
+    id,
+    project_id,
+    threshold_amount,
+    currency,
+    period,
+    enforcement_status,
+    {{ utc('valid_from') }} as valid_from,
+    valid_to is null as is_latest
+from {{ source_or_empty('spend_limits') }} as spend_limits

@@ -11,9 +11,9 @@ with trimmed as (
 filled as (
     select
         *,
-        -- Ids of people and of service accounts never meet: they are told in the same column.
+        -- People and service accounts share a column in costs, and their ids never collide.
         case when kind = 'service_account' then 'user' else kind end as kind_of_id,
-        case when id is not null then 'row of ' || id else 'row without an id' end as row_named
+        case when id is not null then 'row of ' || id else 'row without an id' end as row_label
     from trimmed
     where
         coalesce(organization_id, kind, id, team, cost_center) is not null
@@ -34,17 +34,17 @@ select
     id,
     team,
     cost_center,
-    -- A row that is not understood, or an id that stands twice, would put money on the wrong team.
+    -- An invalid row, or an id that occurs twice, would assign money to the wrong team.
     case
-        when organization_id is null then row_named || ': organization_id is missing'
-        when kind is null then row_named || ': kind is missing'
+        when organization_id is null then row_label || ': organization_id is missing'
+        when kind is null then row_label || ': kind is missing'
         when kind not in ('user', 'service_account', 'project', 'api_key')
-            then row_named || ': kind "' || kind || '" is none of user, service_account, project, api_key'
-        when id is null then row_named || ', team "' || coalesce(team, '') || '": id is missing'
-        when team is null then row_named || ': team is missing'
+            then row_label || ': kind "' || kind || '" is not one of user, service_account, project, api_key'
+        when id is null then row_label || ', team "' || coalesce(team, '') || '": id is missing'
+        when team is null then row_label || ': team is missing'
         when lower(team) = 'unassigned'
-            then row_named || ': team "' || team || '" is the name of the rest without a team'
+            then row_label || ': team "' || team || '" is reserved for costs without a team'
         when times > 1
-            then row_named || ', team "' || team || '": this ' || kind || ' stands more than once'
-    end as fault
+            then row_label || ', team "' || team || '": this ' || kind || ' occurs more than once'
+    end as reason
 from counted

@@ -1,4 +1,4 @@
--- Which of OpenAI's words each kind of usage has, under the name that they share here.
+-- The API's fields of each kind of usage, by the name that all kinds share here.
 {% set text, number = dbt.type_string(), dbt.type_bigint() %}
 {% set columns = {
     'user_id': text, 'api_key_id': text, 'model': text, 'tier': text, 'is_batch': 'boolean',
@@ -9,8 +9,8 @@
     'characters': number, 'seconds': quantity(), 'sessions': number, 'searches': number,
     'bytes': number,
 } %}
-{# A sum of larger counts fits no number of 64 bits. #}
-{% set usable = 'case when {0} between -999999999999999 and 999999999999999 then {0} end' %}
+{# A sum of larger counts does not fit a 64-bit integer. #}
+{% set bounded = 'case when {0} between -999999999999999 and 999999999999999 then {0} end' %}
 {% set with_key = {'user_id': 'user_id', 'api_key_id': 'api_key_id'} %}
 {% set with_model = dict(with_key, model='model', requests='num_model_requests') %}
 {% set with_tokens = dict(
@@ -36,18 +36,18 @@
 } %}
 
 with usage_of_all_kinds as (
-    {% for kind, told in kinds.items() %}
+    {% for kind, fields in kinds.items() %}
         select
             used.organization_id,
             used.date,
             used.project_id,
             {% for name, type in columns.items() %}
-                {% set value = 'used.' ~ told[name] if name in told else 'null' %}
-                {% if type in (number, quantity()) %}{% set value = usable.format(value) %}{% endif %}
+                {% set value = 'used.' ~ fields[name] if name in fields else 'null' %}
+                {% if type in (number, quantity()) %}{% set value = bounded.format(value) %}{% endif %}
                 cast({{ value }} as {{ type }}) as {{ name }},
             {% endfor %}
             '{{ kind }}' as kind
-        from {{ raw('usage_' ~ kind) }} as used
+        from {{ source_or_empty('usage_' ~ kind) }} as used
         {{ 'union all' if not loop.last }}
     {% endfor %}
 )

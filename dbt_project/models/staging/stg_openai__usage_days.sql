@@ -1,7 +1,9 @@
 select
-    days.organization_id,
-    days.kind,
-    days.date,
-    days.is_closed,
-    days.grouped_by
-from {{ raw('usage_days') }} as days
+    organization_id,
+    kind,
+    date,
+    -- Not cast: facts compare it with the load that they were built from.
+    loaded_at,
+    is_closed,
+    grouped_by
+from {{ source_or_empty('usage_days') }} as usage_days

@@ -1,6 +1,6 @@
 {#
-    No row lacks any of these columns: one scan for all of them. Returns the rows that do. Of a table that
-    has a `day`, the days that the build replaced are looked at.
+    None of these columns is null in any row, in one scan. Returns the rows with a null. With `day`, the column of the
+    day, only the days that the build replaced are tested.
 #}
 {% test never_null(model, columns, day=none) %}
 select {{ columns | join(', ') }}

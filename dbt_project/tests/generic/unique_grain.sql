@@ -1,6 +1,6 @@
 {#
-    No two rows share these columns, nulls counted as equal, and no row lacks any of `never_null`: one scan
-    for both. Of a table that has a `day`, the days that the build replaced are looked at.
+    No two rows have the same values in these columns (nulls are equal), and no column of `never_null` is null, in one
+    scan. With `day`, the column of the day, only the days that the build replaced are tested.
 #}
 {% test unique_grain(model, columns, never_null=none, day=none) %}
 select
@@ -11,5 +11,7 @@ from {{ model }}
 group by {{ columns | join(', ') }}
 having
     count(*) > 1
-    {% if never_null %}or max(case when {{ never_null | join(' is null or ') }} is null then 1 else 0 end) = 1{% endif %}
+    {% if never_null %}
+        or max(case when {{ never_null | join(' is null or ') }} is null then 1 else 0 end) = 1
+    {% endif %}
 {% endtest %}

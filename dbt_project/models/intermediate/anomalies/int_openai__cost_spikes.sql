@@ -1,11 +1,11 @@
--- A new key that takes over from another costs its project no more, nor a new model the organization; a user
--- seems to cost more where a key's owner became known. These ring only where what they are a part of costs
--- more than usual too.
+-- A new key, user or model can take over costs from another one, and a user's costs rise where a key's owner
+-- becomes known. So a user, a model, and a project or key without usual costs are flagged only where their
+-- parent scope also costs more than usual.
 with usual as (
     select * from {{ ref('int_openai__usual_costs') }}
 ),
 
-usual_days as (
+average_days as (
     select
         days.organization_id,
         days.currency,
@@ -26,15 +26,15 @@ scored as (
     select
         usual.*,
         greatest(
-            {{ var('anomaly_minimum') }}, {{ var('anomaly_minimum_share') }} * coalesce(usual_days.cost, 0)
+            {{ var('anomaly_minimum') }}, {{ var('anomaly_minimum_share') }} * coalesce(average_days.cost, 0)
         ) as minimum,
         greatest(usual.spread, 0.15 * cast(usual.usual_cost as {{ double() }})) as usual_spread,
         cast(usual.excess as {{ double() }}) as excess_as_double
     from usual
-    left join usual_days
-        on usual.organization_id = usual_days.organization_id
-        and usual.currency = usual_days.currency
-        and usual.date = usual_days.date
+    left join average_days
+        on usual.organization_id = average_days.organization_id
+        and usual.currency = average_days.currency
+        and usual.date = average_days.date
     where usual.scope <> 'organization' and usual.weeks >= 4
 )
 
@@ -60,7 +60,7 @@ inner join usual as parents
 where
     scored.excess_as_double >= scored.minimum
     and scored.excess_as_double >= {{ var('anomaly_score') }} * scored.usual_spread
-    -- What comes again, as on the last day of each month, is no spike.
+    -- A cost that recurs, as on the last day of each month, is not a spike.
     and cast(scored.unblended_cost as {{ double() }}) >= 1.25 * cast(scored.second_largest as {{ double() }})
     and (
         (scored.scope in ('project', 'api_key') and scored.usual_cost > 0)

@@ -1,8 +1,9 @@
--- The day's charges beside the mean of the same weekdays before, model by model and meter by meter.
-{% set of_spike = [
-    'organization_id', 'scope', 'scope_id', 'currency', 'date', 'unblended_cost', 'usual_cost', 'excess', 'weeks', 'score',
+-- Compares the day's charges with the mean of the same weekdays before, by model, meter, tier and unit.
+{% set spike_columns = [
+    'organization_id', 'scope', 'scope_id', 'currency', 'date', 'unblended_cost', 'usual_cost', 'excess', 'weeks',
+    'score',
 ] %}
-{% set sold = ['model_family', 'meter', 'tier', 'quantity_unit'] %}
+{% set dimensions = ['model_family', 'meter', 'tier', 'quantity_unit'] %}
 
 with numbers as (
     {{ dbt.generate_series(9) }}
@@ -25,12 +26,12 @@ charges as (
     from {{ ref('int_openai__charges') }}
 ),
 
-sales as (
+costs_by_dimension as (
     select
-        {% for column in of_spike %}
+        {% for column in spike_columns %}
             days.{{ column }},
         {% endfor %}
-        {% for column in sold %}
+        {% for column in dimensions %}
             charges.{{ column }},
         {% endfor %}
         coalesce(sum(case when days.is_spike then charges.cost end), 0) as cost,
@@ -50,7 +51,7 @@ sales as (
             when 'model' then charges.model_family
         end
     group by
-        {% for column in of_spike %}
+        {% for column in spike_columns %}
             days.{{ column }},
         {% endfor %}
         charges.model_family,
@@ -66,14 +67,14 @@ priced as (
             when quantity > 0 and earlier_quantity > 0 then quantity * earlier_cost / earlier_quantity
             when cost > 0 and earlier_cost > 0 then cost
         end as cost_at_earlier_price
-    from sales
+    from costs_by_dimension
 )
 
 select
-    {{ of_spike | join(', ') }},
-    -- Null where something is not bought any more, or was not before.
+    {{ spike_columns | join(', ') }},
+    -- The cost at the earlier price is null where there was usage on one side only.
     coalesce(sum(cost_at_earlier_price - earlier_cost), 0) as volume_effect,
     coalesce(sum(cost - cost_at_earlier_price), 0) as price_effect,
     sum(case when cost_at_earlier_price is null then cost - earlier_cost else 0 end) as mix_effect
 from priced
-group by {{ of_spike | join(', ') }}
+group by {{ spike_columns | join(', ') }}

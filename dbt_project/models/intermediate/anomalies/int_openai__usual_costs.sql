@@ -1,4 +1,4 @@
--- The middle of an even number is the lower of the two: it is an amount that was billed, and exact.
+-- The median of an even number is the lower of the two middle values: it is an exact amount that was billed.
 {% set key = ['organization_id', 'scope', 'scope_id', 'parent_id', 'currency', 'date'] %}
 
 with ranked as (
@@ -41,7 +41,7 @@ select
     second_largest,
     weeks,
     {{ difference('unblended_cost', 'usual_cost') }} as excess,
-    -- As wide as one standard deviation, of what is distributed normally.
+    -- For a normal distribution, this factor scales the value to one standard deviation.
     1.4826 * max(case when 2 * nearness in (weeks, weeks + 1) then cast(deviation as {{ double() }}) end)
         as spread
 from nearest

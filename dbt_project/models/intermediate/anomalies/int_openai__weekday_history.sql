@@ -16,7 +16,7 @@ weekdays as (
         ledger.organization_id,
         ledger.date,
         {{ days_after('ledger.date', '-7 * weeks.generated_number') }} as earlier_date
-    from {{ source('openai_raw', 'cost_days') }} as ledger
+    from {{ ref('stg_openai__cost_days') }} as ledger
     cross join weeks
 )
 
@@ -34,11 +34,11 @@ from {{ ref('int_openai__scoped_costs') }} as costs
 inner join weekdays
     on costs.organization_id = weekdays.organization_id
     and costs.date = weekdays.date
--- Of these weekdays, those that are loaded count, from the organization's first costs on.
+-- Only loaded weekdays count, from the organization's first costs on.
 inner join first_days
     on costs.organization_id = first_days.organization_id
     and weekdays.earlier_date >= first_days.first_day
-inner join {{ source('openai_raw', 'cost_days') }} as ledger
+inner join {{ ref('stg_openai__cost_days') }} as ledger
     on costs.organization_id = ledger.organization_id
     and weekdays.earlier_date = ledger.date
 left join {{ ref('int_openai__scoped_costs') }} as earlier

@@ -1,6 +1,7 @@
 {{ config(materialized='table') }}
 
--- The nearest assignment counts: that of the key, else of the person or service account, else of the project.
+-- The assignment of the API key applies, else that of the person or service account, else that of the
+-- project.
 with charged as (
     select distinct
         organization_id,
@@ -10,10 +11,10 @@ with charged as (
     from {{ ref('int_openai__attributed_daily_costs') }}
 ),
 
-usable as (
+valid_teams as (
     select *
     from {{ ref('stg_openai__teams') }}
-    where fault is null
+    where reason is null
 ),
 
 assigned as (
@@ -29,15 +30,15 @@ assigned as (
             else projects.cost_center
         end as cost_center
     from charged
-    left join usable as keys
+    left join valid_teams as keys
         on charged.organization_id = keys.organization_id
         and keys.kind_of_id = 'api_key'
         and charged.api_key_id = keys.id
-    left join usable as people
+    left join valid_teams as people
         on charged.organization_id = people.organization_id
         and people.kind_of_id = 'user'
         and charged.user_id = people.id
-    left join usable as projects
+    left join valid_teams as projects
         on charged.organization_id = projects.organization_id
         and projects.kind_of_id = 'project'
         and charged.project_id = projects.id

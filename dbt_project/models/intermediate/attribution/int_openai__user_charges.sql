@@ -1,10 +1,10 @@
--- Where OpenAI cannot combine users with projects, it tells users in an answer of their own, which
--- holds the same money: on those days that answer counts, and the keys' owners do not.
-with days_apart as (
+-- Where OpenAI cannot combine users with projects, it returns users in a separate response with the same
+-- money. On those days, that response counts, and the owners of API keys do not.
+with days_by_user as (
     select distinct
         organization_id,
         date
-    from {{ source('openai_raw', 'costs_by_user') }}
+    from {{ ref('stg_openai__costs_by_user') }}
 )
 
 select
@@ -16,10 +16,10 @@ select
     charges.currency,
     charges.unblended_cost
 from {{ ref('int_openai__attributed_daily_costs') }} as charges
-left join days_apart
-    on charges.organization_id = days_apart.organization_id
-    and charges.date = days_apart.date
-where days_apart.date is null
+left join days_by_user
+    on charges.organization_id = days_by_user.organization_id
+    and charges.date = days_by_user.date
+where days_by_user.date is null
 
 union all
 
@@ -29,6 +29,6 @@ select
     user_id,
     case when user_id is not null then 'reported' else 'unattributed' end as attribution,
     case when user_id is null then 'the API names nobody' end as unattributed_because,
-    upper(coalesce(currency, 'usd')) as currency,
+    currency,
     coalesce(amount, 0) as unblended_cost
-from {{ source('openai_raw', 'costs_by_user') }}
+from {{ ref('stg_openai__costs_by_user') }}

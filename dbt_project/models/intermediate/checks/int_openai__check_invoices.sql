@@ -1,4 +1,4 @@
--- Credits are deducted after the amount before tax, and tax is added to it: neither is compared.
+-- Only the amount before tax is compared: credits are deducted from it and tax is added to it.
 {% set prepaid = var('prepaid_organizations') or [''] %}
 
 with billed as (
@@ -26,7 +26,7 @@ select
         when ledger.loaded_days < ledger.days then 'the month is not wholly in the ledger'
         when ledger.closed_days < ledger.days then 'not every day of the month is closed'
     end as not_comparable_because
-from {{ ref('stg_openai__invoices') }} as invoices
+from {{ ref('int_openai__invoices') }} as invoices
 left join {{ ref('int_openai__ledger_months') }} as ledger
     on invoices.organization_id = ledger.organization_id
     and invoices.month_start = ledger.month

@@ -1,15 +1,15 @@
--- Each mart with the names of its day, organization, currency and amount, and whether it follows
--- OpenAI's answer by user on days that have one.
-{% set own_names = ('date', 'organization_id', 'currency', 'unblended_cost') %}
+-- By mart: its columns for day, organization, currency and amount, and whether it follows OpenAI's separate
+-- response by user on days that have one.
+{% set mart_columns = ('date', 'organization_id', 'currency', 'unblended_cost') %}
 {% set marts = {
     'focus_costs': ('ChargePeriodStart', 'BillingAccountId', 'BillingCurrency', 'BilledCost', false),
-    'daily_costs_by_project': own_names + (false,),
-    'daily_costs_by_user': own_names + (true,),
-    'daily_costs_by_model': own_names + (false,),
-    'daily_costs_by_team': own_names + (false,),
+    'daily_costs_by_project': mart_columns + (false,),
+    'daily_costs_by_user': mart_columns + (true,),
+    'daily_costs_by_model': mart_columns + (false,),
+    'daily_costs_by_team': mart_columns + (false,),
 } %}
 
-with days_apart as (
+with days_by_user as (
     select distinct
         organization_id,
         date
@@ -20,29 +20,29 @@ raw_rows as (
     select
         costs.organization_id,
         costs.date,
-        upper(coalesce(costs.currency, 'usd')) as currency,
+        {{ currency_code('costs.currency') }} as currency,
         coalesce(costs.amount, 0) as amount,
-        false as is_of_users_apart,
-        days_apart.date is not null as has_users_apart
+        false as is_by_user,
+        days_by_user.date is not null as has_rows_by_user
     from {{ source('openai_raw', 'costs') }} as costs
-    left join days_apart
-        on costs.organization_id = days_apart.organization_id
-        and costs.date = days_apart.date
+    left join days_by_user
+        on costs.organization_id = days_by_user.organization_id
+        and costs.date = days_by_user.date
 
     union all
 
     select
         organization_id,
         date,
-        upper(coalesce(currency, 'usd')) as currency,
+        {{ currency_code() }} as currency,
         coalesce(amount, 0) as amount,
-        true as is_of_users_apart,
-        true as has_users_apart
+        true as is_by_user,
+        true as has_rows_by_user
     from {{ source('openai_raw', 'costs_by_user') }}
 ),
 
 both_sides as (
-    {% for mart, (day, organization, currency, amount, users_apart) in marts.items() %}
+    {% for mart, (day, organization, currency, amount, follows_users) in marts.items() %}
         select
             '{{ mart }} equals raw' as check_name,
             organization_id,
@@ -51,7 +51,7 @@ both_sides as (
             amount as expected,
             cast(0 as {{ money() }}) as actual
         from raw_rows
-        where {{ 'is_of_users_apart = has_users_apart' if users_apart else 'not is_of_users_apart' }}
+        where {{ 'is_by_user = has_rows_by_user' if follows_users else 'not is_by_user' }}
 
         union all
 

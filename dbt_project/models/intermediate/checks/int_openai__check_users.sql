@@ -1,4 +1,4 @@
-with days_apart as (
+with days_by_user as (
     select distinct
         organization_id,
         date
@@ -9,8 +9,8 @@ both_sides as (
     select
         organization_id,
         date,
-        user_id,
-        upper(coalesce(currency, 'usd')) as currency,
+        nullif(user_id, '') as user_id,
+        {{ currency_code() }} as currency,
         coalesce(amount, 0) as expected,
         cast(0 as {{ money() }}) as actual
     from {{ source('openai_raw', 'costs_by_user') }}
@@ -25,9 +25,9 @@ both_sides as (
         cast(0 as {{ money() }}) as expected,
         mart.unblended_cost as actual
     from {{ ref('openai__daily_costs_by_user') }} as mart
-    inner join days_apart
-        on mart.organization_id = days_apart.organization_id
-        and mart.date = days_apart.date
+    inner join days_by_user
+        on mart.organization_id = days_by_user.organization_id
+        and mart.date = days_by_user.date
 )
 
 select

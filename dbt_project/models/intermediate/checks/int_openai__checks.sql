@@ -17,9 +17,10 @@ from {{ ref('int_openai__daily_checks') }}
 
 union all
 
-{{ as_checks({
+{{ union_of_checks({
     ref('int_openai__check_invoices'): dict(
-        approximate, check_name="'month equals its invoice'", period="'month'", period_start='month', currency='currency'
+        approximate, check_name="'month equals its invoice'", period="'month'", period_start='month',
+        currency='currency'
     ),
     ref('int_openai__ledger_months'): {
         'check_name': "'every day is in the ledger'", 'period': "'month'", 'period_start': 'month',

@@ -1,4 +1,4 @@
--- The bill counts uncached input apart; usage counts it with what was cached and written.
+-- The bill counts uncached input separately; usage includes cached and written tokens in its input tokens.
 {% set meters = {
     'input': 'input_tokens - coalesce(cached_input_tokens, 0) - coalesce(cache_write_tokens, 0)',
     'cached input': 'cached_input_tokens',
@@ -7,13 +7,13 @@
 } %}
 
 with used as (
-    {% for meter, counted in meters.items() %}
+    {% for meter, expression in meters.items() %}
         select
             organization_id,
             date,
             model_family,
             '{{ meter }}' as meter,
-            {{ counted }} as tokens
+            {{ expression }} as tokens
         from {{ ref('int_openai__daily_usage') }}
         where kind in ('completions', 'embeddings')
         {{ 'union all' if not loop.last }}

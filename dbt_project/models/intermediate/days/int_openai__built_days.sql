@@ -4,7 +4,7 @@
     partition_by=['fact'] if target.type == 'spark' else none,
 ) }}
 
--- No rows: each fact writes its own when it is built.
+-- This model has no rows: each fact writes its own rows when it is built.
 select
     organization_id,
     date,

@@ -28,7 +28,7 @@ days as (
     from {{ ref('int_openai__built_days') }}
 ),
 
--- On one side only: loaded since, or no longer in the ledger.
+-- Days on one side only were loaded since the fact was built, or are no longer in the ledger.
 changed as (
     select
         fact,

@@ -1,10 +1,10 @@
--- A month that the ledger lacks altogether is a row too.
+-- A month without any day in the ledger is a row too.
 with bounds as (
     select
         organization_id,
         min(date) as first_day,
         max(date) as last_day
-    from {{ source('openai_raw', 'cost_days') }}
+    from {{ ref('stg_openai__cost_days') }}
     group by organization_id
 ),
 
@@ -59,7 +59,7 @@ select
     count(ledger.date) as loaded_days,
     sum(case when ledger.is_closed then 1 else 0 end) as closed_days
 from expected
-left join {{ source('openai_raw', 'cost_days') }} as ledger
+left join {{ ref('stg_openai__cost_days') }} as ledger
     on expected.organization_id = ledger.organization_id
     and expected.month <= ledger.date
     and expected.next_month > ledger.date

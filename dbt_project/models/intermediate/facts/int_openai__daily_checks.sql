@@ -1,11 +1,11 @@
 {% set approximate = {'tolerance': 'tolerance', 'not_comparable_because': 'not_comparable_because'} %}
 
 with checks as (
-    {{ as_checks({
+    {{ union_of_checks({
         ref('int_openai__check_api_totals'): dict(approximate, currency='currency'),
         ref('int_openai__check_marts'): {'currency': 'currency'},
         ref('int_openai__check_users'): {
-            'check_name': sentence("users equal the API's own per-user answer"), 'currency': 'currency',
+            'check_name': text_literal("users equal the API's own per-user answer"), 'currency': 'currency',
             'user_id': 'user_id',
         },
         ref('int_openai__check_tokens'): dict(

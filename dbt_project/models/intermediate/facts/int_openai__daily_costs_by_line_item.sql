@@ -5,7 +5,7 @@ select
     currency,
     quantity_unit,
     cast(sum(coalesce(amount, 0)) as {{ money() }}) as unblended_cost,
-    cast(sum(abs(amount)) as {{ money() }}) as turnover,
+    cast(sum(abs(amount)) as {{ money() }}) as gross_amount,
     cast(sum(quantity) as {{ quantity() }}) as quantity,
     cast(sum(case when quantity is not null then coalesce(amount, 0) end) as {{ money() }})
         as cost_of_quantity,

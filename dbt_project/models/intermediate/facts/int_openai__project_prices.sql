@@ -1,4 +1,5 @@
--- Charges at one price are one row first, as most of a day's are: the order of prices is then short.
+-- Charges at the same price are added up first: most of a day's charges have the same price, so few rows are
+-- sorted.
 with charges as (
     select
         *,
@@ -9,7 +10,7 @@ with charges as (
 
 prices as (
     select
-        {{ priced_by() }},
+        {{ price_dimensions() }},
         project_id,
         date,
         is_free,
@@ -18,18 +19,20 @@ prices as (
         sum(priced_quantity) as priced_quantity,
         sum(unblended_cost) as unblended_cost
     from charges
-    group by {{ priced_by() }}, project_id, date, is_free, price
+    group by {{ price_dimensions() }}, project_id, date, is_free, price
 ),
 
 in_order as (
     select
         *,
-        {{ is_usual('priced_quantity', priced_by() ~ ', project_id, date, is_free', 'price') }} as is_usual
+        {{ is_weighted_median(
+            'priced_quantity', price_dimensions() ~ ', project_id, date, is_free', 'price'
+        ) }} as is_usual
     from prices
 )
 
 select
-    {{ priced_by() }},
+    {{ price_dimensions() }},
     project_id,
     date,
     cast(sum(unblended_cost) as {{ money() }}) as unblended_cost,
@@ -38,4 +41,4 @@ select
     coalesce(sum(case when not is_free then priced_quantity end), 0) as priced_quantity,
     max(case when is_usual then price end) as usual_price
 from in_order
-group by {{ priced_by() }}, project_id, date
+group by {{ price_dimensions() }}, project_id, date

@@ -14,18 +14,13 @@ with line_items as (
         is_parsed,
         case
             when not is_parsed then 'Other'
-            when service_of_tool is not null then service_of_tool
-            when prefix = 'evals' then 'Evals'
+            when stated_service is not null then stated_service
             {% for pattern, service in services %}
                 when lower(model) like '{{ pattern }}' then '{{ service }}'
             {% endfor %}
             else 'Chat and completions'
         end as service,
-        case
-            when not is_parsed then null
-            when prefix in ('priority', 'batch', 'flex') then prefix
-            else 'standard'
-        end as tier,
+        case when is_parsed then tier end as tier,
         case when is_parsed then context end as context,
         {{ model_family('model') }} as model_family
     from {{ ref('int_openai__line_items') }}

@@ -1,33 +1,36 @@
--- [tier or feature " | "] model [" " modality] [", " meter] [", " qualifier], or a tool's name,
--- alone or with " | " and the model. What fits neither is left unparsed, never guessed at.
-{% set meters = {
-    'input': 'input', 'cached input': 'cached input', 'cache writes': 'cache write', 'output': 'output',
-    'input_tokens': 'input', 'cached_input_tokens': 'cached input',
-    'cache_write_tokens': 'cache write', 'output_tokens': 'output',
-} %}
+-- A line item is [label " | "] model [" " modality] ", " meter [", " label], or [label " | "] and a tool's
+-- name, alone or followed by " | " and a model. The seeds list the labels, meters and tools. Any other text
+-- is left unparsed.
 {% set modalities = ('text', 'image', 'audio') %}
-{% set first_half = "lower(" ~ dbt.split_part('line_item', "' | '", 1) ~ ")" %}
-{% set has_prefix = first_half ~ " in ('priority', 'batch', 'flex', 'evals')" %}
 
-with bodies as (
-    select distinct
-        line_item,
-        case when {{ has_prefix }} then {{ first_half }} end as prefix,
-        case
-            when {{ has_prefix }} then substr(line_item, length({{ first_half }}) + 4) else line_item
-        end as body
+with line_items as (
+    select distinct line_item
     from {{ ref('int_openai__daily_costs_by_line_item') }}
     where line_item is not null
 ),
 
+bodies as (
+    select
+        line_items.line_item,
+        prefixes.tier,
+        prefixes.context,
+        prefixes.service,
+        case
+            when prefixes.label is not null then substr(line_items.line_item, length(prefixes.label) + 4)
+            else line_items.line_item
+        end as body
+    from line_items
+    left join {{ ref('line_item_tiers') }} as prefixes
+        on lower({{ dbt.split_part('line_items.line_item', "' | '", 1) }}) = prefixes.label
+        and prefixes.placement = 'before'
+),
+
 words as (
     select
-        line_item,
-        prefix,
-        body,
+        *,
         nullif({{ dbt.split_part('body', "' | '", 2) }}, '') as model_after_tool,
         {{ dbt.split_part('body', "', '", 1) }} as subject,
-        lower({{ dbt.split_part('body', "', '", 2) }}) as meter_word,
+        lower({{ dbt.split_part('body', "', '", 2) }}) as meter_label,
         lower(coalesce({{ dbt.split_part('body', "', '", 3) }}, '')) as qualifier
     from bodies
 ),
@@ -35,10 +38,10 @@ words as (
 with_tools as (
     select
         *,
-        -- By itself, as some engines join by no key that is made of both sides.
+        -- A column of its own, because some engines cannot join on an expression over both sides.
         case
             when
-                {{ is_name('model_after_tool') }}
+                {{ is_model_name('model_after_tool') }}
                 and substr(lower(body), length(lower(body)) - length(lower(model_after_tool)) - 2)
                 = ' | ' || lower(model_after_tool)
                 then substr(lower(body), 1, length(lower(body)) - length(lower(model_after_tool)) - 3)
@@ -49,45 +52,48 @@ with_tools as (
 token_lines as (
     select
         words.line_item,
-        case words.meter_word
-            {% for word, meter in meters.items() %}
-                when '{{ word }}' then '{{ meter }}'
-            {% endfor %}
-        end as token_meter,
+        meters.meter,
+        qualifiers.tier,
+        qualifiers.context,
+        qualifiers.service,
         case
             {% for modality in modalities %}
                 when lower(words.subject) like '% {{ modality }}' then '{{ modality }}'
             {% endfor %}
-        end as token_modality,
+        end as modality,
         case
             {% for modality in modalities %}
                 when lower(words.subject) like '% {{ modality }}'
                     then substr(words.subject, 1, length(words.subject) - {{ modality | length + 1 }})
             {% endfor %}
             else words.subject
-        end as token_model,
-        case when words.qualifier = 'long context' then 'long' end as context
+        end as model
     from words
+    inner join {{ ref('token_meters') }} as meters on words.meter_label = meters.label
     left join {{ ref('line_item_tools') }} as tools on lower(words.subject) = tools.tool
+    left join {{ ref('line_item_tiers') }} as qualifiers
+        on words.qualifier = qualifiers.label
+        and qualifiers.placement = 'after'
     where
         tools.tool is null
-        and words.qualifier in ('', 'long context')
-        and length(words.body) = length(words.subject) + length(words.meter_word) + 2
+        and (words.qualifier = '' or qualifiers.label is not null)
+        and coalesce(words.tier, qualifiers.tier, '') = coalesce(qualifiers.tier, words.tier, '')
+        and length(words.body) = length(words.subject) + length(words.meter_label) + 2
         + case when words.qualifier = '' then 0 else length(words.qualifier) + 2 end
 )
 
 select
     words.line_item,
-    words.prefix,
-    coalesce(tools.service, tools_with_model.service) as service_of_tool,
+    coalesce(tools.service, tools_with_model.service, words.service, token_lines.service) as stated_service,
     coalesce(
         tools.model,
         case when tools_with_model.tool is not null then words.model_after_tool end,
-        token_lines.token_model
+        token_lines.model
     ) as model,
-    coalesce(tools.meter, tools_with_model.meter, token_lines.token_meter) as meter,
-    coalesce(tools.modality, tools_with_model.modality, token_lines.token_modality) as modality,
-    coalesce(token_lines.context, 'standard') as context,
+    coalesce(tools.meter, tools_with_model.meter, token_lines.meter) as meter,
+    coalesce(words.tier, token_lines.tier, 'standard') as tier,
+    coalesce(tools.modality, tools_with_model.modality, token_lines.modality) as modality,
+    coalesce(words.context, token_lines.context, 'standard') as context,
     coalesce(tools.tool, tools_with_model.tool, token_lines.line_item) is not null as is_parsed
 from with_tools as words
 left join {{ ref('line_item_tools') }} as tools on lower(words.body) = tools.tool
@@ -96,4 +102,4 @@ left join {{ ref('line_item_tools') }} as tools_with_model
     and words.tool_before_model = tools_with_model.tool
 left join token_lines
     on words.line_item = token_lines.line_item
-    and token_lines.token_meter is not null and {{ is_name('token_lines.token_model') }}
+    and {{ is_model_name('token_lines.model') }}

@@ -1,6 +1,6 @@
 {{ config(materialized='table') }}
 
-with mentions as (
+with charged as (
     select
         organization_id,
         api_key_id,
@@ -29,15 +29,15 @@ listed as (
 )
 
 select
-    coalesce(listed.organization_id, mentions.organization_id) as organization_id,
-    coalesce(listed.api_key_id, mentions.api_key_id) as api_key_id,
-    coalesce(listed.name, listed.api_key_id, mentions.api_key_id) as api_key_name,
+    coalesce(listed.organization_id, charged.organization_id) as organization_id,
+    coalesce(listed.api_key_id, charged.api_key_id) as api_key_id,
+    coalesce(listed.name, listed.api_key_id, charged.api_key_id) as api_key_name,
     listed.former_name,
     listed.renamed_on,
-    coalesce(listed.project_id, mentions.project_id) as project_id,
+    coalesce(listed.project_id, charged.project_id) as project_id,
     listed.owner_id,
     listed.created_at
 from listed
-full outer join mentions
-    on listed.organization_id = mentions.organization_id
-    and listed.api_key_id = mentions.api_key_id
+full outer join charged
+    on listed.organization_id = charged.organization_id
+    and listed.api_key_id = charged.api_key_id

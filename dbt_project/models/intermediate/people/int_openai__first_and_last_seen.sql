@@ -1,4 +1,4 @@
--- Service accounts are counted among the users: costs tell both in one column.
+-- Service accounts are of the kind `user`: costs have both in one column.
 {% set in_costs = [
     ('project', 'project_id', 'int_openai__attributed_daily_costs'),
     ('user', 'user_id', 'int_openai__user_charges'),
@@ -12,7 +12,7 @@
     ('user', 'owner_id', 'stg_openai__api_keys'),
 ] %}
 
-with sightings as (
+with seen as (
     {% for kind, id, charges in in_costs %}
         select
             organization_id,
@@ -22,8 +22,8 @@ with sightings as (
             max(date) as last_seen,
             currency,
             sum(unblended_cost) as unblended_cost,
-            cast(null as {{ moment() }}) as last_used_at,
-            cast(null as {{ dbt.type_int() }}) as is_there
+            cast(null as {{ timestamp_type() }}) as last_used_at,
+            cast(null as {{ dbt.type_int() }}) as is_listed
         from {{ ref(charges) }}
         where {{ id }} is not null
         group by organization_id, {{ id }}, currency
@@ -41,7 +41,7 @@ with sightings as (
             null as currency,
             0 as unblended_cost,
             null as last_used_at,
-            null as is_there
+            null as is_listed
         from {{ ref(versions) }}
         where {{ id }} is not null
 
@@ -57,8 +57,8 @@ with sightings as (
         null as currency,
         0 as unblended_cost,
         last_used_at,
-        case when is_deleted then 0 else 1 end as is_there
-    from {{ ref('stg_openai__listed') }}
+        case when is_deleted then 0 else 1 end as is_listed
+    from {{ ref('int_openai__listed') }}
     where kind not in ('spend_limit', 'spend_alert')
 )
 
@@ -68,11 +68,11 @@ select
     id,
     min(first_seen) as first_seen,
     max(last_seen) as last_seen,
-    max(is_there) = 0 as is_deleted,
+    max(is_listed) = 0 as is_deleted,
     max(last_used_at) as last_used_at,
     case when min(currency) = max(currency) then min(currency) end as currency,
     cast(
         case when count(distinct currency) <= 1 then sum(unblended_cost) end as {{ money() }}
     ) as unblended_cost
-from sightings
+from seen
 group by organization_id, kind, id

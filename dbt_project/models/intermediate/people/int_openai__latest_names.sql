@@ -1,4 +1,5 @@
--- Other attributes make versions too: a name changes where it differs from that of the version before.
+-- A changed attribute also creates a version: a name changed where it differs from the name in the version
+-- before.
 with versions as (
     select
         organization_id,
@@ -52,7 +53,7 @@ with versions as (
 named as (
     select
         *,
-        {{ value_before('name', 'partition by organization_id, kind, id order by valid_from, name') }}
+        {{ previous_value('name', 'partition by organization_id, kind, id order by valid_from, name') }}
             as former_name
     from versions
     where id is not null and name is not null

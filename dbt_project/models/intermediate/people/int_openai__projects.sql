@@ -1,7 +1,7 @@
 {{ config(materialized='table') }}
 
--- A project that the listing lacks (deleted, or the key may not list it) is named by its rows.
-with mentions as (
+-- A project that is not listed (it was deleted, or the key may not list it) gets its name from its cost rows.
+with charged as (
     select
         organization_id,
         project_id,
@@ -30,10 +30,10 @@ listed as (
 )
 
 select
-    coalesce(listed.organization_id, mentions.organization_id) as organization_id,
-    coalesce(listed.project_id, mentions.project_id) as project_id,
+    coalesce(listed.organization_id, charged.organization_id) as organization_id,
+    coalesce(listed.project_id, charged.project_id) as project_id,
     coalesce(
-        listed.name, mentions.project_name, listed.project_id, mentions.project_id
+        listed.name, charged.project_name, listed.project_id, charged.project_id
     ) as project_name,
     listed.former_name,
     listed.renamed_on,
@@ -41,6 +41,6 @@ select
     listed.created_at,
     listed.archived_at
 from listed
-full outer join mentions
-    on listed.organization_id = mentions.organization_id
-    and listed.project_id = mentions.project_id
+full outer join charged
+    on listed.organization_id = charged.organization_id
+    and listed.project_id = charged.project_id

@@ -1,7 +1,7 @@
 {{ config(materialized='table') }}
 
--- Who a user id is: the listing of users knows best, then that of service accounts, then a key's owner,
--- then the cost rows.
+-- The name and type of a user id come from the listing of users, else from that of service accounts, else
+-- from the owners of API keys, else from the cost rows.
 with owners as (
     select
         organization_id,
@@ -13,12 +13,12 @@ with owners as (
     group by organization_id, owner_id
 ),
 
-mentions as (
-    {% for table in (ref('stg_openai__costs'), source('openai_raw', 'costs_by_user')) %}
+known_ids as (
+    {% for table in (ref('stg_openai__costs'), ref('stg_openai__costs_by_user')) %}
         select
             organization_id,
             user_id,
-            max({{ address('user_email') }}) as email
+            max({{ readable_email('user_email') }}) as email
         from {{ table }}
         where user_id is not null
         group by organization_id, user_id
@@ -41,7 +41,7 @@ ids as (
         organization_id,
         user_id,
         max(email) as email
-    from mentions
+    from known_ids
     group by organization_id, user_id
 ),
 

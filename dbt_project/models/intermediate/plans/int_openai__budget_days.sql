@@ -1,4 +1,5 @@
--- A day that was not over when it was read counts as what it has cost, and is expected to cost the usual.
+-- A day that was not over when it was loaded counts with its cost so far, and its expected cost is the usual
+-- one.
 {% set key = ['organization_id', 'scope', 'scope_id', 'currency', 'date'] %}
 
 with expected as (

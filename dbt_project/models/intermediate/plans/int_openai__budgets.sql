@@ -1,6 +1,6 @@
-with written as (
+with seed_budgets as (
     select
-        {{ path(
+        {{ slash_separated(
             ["'budgets.csv'", 'budgets.scope', 'budgets.scope_id', 'budgets.currency', 'budgets.first_month']
         ) }} as budget_id,
         'budgets.csv' as budget_source,
@@ -18,7 +18,7 @@ with written as (
     where budgets.reason is null
 ),
 
--- Since when a limit has been what it is now, OpenAI does not tell: it counts for the current month.
+-- OpenAI does not return since when a limit applies, so it counts for the current month only.
 latest as (
     select
         organization_id,
@@ -29,7 +29,7 @@ latest as (
 
 set_at_openai as (
     select
-        {{ path(['limits.kind', 'limits.id']) }} as budget_id,
+        {{ slash_separated(['limits.kind', 'limits.id']) }} as budget_id,
         limits.kind as budget_source,
         limits.organization_id,
         case when limits.project_id is null then 'organization' else 'project' end as scope,
@@ -37,11 +37,11 @@ set_at_openai as (
         latest.month,
         limits.currency,
         limits.threshold_amount as budget
-    from {{ ref('stg_openai__spend_limits') }} as limits
+    from {{ ref('int_openai__spend_limits') }} as limits
     inner join latest on limits.organization_id = latest.organization_id
     where limits.period = 'month'
 )
 
-select * from written
+select * from seed_budgets
 union all
 select * from set_at_openai

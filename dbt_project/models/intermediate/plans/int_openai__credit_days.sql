@@ -4,7 +4,7 @@ with grants as (
     where reason is null
 ),
 
-spans as (
+first_grants as (
     select
         organization_id,
         currency,
@@ -15,18 +15,18 @@ spans as (
 
 days as (
     select
-        spans.organization_id,
-        spans.currency,
+        first_grants.organization_id,
+        first_grants.currency,
         ledger.date,
         coalesce(costs.unblended_cost, 0) as unblended_cost
-    from spans
-    inner join {{ source('openai_raw', 'cost_days') }} as ledger
-        on spans.organization_id = ledger.organization_id
-        and spans.first_day <= ledger.date
+    from first_grants
+    inner join {{ ref('stg_openai__cost_days') }} as ledger
+        on first_grants.organization_id = ledger.organization_id
+        and first_grants.first_day <= ledger.date
     left join {{ ref('int_openai__scoped_costs') }} as costs
-        on spans.organization_id = costs.organization_id
+        on first_grants.organization_id = costs.organization_id
         and costs.scope = 'organization'
-        and spans.currency = costs.currency
+        and first_grants.currency = costs.currency
         and ledger.date = costs.date
 ),
 

@@ -1,5 +1,6 @@
--- Growth is that from the earlier four weeks to the recent four, where all of both are known; what halves or
--- doubles within four weeks is no growth to rely on. The middle of the recent four lies 13.5 days back.
+-- Growth is the ratio of the recent four weeks to the four weeks before, where all weekdays of both are
+-- known. It is limited, because a cost that halves or doubles within four weeks is not a trend. The middle of
+-- the recent four weeks lies 13.5 days back.
 {% set key = ['organization_id', 'month', 'scope', 'scope_id', 'currency'] %}
 
 with weeks as (

@@ -1,14 +1,14 @@
--- A past month is forecast as far into it as the current month is now.
+-- A past month is forecast from the same day of the month as the current month.
 with closed as (
     select
         organization_id,
         max(date) as as_of
-    from {{ source('openai_raw', 'cost_days') }}
+    from {{ ref('stg_openai__cost_days') }}
     where is_closed
     group by organization_id
 ),
 
-used as (
+first_days as (
     select
         organization_id,
         min(date) as first_day
@@ -30,9 +30,9 @@ points as (
         months.organization_id,
         months.month,
         months.days,
-        used.first_day,
+        first_days.first_day,
         months.month = latest.month as is_current,
-        months.closed_days = months.days as is_whole,
+        months.closed_days = months.days as is_complete,
         case
             when months.month = latest.month then closed.as_of
             else {{ days_after(
@@ -45,7 +45,7 @@ points as (
     from {{ ref('int_openai__ledger_months') }} as months
     inner join latest on months.organization_id = latest.organization_id
     inner join closed on months.organization_id = closed.organization_id
-    inner join used on months.organization_id = used.organization_id
+    inner join first_days on months.organization_id = first_days.organization_id
 )
 
 select
@@ -58,5 +58,5 @@ select
 from points
 where
     is_current
-    -- Half a year says how good the method is now; four weeks are the least that it works with.
-    or (months_ago <= 6 and is_whole and {{ days_after('first_day', 28) }} <= as_of)
+    -- Half a year shows the method's current error; the method needs at least four weeks.
+    or (months_ago <= 6 and is_complete and {{ days_after('first_day', 28) }} <= as_of)

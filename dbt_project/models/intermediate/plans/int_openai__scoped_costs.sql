@@ -46,5 +46,5 @@ select
     charges.currency,
     cast(sum(charges.unblended_cost) as {{ money() }}) as unblended_cost
 from {{ ref('int_openai__attributed_daily_costs') }} as charges
-left join {{ ref('int_openai__charge_teams') }} as teams on {{ is_charge_of('teams', 'charges') }}
+left join {{ ref('int_openai__charge_teams') }} as teams on {{ is_team_of_charge('teams', 'charges') }}
 group by charges.organization_id, charges.date, coalesce(teams.team, 'Unassigned'), charges.currency

@@ -1,5 +1,6 @@
--- What a weekday costs is the middle of its last four, which one outlier does not move; of fewer than three,
--- their mean. Weekdays are counted from the point's last day backwards, the same in all engines.
+-- The level of a weekday is the mean of its last four days without the lowest and the highest, which one
+-- outlier does not move; with fewer than three days, their mean. Weekdays are counted backwards from the
+-- forecast's last day, which is the same in all engines.
 with scopes as (
     select
         organization_id,
@@ -20,7 +21,7 @@ days as (
         ledger.date,
         {{ dbt.datediff('ledger.date', 'points.as_of', 'day') }} as age  -- noqa: LT05
     from {{ ref('int_openai__forecast_points') }} as points
-    inner join {{ source('openai_raw', 'cost_days') }} as ledger
+    inner join {{ ref('stg_openai__cost_days') }} as ledger
         on points.organization_id = ledger.organization_id
         and points.as_of >= ledger.date
         and {{ days_after('points.as_of', -56) }} < ledger.date
@@ -40,7 +41,7 @@ costs as (
     inner join scopes
         on days.organization_id = scopes.organization_id
         and days.date >= scopes.first_day
-        -- What past forecasts came to is asked of these alone.
+        -- Backtests exist only for these scopes.
         and (days.is_current or scopes.scope in ('organization', 'project'))
     left join {{ ref('int_openai__scoped_costs') }} as costs
         on scopes.organization_id = costs.organization_id

@@ -1,4 +1,4 @@
--- A price of the very version of a model goes before that of the model.
+-- A price of the model's version takes precedence over a price of the model.
 {% set price_of_one = product(decimal('prices.price', 13, 9), 'skus.priced_in_one') %}
 
 with matched as (
@@ -8,7 +8,7 @@ with matched as (
         prices.currency,
         prices.valid_from,
         prices.price,
-        -- As exact as the price itself; null where nine decimals do not hold it.
+        -- As exact as the price itself; null where nine decimals cannot represent it.
         case
             when
                 {{ decimal(price_of_one, 13, 9) }} = {{ price_of_one }}
@@ -36,10 +36,10 @@ select
     currency,
     valid_from,
     coalesce(
-        {{ value_after(
+        {{ next_value(
             'valid_from', 'partition by line_item, quantity_unit, currency order by valid_from'
         ) }},
-        cast('{{ final_day() }}' as date)
+        cast('{{ latest_day() }}' as date)
     ) as valid_until,
     price,
     price_of_one,

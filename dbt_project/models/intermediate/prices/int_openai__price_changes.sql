@@ -1,7 +1,7 @@
--- By project, since its data's residency sets its prices: where one of two regions rests at weekends,
--- no price changes. Days on which all was free have no price: they are a sequence of their own, and
--- so stand between no two prices.
-{% set sequence = priced_by() ~ ', project_id, is_priced' %}
+-- By project, because the data residency of a project sets its prices: a region without usage at weekends
+-- does not change the price of another. Days with only free usage have no price and are a separate sequence,
+-- so that they do not separate two prices.
+{% set sequence = price_dimensions() ~ ', project_id, is_priced' %}
 
 with prices as (
     select
@@ -10,22 +10,22 @@ with prices as (
     from {{ ref('int_openai__project_prices') }}
 ),
 
-with_the_day_before as (
+with_price_before as (
     select
         *,
-        {{ value_before('usual_price', 'partition by ' ~ sequence ~ ' order by date') }} as price_before
+        {{ previous_value('usual_price', 'partition by ' ~ sequence ~ ' order by date') }} as price_before
     from prices
 ),
 
 with_changes as (
     select
         *,
-        -- Less is the noise of a division.
+        -- A smaller difference is the rounding of a division.
         case when abs(usual_price / price_before - 1) > 0.000001 then 1 else 0 end as is_change
-    from with_the_day_before
+    from with_price_before
 ),
 
-between_changes as (
+with_change_counts as (
     select
         *,
         sum(is_change) over (
@@ -35,7 +35,7 @@ between_changes as (
 )
 
 select
-    {{ priced_by() }},
+    {{ price_dimensions() }},
     project_id,
     date,
     unblended_cost,
@@ -46,4 +46,4 @@ select
     max(case when is_change = 1 then price_before end) over (partition by {{ sequence }}, changes)
         as previous_price,
     max(case when is_change = 1 then date end) over (partition by {{ sequence }}, changes) as changed_on
-from between_changes
+from with_change_counts

@@ -1,4 +1,4 @@
--- A credit has no price, and neither has a row that tells no quantity.
+-- Credits and rows without a quantity have no price.
 select
     organization_id,
     date,
@@ -14,7 +14,7 @@ select
     quantity_unit,
     quantity,
     unblended_cost,
-    -- A decimal(38, 9) times another would leave Spark no room for the decimals.
+    -- The product of two decimal(38, 9) would lose its decimals on Spark.
     {{ product(decimal('quantity', 28, 9), decimal(
         "case quantity_unit when 'tokens' then '0.000001' when '1000_tokens' then '0.001' else '1' end", 7, 6
     )) }} as priced_quantity,

@@ -10,7 +10,7 @@ with compared as (
     from {{ ref('int_openai__token_prices') }}
 )
 
--- One part without a price to compare with, and the saving as a whole is not known.
+-- The saving is unknown where any part of it has no price to compare with.
 select
     organization_id,
     month,

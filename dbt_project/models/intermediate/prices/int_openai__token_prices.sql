@@ -1,5 +1,5 @@
--- What is free has no price, and saves nothing.
-{% set sold = "organization_id, month, currency, model, modality, context" %}
+-- Free usage has no price and saves nothing.
+{% set same_usage = "organization_id, month, currency, model, modality, context" %}
 
 with monthly as (
     select
@@ -16,7 +16,7 @@ with monthly as (
         sum({{ tokens('quantity', 'quantity_unit') }}) as tokens
     from {{ ref('int_openai__project_prices') }}
     where
-        meter in {{ token_meters() }}
+        meter in (select token_meters.meter from {{ ref('token_meters') }} as token_meters)
         and quantity_unit in ('tokens', '1000_tokens')
         and quantity is not null
     group by
@@ -27,13 +27,13 @@ with monthly as (
 compared as (
     select
         *,
-        sum(case when meter = 'input' then unblended_cost end) over (partition by {{ sold }}, tier)
+        sum(case when meter = 'input' then unblended_cost end) over (partition by {{ same_usage }}, tier)
             as uncached_cost,
-        sum(case when meter = 'input' then tokens end) over (partition by {{ sold }}, tier)
+        sum(case when meter = 'input' then tokens end) over (partition by {{ same_usage }}, tier)
             as uncached_tokens,
-        sum(case when tier = 'standard' then unblended_cost end) over (partition by {{ sold }}, meter)
+        sum(case when tier = 'standard' then unblended_cost end) over (partition by {{ same_usage }}, meter)
             as standard_cost,
-        sum(case when tier = 'standard' then tokens end) over (partition by {{ sold }}, meter)
+        sum(case when tier = 'standard' then tokens end) over (partition by {{ same_usage }}, meter)
             as standard_tokens
     from monthly
 )

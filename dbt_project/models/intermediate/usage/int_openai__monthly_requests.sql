@@ -1,11 +1,11 @@
--- Days that are in both ledgers: a cost per request compares the same days.
+-- Only days in both ledgers, so that a cost per request compares the same days.
 select
     used.organization_id,
     cast({{ dbt.date_trunc('month', 'used.date') }} as date) as month,
     used.model_family,
     sum(used.requests) as requests
 from {{ ref('int_openai__daily_usage') }} as used
-inner join {{ source('openai_raw', 'cost_days') }} as cost_days
+inner join {{ ref('stg_openai__cost_days') }} as cost_days
     on used.organization_id = cost_days.organization_id
     and used.date = cost_days.date
 inner join {{ ref('stg_openai__usage_days') }} as usage_days

@@ -1,0 +1,46 @@
+{# What ClickHouse does in its own way. #}
+
+{% macro clickhouse__double() %}Float64{% endmacro %}
+
+{# A DateTime without a time zone is in that of the server. #}
+{% macro clickhouse__timestamp_type() %}DateTime64(6, 'UTC'){% endmacro %}
+
+{% macro clickhouse__utc(instant) %}toTimeZone({{ instant }}, 'UTC'){% endmacro %}
+
+{# The earliest and latest day that its type Date holds. #}
+{% macro clickhouse__earliest_day() %}1970-01-01{% endmacro %}
+
+{% macro clickhouse__latest_day() %}2149-06-06{% endmacro %}
+
+{# A cast truncates, and the double 0.15 is slightly below 0.15; its text is not. #}
+{% macro clickhouse__nearest_decimal(double, digits, decimals) -%}
+    {{ decimal('toString(round(' ~ double ~ ', ' ~ decimals ~ '))', digits, decimals) }}
+{%- endmacro %}
+
+{% macro clickhouse__character(code) %}char({{ code }}){% endmacro %}
+
+{# dbt's version makes an array of a nullable text, which ClickHouse rejects. #}
+{% macro clickhouse__split_part(string_text, delimiter_text, part_number) -%}
+    case
+        when {{ string_text }} is not null
+            then splitByString({{ delimiter_text }}, assumeNotNull({{ string_text }}))[{{ part_number }}]
+    end
+{%- endmacro %}
+
+{# Where a type is not nullable, lag and lead return its default, such as 1970-01-01, instead of null. #}
+{% macro clickhouse__nullable(value) %}toNullable({{ value }}){% endmacro %}
+
+{# Earlier versions have no correlated subqueries. #}
+{% macro clickhouse__is_day_of(days, organization, date) -%}
+    ({{ organization }}, {{ date }}) in (select organization_id, date from {{ days }} as days)
+{%- endmacro %}
+
+{#
+    Incremental models without a key only add rows. There are no transactions: if the build fails after this, the days
+    are missing until the next build, which replaces them again.
+#}
+{% macro clickhouse__remove_days_to_build() -%}
+    {%- if is_incremental() -%}
+        delete from {{ this }} where {{ is_to_build_as_literals() }}
+    {%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,38 @@
+{# What DuckDB does in its own way. #}
+
+{#
+    One transaction per month, as DuckDB keeps in memory what a transaction replaces. If a later month fails, the next
+    build replaces all days again: the fact is not marked as built.
+#}
+{% macro duckdb__replace_days(target, source, columns) -%}
+    {%- set month = "distinct cast(date_trunc('month', date) as date)" -%}
+    {%- for first in run_query('select ' ~ month ~ ' from ' ~ days_to_build_of_this()).columns[0].values() %}
+    {%- set is_of_month = "date >= date '" ~ first ~ "' and date < date '" ~ first ~ "' + interval 1 month" %}
+    {{ 'commit; begin;' if not loop.first }}
+    delete from {{ target }}
+    where {{ is_of_month }} and {{ is_to_build(target ~ '.organization_id', target ~ '.date') }};
+
+    insert into {{ target }} ({{ columns }})
+    select {{ columns }}
+    from {{ source }}
+    where {{ is_of_month }};
+    {%- else %}
+    select 'no day is replaced'
+    {%- endfor -%}
+{%- endmacro %}
+
+{#
+    dbt-duckdb writes the new rows of an incremental model to a temporary table, in memory. Here it creates a temporary
+    view, from which each month is read when it is replaced.
+#}
+{% macro duckdb__create_table_as(
+    temporary, relation, compiled_code, language='sql', partitioned_by=none, sorted_by=none
+) -%}
+    {%- if temporary and config.get('incremental_strategy') == 'replace_days' -%}
+        create temporary view {{ relation.include(database=false, schema=false) }} as {{ compiled_code }}
+    {%- else -%}
+        {{ dbt.duckdb__create_table_as(
+            temporary, relation, compiled_code, language, partitioned_by, sorted_by
+        ) }}
+    {%- endif -%}
+{%- endmacro %}

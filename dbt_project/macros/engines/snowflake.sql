@@ -1,0 +1,16 @@
+{# What Snowflake does in its own way. #}
+
+{# An account setting decides what `timestamp` means. #}
+{% macro snowflake__timestamp_type() %}timestamp_ntz{% endmacro %}
+
+{% macro snowflake__utc(instant) %}
+    cast(convert_timezone('UTC', {{ instant }}) as {{ timestamp_type() }})
+{% endmacro %}
+
+{# A product has twelve decimals, or as many as the factor with more of them. #}
+{% macro snowflake__product(one, other) %}{{ decimal(one, 38, 18) }} * {{ other }}{% endmacro %}
+
+{# Each statement commits by itself unless a transaction is started. #}
+{% macro snowflake__replace_days(target, source, columns) -%}
+    {{ snowflake_dml_explicit_transaction(default__replace_days(target, source, columns)) }}
+{%- endmacro %}

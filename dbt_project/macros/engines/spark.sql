@@ -1,0 +1,56 @@
+{# What Spark does in its own way; Databricks uses these as well. #}
+
+{% macro spark__double() %}double{% endmacro %}
+
+{% macro spark__utc(instant) %}
+    cast('1970-01-01' as timestamp_ntz)
+    + make_dt_interval(0, 0, 0, cast(unix_micros({{ instant }}) as decimal(18, 0)) * 0.000001)
+{% endmacro %}
+
+{# dbt's version takes the delimiter for a pattern, in which a pipe means "or", and returns no empty text. #}
+{% macro spark__split_part(string_text, delimiter_text, part_number) -%}
+    split_part({{ string_text }}, {{ delimiter_text }}, {{ part_number }})
+{%- endmacro %}
+
+{# dbt's version counts in seconds since 1970, and so depends on the session's time zone. #}
+{% macro spark__dateadd(datepart, interval, from_date_or_timestamp) -%}
+    timestampadd({{ datepart }}, {{ interval }}, cast({{ from_date_or_timestamp }} as timestamp_ntz))
+{%- endmacro %}
+
+{# The type varchar requires a length. #}
+{% macro spark__create_csv_table(model, agate_table) -%}
+    {%- set types = model['config'].get('column_types', {}) -%}
+    {%- for column, type in types.items() if type == 'varchar' -%}
+        {%- do types.update({column: 'string'}) -%}
+    {%- endfor -%}
+    {%- do return(dbt.spark__create_csv_table(model, agate_table)) -%}
+{%- endmacro %}
+
+{#
+    Spark deletes whole partitions only. In the mode DYNAMIC it takes the partitions from the rows, so that facts that
+    are built at the same time write to different folders.
+#}
+{% macro spark__replace_built_days(built, loaded, fact, is_built) -%}
+    {%- do run_query("alter table " ~ built ~ " drop if exists partition (fact = '" ~ fact ~ "')") -%}
+    {%- do run_query('set spark.sql.sources.partitionOverwriteMode = DYNAMIC') -%}
+    insert overwrite table {{ built }} partition (fact)
+    {{ built_days(loaded, fact, is_built) }}
+{%- endmacro %}
+
+{% macro spark__drop_emptied_days() -%}
+    {%- set emptied = run_query(
+        "select distinct facts.organization_id, facts.date from " ~ this ~ " as facts"
+        ~ " left semi join (select * from " ~ days_to_build_of_this() ~ ") as days"
+        ~ " on facts.organization_id = days.organization_id and facts.date = days.date"
+        ~ " left anti join " ~ this.identifier ~ "__dbt_tmp as built"
+        ~ " on facts.organization_id = built.organization_id and facts.date = built.date"
+    ).rows -%}
+    {%- if emptied -%}
+        alter table {{ this }} drop if exists
+        {%- for organization, day in emptied %}
+            partition (
+                organization_id = {{ text_literal(organization) }}, date = date'{{ day }}'
+            ){{ ',' if not loop.last }}
+        {%- endfor -%}
+    {%- endif -%}
+{%- endmacro %}

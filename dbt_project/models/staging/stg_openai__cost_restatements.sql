@@ -1,0 +1,10 @@
+select
+    organization_id,
+    date,
+    was_amount,
+    is_amount,
+    was_row_count,
+    is_row_count,
+    seen_on,
+    seen_us
+from {{ source('openai_raw', 'cost_restatements') }}

@@ -1,9 +1,0 @@
--- Rows of the seed `budgets` that a person has to correct, and why. They count for nothing.
-{{ config(severity='warn') }}
-
-select
-    organization_id,
-    reason
-from {{ ref('stg_openai__budgets') }}
-where reason is not null
-order by reason

@@ -1,0 +1,9 @@
+-- Rows of the seed `credit_grants` that a person has to correct, and why. They are ignored.
+{{ config(severity='warn') }}
+
+select
+    organization_id,
+    reason
+from {{ ref('stg_openai__credit_grants') }}
+where reason is not null
+order by reason

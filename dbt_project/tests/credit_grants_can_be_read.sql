@@ -1,9 +1,0 @@
--- Rows of the seed `credit_grants` that a person has to correct, and why. They count for nothing.
-{{ config(severity='warn') }}
-
-select
-    organization_id,
-    reason
-from {{ ref('stg_openai__credit_grants') }}
-where reason is not null
-order by reason

@@ -1,8 +1,0 @@
--- Rows of the seed `invoices` that a person has to correct, and why. They are compared with nothing.
-select
-    organization_id,
-    month,
-    currency,
-    reason
-from {{ ref('stg_openai__invoices') }}
-where reason is not null

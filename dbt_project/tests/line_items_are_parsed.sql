@@ -1,0 +1,36 @@
+-- Line items in an unknown format keep their money and their text, as service 'Other'. If their share of the
+-- gross amount exceeds the allowed share, the parser needs a new rule for the line items listed here. Credits
+-- count like charges.
+{{ config(severity='warn', tags=['daily']) }}
+
+with spend as (
+    select
+        costs.currency,
+        costs.line_item,
+        skus.is_parsed,
+        sum(costs.gross_amount) as gross_amount
+    from {{ ref('int_openai__daily_costs_by_line_item') }} as costs
+    inner join {{ ref('int_openai__line_item_dimensions') }} as skus on costs.line_item = skus.line_item
+    group by costs.currency, costs.line_item, skus.is_parsed
+),
+
+shares as (
+    select
+        currency,
+        line_item,
+        is_parsed,
+        gross_amount,
+        sum(gross_amount) over (partition by currency) as total,
+        sum(case when is_parsed then 0 else gross_amount end) over (partition by currency) as unparsed
+    from spend
+)
+
+select
+    currency,
+    line_item,
+    gross_amount
+from shares
+where
+    not is_parsed
+    and unparsed > total * {{ var('unparsed_share_allowed') }}
+order by gross_amount desc
