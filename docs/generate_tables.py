@@ -17,6 +17,7 @@ FILE = PROJECT / "docs" / "tables.md"
 MARKER = "<!-- Generated from dbt_project by `make docs`: do not edit what follows. -->\n"
 
 _DBT = PROJECT / "dbt_project"
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DOC_BLOCK = re.compile(r"{% docs (\w+) %}(.*?){% enddocs %}", re.DOTALL)
 _DOC = re.compile(r"{{ doc\('(\w+)'\) }}")
 
@@ -43,7 +44,8 @@ def page() -> str:
 
 def _nodes(kind: str, folder: str) -> list[dict[str, Any]]:
     """The nodes that the YAML files of a folder list under `kind`, ordered by file and line."""
-    files = [yaml.safe_load(path.read_text()) for path in sorted((_DBT / folder).rglob("*.yml"))]
+    paths = sorted((_DBT / folder).rglob("*.yml"))
+    files = [yaml.load(path.read_text(), Loader=_LOADER) for path in paths]  # noqa: S506
     return [node for file in files for node in file.get(kind, [])]
 
 
