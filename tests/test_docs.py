@@ -167,13 +167,27 @@ def printed_texts():
     return texts
 
 
+@cache
+def constants():
+    """The texts that modules name in capitals, such as SEEDS."""
+    python = "\n".join(text for file, text in SOURCES.items() if file.startswith("openai_costs"))
+    return dict(re.findall(r'^([A-Z_]+) = "(.*)"$', python, re.MULTILINE))
+
+
 def strings(node):
     for child in ast.walk(node):
         if isinstance(child, ast.JoinedStr):
-            parts = [p.value if isinstance(p, ast.Constant) else "…" for p in child.values]
-            yield "".join(map(str, parts)).replace("\n", " ")
+            yield "".join(map(part, child.values)).replace("\n", " ")
         elif isinstance(child, ast.Constant) and isinstance(child.value, str):
             yield child.value.replace("\n", " ")
+
+
+def part(value):
+    """A part of an f-string: its text, the value of a constant, or … for any other value."""
+    if isinstance(value, ast.Constant):
+        return str(value.value)
+    name = value.value.id if isinstance(value.value, ast.Name) else ""
+    return constants().get(name, "…")
 
 
 def messages():

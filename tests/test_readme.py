@@ -13,11 +13,12 @@ from conftest import Warehouse, days_ago, known
 from running import DBT_PROJECT, PROJECT, dbt, run_pipeline
 
 import openai_costs_source
-from openai_costs.cli import parsed
-from openai_costs.commands.models import SEEDS, made_folder
-from openai_costs_source.api.client import MAX_WAIT_SECONDS, OPENAI_URL
+from openai_costs import arguments
+from openai_costs.commands.models import SEEDS
+from openai_costs_source.api.credentials import OPENAI_URL
+from openai_costs_source.api.retry import MAX_WAIT_SECONDS
+from openai_costs_source.settings import REFETCH_DAYS
 from openai_costs_source.simulator.api import DEMO_ADMIN_KEY
-from openai_costs_source.source import REFETCH_DAYS
 
 README = (PROJECT / "README.md").read_text()
 DOCS = {path.name: path.read_text() for path in sorted((PROJECT / "docs").glob("*.md"))}
@@ -83,11 +84,11 @@ COMMANDS = re.findall(r"^\| `python pipeline\.py ?(.*?)` \|", README, re.MULTILI
 FIXTURES = ("", "--demo")
 
 
-@pytest.mark.parametrize("arguments", [each for each in COMMANDS if each not in FIXTURES])
-def test_command_in_the_readme_runs(api, own_ten_days, arguments):
+@pytest.mark.parametrize("command", [each for each in COMMANDS if each not in FIXTURES])
+def test_command_in_the_readme_runs(api, own_ten_days, command):
     since = {"SOURCES__OPENAI_COSTS__START_DATE": str(days_ago(10))}
     result = run_pipeline(
-        *arguments.split(),
+        *command.split(),
         cwd=own_ten_days.folder,
         only=("config.materialized:incremental",),
         **known(api),
@@ -101,23 +102,23 @@ def test_commands_without_a_name_are_in_the_readme(demo, ten_days):
     assert (demo[1].returncode, ten_days.printed.returncode) == (0, 0)
 
 
-def test_every_command_of_the_help_is_in_the_readme(tmp_path):
-    shown = run_pipeline("--help", cwd=tmp_path).stdout
-    commands = "load|models|check|status|export|report|alerts|forget"
-    for option in re.findall(rf"(?<=[ {{,])(--[a-z-]+|{commands})\b", shown):
-        assert option == "--help" or f"{option}" in README
+def test_every_command_and_option_of_the_help_is_in_the_readme(tmp_path):
+    for command in ("", *arguments.COMMANDS):
+        assert command in README
+        shown = run_pipeline(*command.split(), "--help", cwd=tmp_path).stdout
+        for option in re.findall(r"(?<= )--[a-z-]+", shown):
+            assert option == "--help" or option in README
 
 
 def test_every_command_in_the_docs_is_accepted():
     commands = re.findall(r"`(?:\.venv/bin/)?python pipeline\.py([^`]*)`", PAGES)
     commands += [line.split("pipeline.py", 1)[1] for line in SHELL if "pipeline.py" in line]
     for command in commands:
-        arguments = shlex.split(command)
+        words = shlex.split(command)
         # A command may be named without the options that it needs.
-        if len(arguments) == 1 and re.fullmatch(r"[a-z]+|--help", arguments[0]):
-            assert f"| `python pipeline.py {arguments[0]}" in README or arguments == ["--help"]
-        else:
-            parsed(arguments, None)
+        if len(words) == 1 and words[0] in (*arguments.COMMANDS, "--help"):
+            continue
+        arguments.parse(words)
 
 
 def kind_of(line):
@@ -165,7 +166,7 @@ def test_dbt_command_uses_the_file_and_the_seeds_of_the_demo(monkeypatch, line):
     # dbt and DuckDB resolve it from the current folder, and `make demo` runs in the project's root.
     assert (DBT_PROJECT / settings.pop(WAREHOUSE)).resolve() == PROJECT / "demo.duckdb"
     if SEEDS in settings:
-        assert DBT_PROJECT / settings.pop(SEEDS) == made_folder("demo_seeds")
+        assert DBT_PROJECT / settings.pop(SEEDS) == DBT_PROJECT / "target" / "demo_seeds"
     assert settings == {}
 
 
