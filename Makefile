@@ -1,12 +1,14 @@
-# make demo    a simulated organization, from its API to the tables; needs no key
-# make test    the tests on DuckDB
-# make test-engines   the tests on PostgreSQL, Spark and other engines
-# make test-all   both
-# make mutations   whether the tests catch known bugs; takes half an hour
-# make lint    ruff, mypy and sqlfluff
-# make bench   speed and memory, against the least that they could take, into benchmarks/RESULTS.md; BENCH="--rows 100000"
-# make setup   all that development needs, in .venv
-# make focus-check RULES=DIR   the official FOCUS validator, with model-1.4.json in DIR, on what is exported
+# make setup   installs everything that development needs into .venv
+# make demo    loads a simulated organization and builds the models; needs no key
+# make test    runs the tests on DuckDB
+# make test-engines   runs the tests on PostgreSQL, Spark and other engines
+# make test-all   runs both
+# make mutations   checks that the tests catch known bugs; takes half an hour
+# make lint    runs ruff, mypy and sqlfluff
+# make format  formats Python and SQL
+# make docs    writes the generated part of docs/tables.md
+# make bench   measures speed and memory and writes benchmarks/RESULTS.md; BENCH="--rows 100000"
+# make focus-check RULES=DIR   runs the official FOCUS validator, with model-1.4.json in DIR, on exported files
 
 PYTHON ?= python3
 VENV := .venv
@@ -16,7 +18,7 @@ PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --c
 # The validator needs Python 3.12 and an older PyArrow.
 FOCUS_PYTHON ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.12.*/bin/python) python3.12)
 
-.PHONY: demo setup test test-engines test-all mutations lint format bench focus-check
+.PHONY: demo setup test test-engines test-all mutations lint format docs bench focus-check
 
 demo: $(VENV)/runs
 	$(VENV)/bin/python pipeline.py --demo
@@ -44,6 +46,9 @@ format: $(VENV)/develops
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
 	DESTINATION__DUCKDB__CREDENTIALS=:memory: $(VENV)/bin/sqlfluff fix dbt_project
+
+docs: $(VENV)/runs
+	$(VENV)/bin/python docs/generate_tables.py
 
 bench: $(VENV)/develops
 	$(VENV)/bin/python benchmarks/run.py $(BENCH)

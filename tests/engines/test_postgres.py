@@ -250,7 +250,9 @@ def test_marts_of_the_demo_organization_are_equal(both):
 
 def test_documented_queries_return_as_many_rows(both):
     postgres, duck, *_ = both
-    queries = re.findall(r"```sql\n(.*?)```", (PROJECT / "QUERIES.md").read_text(), re.DOTALL)
+    queries = re.findall(
+        r"```sql\n(.*?)```", (PROJECT / "docs" / "queries.md").read_text(), re.DOTALL
+    )
     assert len(queries) > 15
     for query in queries:
         assert len(postgres.rows(query)) == len(duck.rows(query)), query
