@@ -1,7 +1,7 @@
 {#
     The person or service account of a charge: `user_id`, `attribution` and, if there is none, the reason. `charges` has
-    the ids that the API returned and is joined with `keys`, `int_openai__api_keys`. The owner is joined late, so that a
-    key's new owner does not rebuild a fact.
+    the ids that the API returned and is joined with `keys`, `int_openai__api_keys`. The owner is joined in views over
+    the facts, so that a key's new owner does not rebuild a fact.
 #}
 {% macro attribution(charges, keys) -%}
     coalesce({{ charges }}.user_id, {{ keys }}.owner_id) as user_id,

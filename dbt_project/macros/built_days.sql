@@ -1,7 +1,7 @@
 {#
-    `int_openai__built_days` holds, per fact, the load that each of its days was built from. A fact writes its own rows,
-    in the transaction that replaces its days if the engine has transactions. So no selection or order of dbt commands
-    can make a fact skip a day. The rows of `tests` are the days that passed the tests.
+    `int_openai__built_days` records, per fact, the load that each of its days was built from. A fact writes its own
+    rows, in the same transaction that replaces its days if the engine has transactions. A fact therefore never skips
+    a day, whatever the selection or order of dbt commands. The rows of `tests` are the days that passed the tests.
 #}
 
 {#
@@ -26,7 +26,7 @@
     {%- for node in nodes.values() if node.resource_type == 'model' -%}
         {%- do parts.append(node.name ~ node.checksum.checksum) -%}
     {%- endfor -%}
-    {#- From the tables: `dbt run` reads what the last `dbt seed` loaded, even if the files changed since. -#}
+    {#- Seeds are read from their tables: `dbt run` uses what the last `dbt seed` loaded, not the files. -#}
     {%- set seeds = [
         ref('line_item_tiers'), ref('line_item_tools'), ref('token_meters'), ref('quantity_units'), ref('list_prices'),
     ] -%}
@@ -49,7 +49,10 @@
     {%- do return(names | sort) -%}
 {%- endmacro %}
 
-{# After a fact is built: notes the loads of `int_openai__loaded_days`, if everything that the fact reads is of them. #}
+{#
+    Runs after a fact is built: records the loads in `int_openai__loaded_days` as built, if everything that the fact
+    reads comes from them.
+#}
 {% macro mark_as_built() -%}
     {%- set loaded = ref('int_openai__loaded_days') -%}
     {%- set built = ref('int_openai__built_days') -%}
@@ -59,8 +62,8 @@
 {%- endmacro %}
 
 {#
-    At the end of a run: notes that all days passed the tests, if all facts are complete and every test with the tag
-    `daily` passed.
+    Runs at the end of a run: records that all days passed the tests, if all facts are complete and every test with
+    the tag `daily` passed.
 #}
 {% macro mark_as_tested(results) -%}
     {%- set passed = [] -%}
@@ -88,8 +91,9 @@
 {%- endmacro %}
 
 {#
-    True if everything that this fact reads is of the loads in `int_openai__loaded_days`: none of the facts upstream has
-    days to build, and this run built the tables upstream and, if other models built this fact before, the views.
+    True if everything that this fact reads comes from the loads in `int_openai__loaded_days`: no upstream fact has
+    days to build, and this run built the upstream tables and, if another version of the models built this fact
+    before, the upstream views.
 #}
 {% macro is_built_from_loaded_days() -%}
     {%- if flags.EMPTY -%}{%- do return(false) -%}{%- endif -%}
@@ -112,7 +116,7 @@
     {%- endfor -%}
 {%- endmacro %}
 
-{# Replaces all rows of a fact with those of `int_openai__loaded_days`, or with none. #}
+{# Replaces all rows of a fact in `int_openai__built_days` with the rows of `int_openai__loaded_days`, or with none. #}
 {% macro replace_built_days(built, loaded, fact, is_built) -%}
     {{ adapter.dispatch('replace_built_days', 'openai_costs')(built, loaded, fact, is_built) }}
 {%- endmacro %}
@@ -129,7 +133,7 @@
     {{ 'where 1 = 0' if not is_built }}
 {%- endmacro %}
 
-{# True if other models, or unknown ones, built this fact before this run. #}
+{# True if another or an unknown version of the models built this fact before this run. #}
 {% macro is_by_other_models() -%}
     {%- if not is_cached_in_this_run('is_by_other_models') -%}
         {%- set built = intermediate_relation('int_openai__built_days') -%}
@@ -146,16 +150,19 @@
     {%- do return((graph.nodes[model.unique_id].get(name) or [none])[0] == invocation_id) -%}
 {%- endmacro %}
 
-{# True if a relation has exactly the columns that its model declares; one of another version may not. #}
+{#
+    True if a relation has exactly the columns that its model declares; another version of the model may have built it
+    with other columns.
+#}
 {% macro has_declared_columns(relation, node) -%}
-    {#- To read columns from the catalog, DuckDB would plan all views. -#}
+    {#- Reading the columns from DuckDB's catalog would plan all views. -#}
     {%- set existing = run_query('select * from ' ~ relation ~ ' where 1 = 0').column_names -%}
     {%- do return(existing | map('lower') | sort == node.columns.keys() | map('lower') | sort) -%}
 {%- endmacro %}
 
 {#
-    dbt's own answer; also true for an incremental model with other columns, and for a fact that other models built, as
-    a changed parser affects all days.
+    Overrides dbt's macro: also true for an incremental model whose table has other columns, and for a fact that
+    another version of the models built, as a changed parser affects all days.
 #}
 {% macro should_full_refresh() -%}
     {%- set configured = config.get('full_refresh') -%}

@@ -1,6 +1,6 @@
 {#
-    A build of a fact replaces the days that `int_openai__days_to_build` lists for it: the days with another load than
-    the one that the fact was built from.
+    A build of a fact replaces the days that `int_openai__days_to_build` lists for it: the days whose latest load is
+    not the one that the fact was built from.
 #}
 
 {# True for the rows of the days that this build replaces; for all rows if the whole fact is built. #}
@@ -29,8 +29,8 @@
 {%- endmacro %}
 
 {#
-    A table or view of the intermediate schema without a `ref`: with one, dbt would run each test that uses it whenever
-    a part of the models is built.
+    A table or view of the intermediate schema, without a `ref`: with a `ref`, dbt would run each test that uses this
+    relation whenever a part of the models is built.
 #}
 {% macro intermediate_relation(model_name) -%}
     {%- do return(api.Relation.create(
@@ -38,15 +38,18 @@
     )) -%}
 {%- endmacro %}
 
-{# The rows of `int_openai__days_to_build` for this node: of a fact, or, for a test, of the days not tested yet. #}
+{#
+    The rows of `int_openai__days_to_build` for this node: the days to build of a fact or, for a test, the days not
+    tested yet.
+#}
 {% macro days_to_build_of_this() -%}
     {%- set fact = model.name if model.resource_type == 'model' else 'tests' -%}
     {{ intermediate_relation('int_openai__days_to_build') }} where fact = '{{ fact }}'
 {%- endmacro %}
 
 {#
-    True from the first day that this build replaces. The day is a literal, which lets engines skip stored data. `type`
-    is the type of `date`, as not all engines compare a date with a timestamp.
+    True for rows on or after the first day that this build replaces. The day is a literal, which lets engines skip
+    stored data. `type` is the type of `date`, as not all engines compare a date with a timestamp.
 #}
 {% macro is_not_before_days_to_build(date, type='date') -%}
     {%- set first = namespace(day=earliest_day()) -%}

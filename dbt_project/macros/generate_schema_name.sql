@@ -1,4 +1,4 @@
-{# Schemas are promises to BI tools: they are named as written, without the target's prefix. #}
+{# BI tools rely on the schema names, so they are used as configured, without the target's schema as a prefix. #}
 {% macro generate_schema_name(custom_schema_name, node) -%}
     {{ custom_schema_name or target.schema }}
 {%- endmacro %}

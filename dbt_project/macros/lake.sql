@@ -3,12 +3,12 @@
     the files and then, under the names of the raw tables, relations with the rows that a warehouse would have: for each
     day the rows of the load that the ledger names, otherwise the latest rows. Only loads that dlt marked as complete
     count. Small tables are materialized, so that all models see the same loads and the ledger is computed once. If no
-    lake is configured, someone else maintains Spark's raw tables.
+    lake is configured, Spark's raw tables must be maintained by something else.
 #}
 {% macro create_lake_tables() -%}
     {%- set url = var('lake') or env_var('DESTINATION__FILESYSTEM__BUCKET_URL', '') -%}
     {%- if execute and target.type == 'spark' and url -%}
-        {#- Spark's file system for S3 has another scheme. -#}
+        {#- Spark's file system for S3 has the scheme s3a. -#}
         {%- set folder = url.rstrip('/').replace('s3://', 's3a://') ~ '/' ~ var('raw_schema') -%}
         {%- set tables = lake_tables(folder) -%}
         {%- for schema in (var('raw_schema'), lake_files()) -%}
@@ -35,7 +35,10 @@
     {{ var('raw_schema') }}_files{{ '.' ~ table if table }}
 {%- endmacro %}
 
-{# The key of each small table: the latest load's row of a key counts. Without a key, all rows count. #}
+{#
+    The key of each small table: for each key, the row of the latest load counts. In a table without a key, all rows
+    count.
+#}
 {% macro lake_keys() -%}
     {%- do return({
         'cost_days': ['organization_id', 'date'],
@@ -93,7 +96,10 @@
     {%- do run_query('create table ' ~ relation ~ ' using parquet as ' ~ query) -%}
 {%- endmacro %}
 
-{# The ids of organizations by the name in the header under which they were stored before their id was known. #}
+{#
+    Maps the names under which organizations were stored before their ids were known, which come from a response
+    header, to their ids.
+#}
 {% macro former_ids(tables) -%}
     {%- set ids = {} -%}
     {%- if 'organizations' in tables -%}

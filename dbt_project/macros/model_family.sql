@@ -1,7 +1,7 @@
 {#
-    The common name of a model in the bill and in usage: in lower case, with hyphens for blanks, without the parts that
-    fine-tuning adds to the base model (`ft-…` in the bill, `ft:…:organization::id` in usage) and without the date,
-    which each of the two includes or omits.
+    The name of a model that the bill and usage have in common: in lower case, with hyphens for blanks, without the
+    parts that fine-tuning adds to the base model (`ft-…` in the bill, `ft:…:organization::id` in usage) and without
+    the date, which either of the two may include or omit.
 #}
 {% macro model_family(model) -%}
 {%- set spelled = "replace(lower(" ~ model ~ "), ' ', '-')" -%}

@@ -5,8 +5,8 @@ currency
 {%- endmacro %}
 
 {#
-    True for the row with the median price, weighted by quantity. The price of a row that exists has no rounding errors
-    of other rows' divisions, as an average would have.
+    True for the row with the median price, weighted by quantity. This is the price of an existing row, so unlike an
+    average it has no rounding errors from other rows' divisions.
 #}
 {% macro is_weighted_median(quantity, partition, order) -%}
 sum({{ quantity }}) over (

@@ -1,6 +1,6 @@
 {#
-    A raw table; if it was not loaded, an empty relation with the columns that the source declares. A key without the
-    permission, or a load that does not select the table, leaves it out; all models work without it.
+    A raw table; if it was not loaded, an empty relation with the columns that the source declares. A raw table is
+    missing if the API key lacks the permission, or if no load selected the table; all models work without it.
 #}
 {% macro source_or_empty(table) -%}
     {%- set relation = source('openai_raw', table) -%}

@@ -1,6 +1,6 @@
 {#
     The rows of several check models with the same columns. `checks` maps a relation to its expression for each column
-    that differs from the default. The defaults mean an exact check per day that is comparable. With `where`, only rows
+    that differs from the default. By default, a check is exact, comparable, and of one day. With `where`, only rows
     that match the condition.
 #}
 {% macro union_of_checks(checks, where=none) -%}

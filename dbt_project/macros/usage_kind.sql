@@ -1,4 +1,4 @@
-{# The kind of usage in which OpenAI counts the use of a model family. #}
+{# The kind of usage under which OpenAI reports a model family. #}
 {% macro usage_kind(model_family) -%}
 case
     when {{ model_family }} like '%embedding%' then 'embeddings'

@@ -1,4 +1,4 @@
--- In the table of all providers, OpenAI's costs per day and currency equal those of focus_costs.
+-- Days and currencies for which OpenAI's costs in the table of all providers differ from focus_costs.
 with both_sides as (
     select
         cast(ChargePeriodStart as date) as date,

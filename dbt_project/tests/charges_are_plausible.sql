@@ -1,7 +1,7 @@
 {{ config(severity='warn', tags=['daily']) }}
--- The rules for rows of focus_costs that warn: OpenAI may return an id with a blank, or a new unit, and a
--- price times its quantity equals the cost up to the error of a division, which the official validator allows
--- too.
+-- Rules for the rows of focus_costs that only warn, because OpenAI may return an id with a blank or a new
+-- unit. A price times its quantity may differ from the cost by the rounding of a division, which the
+-- official validator also allows.
 {% set ids = ['BillingAccountId', 'SubAccountId', 'SkuId', 'SkuPriceId', 'x_PrincipalId', 'x_CredentialId'] %}
 
 with checked as (

@@ -4,7 +4,7 @@
     'x_LineItem', 'x_ApiSource', 'x_QuantityUnit', 'BillingCurrency',
 ] %}
 
--- A warning, as the sums equal OpenAI's own: OpenAI itself returned one charge as two rows.
+-- Only a warning, as the sums still equal OpenAI's totals: OpenAI itself returned one charge as two rows.
 select
     {{ dimensions | join(', ') }},
     count(*) as charges,

@@ -1,6 +1,6 @@
 {{ config(tags=['daily']) }}
--- The rules for rows of focus_costs that fail a build, in one scan. The official validator applies few of
--- them: its condition "ChargeClass is not Correction" is not true for a null.
+-- Rules for the rows of focus_costs that fail a build, checked in one scan. The official validator applies
+-- few of them: its condition "ChargeClass is not Correction" is not true for a null.
 {% set required = [
     'BilledCost', 'EffectiveCost', 'ContractedCost', 'ListCost', 'PricingCurrencyEffectiveCost', 'BillingCurrency',
     'PricingCurrency', 'BillingAccountId', 'BillingAccountName', 'BillingAccountType', 'BillingPeriodStart',

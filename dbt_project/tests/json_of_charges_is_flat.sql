@@ -1,4 +1,4 @@
--- Each value in a JSON object is a text: a quote follows the colon of each key.
+-- JSON objects with a value that is not a text: the colon after a key is not followed by a quote.
 {% set backslash = character(92) %}
 {% set escaped_quote = dbt.concat([backslash, text_literal('"')]) %}
 

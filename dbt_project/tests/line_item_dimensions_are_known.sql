@@ -1,4 +1,5 @@
--- The values of dimensions that the marts promise. A line item that is not parsed has a service only.
+-- Line items with a dimension value that the marts' descriptions do not list. A line item that is not
+-- parsed has a service only.
 select
     dimensions.line_item,
     dimensions.service,

@@ -1,6 +1,6 @@
--- Line items in an unknown format keep their money and their text, as service 'Other'. If their share of the
--- gross amount exceeds the allowed share, the parser needs a new rule for the line items listed here. Credits
--- count like charges.
+-- Line items in an unknown format keep their amount and their text, as service 'Other'. If their share of
+-- the gross amount exceeds the allowed share, the parser needs a new rule for the line items listed here.
+-- Credits count like charges.
 {{ config(severity='warn', tags=['daily']) }}
 
 with spend as (

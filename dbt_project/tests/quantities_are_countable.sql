@@ -1,5 +1,5 @@
--- A quantity of a quadrillion or more is null in all models, as their decimals cannot hold it. Its row keeps
--- its money.
+-- Quantities of a quadrillion or more. They are null in all models, as the decimals of the models cannot
+-- store them. Their rows keep their amounts.
 {{ config(severity='warn', tags=['daily']) }}
 
 -- depends_on: {{ ref('int_openai__days_to_build') }}

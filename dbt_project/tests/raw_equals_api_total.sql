@@ -1,5 +1,6 @@
--- The two may differ by one rounding at the 18th decimal per row. Days that had not ended when they were read
--- are skipped, as the API's two responses are seconds apart.
+-- Days on which the sum of the rows differs from the API's total by more than one rounding at the 18th
+-- decimal per row. Days that had not ended when they were read are skipped, as the API's two responses are
+-- seconds apart.
 {{ config(severity='warn') }}
 
 select

@@ -1,5 +1,5 @@
--- Two responses of OpenAI, or a response and an invoice, agree, and no day is missing. If they differ, OpenAI
--- may have to explain it.
+-- Differences between two responses of OpenAI or between a response and an invoice, and missing days. You
+-- may have to ask OpenAI for the reason.
 {{ config(severity=var('reconciliation_severity'), tags=['daily']) }}
 
 select

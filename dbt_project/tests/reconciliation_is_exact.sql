@@ -1,5 +1,5 @@
 {{ config(tags=['daily']) }}
--- Every mart has all money that OpenAI returned, and no more.
+-- Differences between a mart and the costs that OpenAI returned, which must be equal to the last digit.
 select
     organization_id,
     period_start,

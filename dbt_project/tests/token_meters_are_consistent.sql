@@ -1,4 +1,4 @@
--- The rows of a meter agree in all but their label.
+-- Meters whose rows in the seed differ in more than their label.
 select
     meter,
     'the rows of meter ' || meter || ' in dbt_project/seeds/token_meters.csv differ' as reason

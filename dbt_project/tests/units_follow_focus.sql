@@ -1,4 +1,4 @@
--- A unit is capitalized; a whole number may precede it.
+-- Units that are not capitalized. A whole number may precede a unit.
 with units as (
     select consumed_unit as unit from {{ ref('int_openai__focus_skus') }}
     union all

@@ -1,4 +1,4 @@
--- On days with a separate response by user, each user's sum equals the sum in that response.
+-- Users whose sum differs from the sum in OpenAI's separate response by user, on days that have one.
 select
     organization_id,
     date,

@@ -1,6 +1,6 @@
-{# What BigQuery does in its own way. #}
+{# BigQuery: macros that override the defaults. #}
 
-{# Its `decimal` has nine decimals at most. #}
+{# BigQuery's `decimal` has nine decimals at most. #}
 {% macro bigquery__decimal_type(digits, decimals) %}bignumeric{% endmacro %}
 
 {% macro bigquery__decimal(number, digits, decimals) -%}

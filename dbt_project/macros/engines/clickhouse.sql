@@ -1,18 +1,18 @@
-{# What ClickHouse does in its own way. #}
+{# ClickHouse: macros that override the defaults. #}
 
 {% macro clickhouse__double() %}Float64{% endmacro %}
 
-{# A DateTime without a time zone is in that of the server. #}
+{# A DateTime without a time zone is in the server's time zone. #}
 {% macro clickhouse__timestamp_type() %}DateTime64(6, 'UTC'){% endmacro %}
 
 {% macro clickhouse__utc(instant) %}toTimeZone({{ instant }}, 'UTC'){% endmacro %}
 
-{# The earliest and latest day that its type Date holds. #}
+{# The earliest and latest day that ClickHouse's type Date can store. #}
 {% macro clickhouse__earliest_day() %}1970-01-01{% endmacro %}
 
 {% macro clickhouse__latest_day() %}2149-06-06{% endmacro %}
 
-{# A cast truncates, and the double 0.15 is slightly below 0.15; its text is not. #}
+{# Casts the text of the double: a direct cast truncates, and the double 0.15 is slightly less than 0.15. #}
 {% macro clickhouse__nearest_decimal(double, digits, decimals) -%}
     {{ decimal('toString(round(' ~ double ~ ', ' ~ decimals ~ '))', digits, decimals) }}
 {%- endmacro %}
@@ -30,7 +30,7 @@
 {# Where a type is not nullable, lag and lead return its default, such as 1970-01-01, instead of null. #}
 {% macro clickhouse__nullable(value) %}toNullable({{ value }}){% endmacro %}
 
-{# Earlier versions have no correlated subqueries. #}
+{# Uses `in`, because earlier versions of ClickHouse have no correlated subqueries. #}
 {% macro clickhouse__is_day_of(days, organization, date) -%}
     ({{ organization }}, {{ date }}) in (select organization_id, date from {{ days }} as days)
 {%- endmacro %}

@@ -1,8 +1,8 @@
-{# What Databricks does in its own way; it also uses Spark's implementations. #}
+{# Databricks: macros that override the defaults; it also uses the macros in spark.sql. #}
 
 {% macro databricks__utc(instant) %}to_utc_timestamp({{ instant }}, current_timezone()){% endmacro %}
 
-{# Subtraction reserves a digit for the carry, at the cost of the last decimal. #}
+{# Narrowed, because subtraction reserves a digit for the carry and would drop the last decimal. #}
 {% macro databricks__difference(one, other) %}{{ decimal(one, 37, 18) }} - {{ decimal(other, 37, 18) }}{% endmacro %}
 
 {# dbt's version reads past the end of an array, which Databricks rejects. #}

@@ -1,4 +1,4 @@
-{# What DuckDB does in its own way. #}
+{# DuckDB: macros that override the defaults. #}
 
 {#
     One transaction per month, as DuckDB keeps in memory what a transaction replaces. If a later month fails, the next

@@ -1,13 +1,13 @@
-{# What Snowflake does in its own way. #}
+{# Snowflake: macros that override the defaults. #}
 
-{# An account setting decides what `timestamp` means. #}
+{# The meaning of `timestamp` depends on a setting of the account. #}
 {% macro snowflake__timestamp_type() %}timestamp_ntz{% endmacro %}
 
 {% macro snowflake__utc(instant) %}
     cast(convert_timezone('UTC', {{ instant }}) as {{ timestamp_type() }})
 {% endmacro %}
 
-{# A product has twelve decimals, or as many as the factor with more of them. #}
+{# A product has twelve decimals, or as many as the factor with the most decimals if that is more. #}
 {% macro snowflake__product(one, other) %}{{ decimal(one, 38, 18) }} * {{ other }}{% endmacro %}
 
 {# Each statement commits by itself unless a transaction is started. #}

@@ -1,4 +1,4 @@
-{# What Spark does in its own way; Databricks uses these as well. #}
+{# Spark: macros that override the defaults; Databricks uses them too. #}
 
 {% macro spark__double() %}double{% endmacro %}
 
@@ -7,7 +7,10 @@
     + make_dt_interval(0, 0, 0, cast(unix_micros({{ instant }}) as decimal(18, 0)) * 0.000001)
 {% endmacro %}
 
-{# dbt's version takes the delimiter for a pattern, in which a pipe means "or", and returns no empty text. #}
+{#
+    dbt's version treats the delimiter as a regular expression, in which a pipe means "or", and never returns an empty
+    text.
+#}
 {% macro spark__split_part(string_text, delimiter_text, part_number) -%}
     split_part({{ string_text }}, {{ delimiter_text }}, {{ part_number }})
 {%- endmacro %}

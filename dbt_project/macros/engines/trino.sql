@@ -1,4 +1,4 @@
-{# What Trino does in its own way. #}
+{# Trino: macros that override the defaults. #}
 
 {# Without a precision, `timestamp` has milliseconds. #}
 {% macro trino__timestamp_type() %}timestamp(6){% endmacro %}

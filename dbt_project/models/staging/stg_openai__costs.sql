@@ -1,7 +1,7 @@
 select
     organization_id,
     date,
-    -- An empty text is no id.
+    -- An empty text is not an id.
     nullif(project_id, '') as project_id,
     project_name,
     nullif(user_id, '') as user_id,

@@ -1,7 +1,7 @@
 select
     organization_id,
     date,
-    -- An empty text is no id.
+    -- An empty text is not an id.
     nullif(user_id, '') as user_id,
     user_email,
     nullif(line_item, '') as line_item,

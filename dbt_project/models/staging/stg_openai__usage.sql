@@ -1,4 +1,4 @@
--- The API's fields of each kind of usage, by the name that all kinds share here.
+-- Maps the column names that all kinds of usage share to the API's fields of each kind.
 {% set text, number = dbt.type_string(), dbt.type_bigint() %}
 {% set columns = {
     'user_id': text, 'api_key_id': text, 'model': text, 'tier': text, 'is_batch': 'boolean',

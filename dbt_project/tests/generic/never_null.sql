@@ -1,6 +1,6 @@
 {#
-    None of these columns is null in any row, in one scan. Returns the rows with a null. With `day`, the column of the
-    day, only the days that the build replaced are tested.
+    Returns the rows in which one of these columns is null, in one scan. With `day`, the column of the day,
+    only the days that the build replaced are tested.
 #}
 {% test never_null(model, columns, day=none) %}
 select {{ columns | join(', ') }}

@@ -1,6 +1,7 @@
 {#
-    No two rows have the same values in these columns (nulls are equal), and no column of `never_null` is null, in one
-    scan. With `day`, the column of the day, only the days that the build replaced are tested.
+    Returns the values of these columns that occur in more than one row (nulls are equal) or that have a
+    null in a column of `never_null`, in one scan. With `day`, the column of the day, only the days that the
+    build replaced are tested.
 #}
 {% test unique_grain(model, columns, never_null=none, day=none) %}
 select

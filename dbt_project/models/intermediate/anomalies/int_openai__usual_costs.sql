@@ -1,4 +1,4 @@
--- The median of an even number is the lower of the two middle values: it is an exact amount that was billed.
+-- The median of an even number of values is the lower of the two middle ones, an exact billed amount.
 {% set key = ['organization_id', 'scope', 'scope_id', 'parent_id', 'currency', 'date'] %}
 
 with ranked as (

@@ -1,5 +1,5 @@
 -- Where OpenAI cannot combine users with projects, it returns users in a separate response with the same
--- money. On those days, that response counts, and the owners of API keys do not.
+-- costs. On those days, that response determines the user, and the owners of API keys are not used.
 with days_by_user as (
     select distinct
         organization_id,

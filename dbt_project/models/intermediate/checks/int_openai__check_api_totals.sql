@@ -1,4 +1,4 @@
--- OpenAI's ungrouped total of a day against the rows of each of its grouped responses.
+-- Compares OpenAI's ungrouped total of a day with the rows of each of its grouped responses.
 {% set responses = {
     'costs': "rows equal the API's daily total",
     'costs_by_user': "users' rows equal the API's daily total",

@@ -11,7 +11,7 @@ with named as (
         *,
         replace(meter, ' ', '-') as meter_name,
         replace(lower(model), ' ', '-') as model_name,
-        -- A tool or an evaluation that names a model is a SKU of its own, not of the model's tokens.
+        -- A tool or an evaluation that names a model has its own SKU, not that of the model's tokens.
         case
             when model is null or service not in {{ services_of_models }}
                 then replace(lower(service), ' ', '-')
@@ -43,7 +43,7 @@ select
             ]) }}
         else unparsed_id
     end as sku_price_id,
-    -- Most prices apply to all versions of a model. A fine-tuned model has a price of its own.
+    -- Most prices apply to all versions of a model. A fine-tuned model has its own price.
     case
         when is_parsed and service <> 'Fine-tuning'
             then {{ slash_separated([

@@ -29,7 +29,7 @@ select
     meters.sku_meter,
     meters.token_direction,
     meters.cache_action,
-    -- An unknown unit still counts something.
+    -- A unit that the seed does not list is shown as `Units`.
     coalesce(units.consumed_unit, case when billed.quantity_unit <> '' then 'Units' end) as consumed_unit,
     {{ decimal("coalesce(units.consumed_in_one, case when billed.quantity_unit <> '' then 1 end)", 6, 0) }}
         as consumed_in_one,

@@ -38,7 +38,7 @@ words as (
 with_tools as (
     select
         *,
-        -- A column of its own, because some engines cannot join on an expression over both sides.
+        -- A separate column, because some engines cannot join on an expression over both sides.
         case
             when
                 {{ is_model_name('model_after_tool') }}

@@ -18,7 +18,7 @@ with seed_budgets as (
     where budgets.reason is null
 ),
 
--- OpenAI does not return since when a limit applies, so it counts for the current month only.
+-- OpenAI does not return the date from which a limit applies, so it counts for the current month only.
 latest as (
     select
         organization_id,

@@ -1,6 +1,6 @@
 -- Growth is the ratio of the recent four weeks to the four weeks before, where all weekdays of both are
--- known. It is limited, because a cost that halves or doubles within four weeks is not a trend. The middle of
--- the recent four weeks lies 13.5 days back.
+-- known. It is limited, because a cost that halves or doubles within four weeks is not a trend. The middle
+-- of the recent four weeks is 13.5 days before their last day.
 {% set key = ['organization_id', 'month', 'scope', 'scope_id', 'currency'] %}
 
 with weeks as (

@@ -1,4 +1,4 @@
--- Only days in both ledgers, so that a cost per request compares the same days.
+-- Only days in both ledgers count, so that a cost per request uses costs and requests of the same days.
 select
     used.organization_id,
     cast({{ dbt.date_trunc('month', 'used.date') }} as date) as month,
