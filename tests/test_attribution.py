@@ -23,9 +23,15 @@ from test_source import charge
 DAY = days_ago(5)
 ORGANIZATION = "org-demo-heliotrope"
 HEADER = "organization_id,kind,id,team,cost_center\n"
-OF_IDS = ("projects", "users", "api_keys")
-MARTS = ("focus_costs", "daily_costs_by_user", "daily_costs_by_team", *OF_IDS)
-OF_MARTS = ("-s", *(f"+openai__{mart}" for mart in MARTS))
+MARTS = (
+    "focus_costs",
+    "daily_costs_by_user",
+    "daily_costs_by_team",
+    "projects",
+    "users",
+    "api_keys",
+)
+SELECTED_MARTS = ("-s", *(f"+openai__{mart}" for mart in MARTS))
 
 
 @pytest.fixture
@@ -44,19 +50,19 @@ def spent(api, warehouse):
 
 @pytest.fixture
 def teams(tmp_path):
-    """The file teams.csv in a folder of seeds with an unusual name."""
+    """The path of teams.csv, in a folder of seeds whose name contains an apostrophe and a space."""
     folder = tmp_path / "finance's seeds"
     shutil.copytree(PROJECT / "dbt_project" / "own_seeds", folder)
     return folder / "teams.csv"
 
 
-def built(warehouse, teams=None, *arguments, **settings):
+def build(warehouse, teams=None, *arguments, **settings):
     seeds = {"OPENAI_COSTS_SEEDS": str(teams.parent)} if teams else {}
-    return dbt("build", *(arguments or OF_MARTS), warehouse=warehouse, **seeds, **settings)
+    return dbt("build", *(arguments or SELECTED_MARTS), warehouse=warehouse, **seeds, **settings)
 
 
-def listed(warehouse, *statements):
-    """Create listings as the loader stores them: versions, and the times of the listings."""
+def create_listings(warehouse, *statements):
+    """Create the tables of listings as the loader stores them, then run the statements."""
     tables = {
         "projects": "name text, status text, created_at timestamptz, archived_at timestamptz",
         "api_keys": "project_id text, name text, owner_type text, owner_id text, "
@@ -81,16 +87,16 @@ def listed(warehouse, *statements):
             connection.execute(statement)
 
 
-def test_each_charge_goes_to_one_team_and_the_rest_is_a_row(spent, teams):
+def test_each_charge_goes_to_one_team_and_the_rest_to_unassigned(spent, teams):
     teams.write_text(
         HEADER + f"# {ORGANIZATION},project,proj_search,Commented out,\n"
         f"{ORGANIZATION},api_key,key_a,Chat,CC-1\n"
         f"{ORGANIZATION}, user , user-bruno ,Bruno's,\n\n"
         f"{ORGANIZATION},project,proj_storefront,Storefront,CC-3\n"
     )
-    build = built(spent, teams)
-    assert build.returncode == 0, build.stdout
-    assert "WARN=0" in build.stdout
+    result = build(spent, teams)
+    assert result.returncode == 0, result.stdout
+    assert "WARN=0" in result.stdout
     by_team = """
         select team, cost_center, unblended_cost::int
         from openai_marts.daily_costs_by_team order by unblended_cost
@@ -103,15 +109,15 @@ def test_each_charge_goes_to_one_team_and_the_rest_is_a_row(spent, teams):
     ]
 
 
-def test_build_does_not_change_a_filled_in_seed(spent, teams):
+def test_build_does_not_change_the_seed_file(spent, teams):
     filled = HEADER + f"{ORGANIZATION},project,proj_storefront,Storefront,\n"
     teams.write_text(filled)
     for _ in range(2):
-        assert built(spent, teams, "-s", "teams").returncode == 0
+        assert build(spent, teams, "-s", "teams").returncode == 0
         assert teams.read_text() == filled
 
 
-def test_each_invalid_row_is_reported_and_blocks_no_table(spent, teams):
+def test_each_invalid_row_is_reported_and_the_tables_are_built(spent, teams):
     teams.write_text(
         HEADER + f"{ORGANIZATION},usr,user-9,Search,\n"
         ",user,user-1,Search,\n"
@@ -123,7 +129,7 @@ def test_each_invalid_row_is_reported_and_blocks_no_table(spent, teams):
         f"{ORGANIZATION},service_account,user-5,Chat,\n"
         f'{ORGANIZATION},project,proj_storefront,"Ops\\ ""A""",CC\\\n'
     )
-    build = built(
+    result = build(
         spent,
         teams,
         "-s",
@@ -131,9 +137,9 @@ def test_each_invalid_row_is_reported_and_blocks_no_table(spent, teams):
         "+openai__daily_costs_by_team",
         "+openai__focus_costs",
     )
-    assert build.returncode == 1
-    assert "FAIL 8 teams_are_valid" in build.stdout
-    assert "ERROR=1 SKIP=0" in build.stdout
+    assert result.returncode == 1
+    assert "FAIL 8 teams_are_valid" in result.stdout
+    assert "ERROR=1 SKIP=0" in result.stdout
     (tags,) = spent.rows(
         "select distinct Tags from openai_marts.focus_costs where Tags is not null"
     )
@@ -178,7 +184,7 @@ def test_command_reports_the_invalid_rows(spent, teams):
 def test_each_id_has_names_costs_and_deletion(spent):
     after = f"timestamptz '{days_ago(1)} 23:30:00+00'"
     before = f"timestamptz '{days_ago(3)} 23:30:00+00'"
-    listed(
+    create_listings(
         spent,
         f"""insert into projects by name select '{ORGANIZATION}' as organization_id,
             'proj_storefront' as id, * from (values
@@ -193,10 +199,10 @@ def test_each_id_has_names_costs_and_deletion(spent):
         f"""insert into listings values ('{ORGANIZATION}', 'project', '', {after}),
             ('{ORGANIZATION}', 'api_key', 'proj_storefront', {after})""",
     )
-    # The session's time zone, in which the day starts before the UTC day, does not shift dates.
-    selected = ("build", *OF_MARTS, *WITHOUT_TESTS)
-    build = dbt_process(*selected, warehouse=spent, TZ="Pacific/Kiritimati")
-    assert build.returncode == 0, build.stdout
+    # Dates do not depend on the session's time zone, in which days start before the UTC days.
+    selected = ("build", *SELECTED_MARTS, *WITHOUT_TESTS)
+    result = dbt_process(*selected, warehouse=spent, TZ="Pacific/Kiritimati")
+    assert result.returncode == 0, result.stdout
     yesterday = days_ago(1)
     assert spent.rows("""
         select project_id, project_name, former_name, renamed_on, first_seen, last_seen, is_deleted,
@@ -215,7 +221,7 @@ def test_each_id_has_names_costs_and_deletion(spent):
         ("key_a", "chat", "bot", "service_account", days_ago(3), used, True, 1),
         ("key_b", "key_b", None, None, DAY, None, True, 6),
     ]
-    # No listing of users was read: whether Bruno is still there is unknown.
+    # No listing of users was read, so whether Bruno was deleted is unknown.
     assert spent.rows("""
         select user_id, user_name, user_type, is_deleted, unblended_cost::int
         from openai_marts.users order by user_id
@@ -226,7 +232,7 @@ def test_each_id_has_names_costs_and_deletion(spent):
 
 
 def test_unattributed_costs_have_a_reason_and_the_shipped_seed_assigns_nothing(spent):
-    build_models(*OF_MARTS, warehouse=spent)
+    build_models(*SELECTED_MARTS, warehouse=spent)
     assert spent.rows("select distinct team from openai_marts.daily_costs_by_team") == [
         ("Unassigned",)
     ]
@@ -249,7 +255,7 @@ def test_days_without_keys_have_a_reason(api, warehouse):
     ) == [("keys were not told on that day",)]
 
 
-def test_money_moved_between_users_fails_where_the_api_returns_totals_by_user(
+def test_costs_moved_between_users_fail_where_the_api_returns_totals_by_user(
     organization, warehouse
 ):
     with Awkward(organization) as api:

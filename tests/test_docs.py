@@ -1,4 +1,4 @@
-"""What DECISIONS.md and docs/ name exists: files, identifiers, links, messages and tests."""
+"""Everything that the Markdown pages name exists: files, identifiers, links, messages, tests."""
 
 import ast
 import importlib.util
@@ -29,11 +29,11 @@ SOURCES = {
     if file.endswith((".py", ".sql", ".yml", ".toml", "/run", "Makefile", ".js"))
 }
 STRICT = ("DECISIONS.md", "docs/contributing.md")
-"""In these, everything that looks like a path is a file or folder of this project."""
+"""Pages in which everything that looks like a path must be a file or folder of this project."""
 
 
-def names(file):
-    """What is quoted as code in a page, outside of code blocks."""
+def quoted_names(file):
+    """The texts in backticks of a page, outside code blocks."""
     prose = re.sub(r"```.*?```", "", DOCS[file], flags=re.DOTALL)
     return sorted(set(re.findall(r"`([^`\n]+)`", prose)))
 
@@ -47,7 +47,7 @@ def exists(path):
 
 @pytest.mark.parametrize("file", sorted(DOCS))
 def test_files_named_in_the_docs_exist(file):
-    paths = [name for name in names(file) if re.fullmatch(r"[\w.-]+(/[\w.-]+)*/?", name)]
+    paths = [name for name in quoted_names(file) if re.fullmatch(r"[\w.-]+(/[\w.-]+)*/?", name)]
     if file not in STRICT:
         paths = [path for path in paths if re.search(r"\.(py|sql|yml|md|csv)$", path)]
     else:
@@ -71,8 +71,10 @@ def test_every_page_is_linked_in_the_readme():
 
 def test_identifiers_in_the_decisions_exist():
     words = set(re.findall(r"\w+", "\n".join(SOURCES.values())))
-    identifiers = [name for name in names("DECISIONS.md") if re.fullmatch(r"[A-Za-z_]\w+", name)]
-    # A SQL model, macro or seed is known by its file's name.
+    identifiers = [
+        name for name in quoted_names("DECISIONS.md") if re.fullmatch(r"[A-Za-z_]\w+", name)
+    ]
+    # A SQL model, macro or seed has the name of its file.
     words |= {file.rsplit("/", 1)[-1].split(".")[0] for file in FILES}
     assert [name for name in identifiers if name not in words] == []
 
@@ -98,11 +100,11 @@ def test_generated_tables_are_current():
         assert f"### {mart.stem.removeprefix('openai__')}\n" in page
 
 
-# From the bill to a mart.
+# The path from the API to a mart.
 
 
 def paths():
-    """The lists of files in docs/contributing.md that a cost passes through."""
+    """The lists in docs/contributing.md of the files that a cost passes through."""
     section = DOCS["docs/contributing.md"].split("## Follow a cost")[1].split("\n## ")[0]
     lists = re.findall(r"(?:^\d\. .*\n)+", section, re.MULTILINE)
     return [re.findall(r"^\d\. `(.*?)`", each, re.MULTILINE) for each in lists]
@@ -123,7 +125,7 @@ def imports(file):
 
 
 def joined(first, second):
-    """Whether one of two modules imports the other, or a third one passes data between them."""
+    """Whether one of two modules imports the other, or a third module imports both."""
     users = [file for file in SOURCES if file.startswith("openai_costs_source/")]
     return (
         first in imports(second)
@@ -142,9 +144,9 @@ def test_path_from_the_api_to_a_mart_follows_imports_and_refs():
         for first, second in itertools.pairwise(path):
             if second.endswith(".py"):
                 assert joined(first, second), (first, second)
-                assert second not in imports(first), f"{first} must not know {second}"
+                assert second not in imports(first), f"{first} must not import {second}"
             elif first.endswith(".py"):
-                # The raw table is where Python ends and dbt begins.
+                # Here the last Python file loads the raw table, and the first model reads it.
                 assert "def costs(" in SOURCES[first]
                 assert "source('openai_raw', 'costs')" in SOURCES[second]
             else:
@@ -157,7 +159,7 @@ def test_path_from_the_api_to_a_mart_follows_imports_and_refs():
 
 @cache
 def printed_texts():
-    """What the code can print, with … for each value."""
+    """The texts that the code can print, with … in place of each value."""
     texts = []
     for file, text in SOURCES.items():
         if file.startswith(("openai_costs/", "openai_costs_source/")) and file.endswith(".py"):
@@ -169,7 +171,7 @@ def printed_texts():
 
 @cache
 def constants():
-    """The texts that modules name in capitals, such as SEEDS."""
+    """The string constants of the modules by their names, such as SEEDS."""
     python = "\n".join(text for file, text in SOURCES.items() if file.startswith("openai_costs"))
     return dict(re.findall(r'^([A-Z_]+) = "(.*)"$', python, re.MULTILINE))
 

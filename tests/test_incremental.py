@@ -1,4 +1,4 @@
-"""Facts are built by replacing days: the result equals a full build."""
+"""Incremental builds of the facts replace days, with the same result as a full build."""
 
 import contextlib
 import random
@@ -30,7 +30,7 @@ SELECTED = ("-s", "config.materialized:table", "int_openai__built_days", *FACTS)
 
 
 def build_facts(warehouse, *arguments):
-    """Build tables and facts; views need no build."""
+    """Build only the tables and facts: the views already exist."""
     build_models(*SELECTED, *arguments, warehouse=warehouse)
 
 
@@ -56,7 +56,7 @@ def everything(warehouse):
     return facts(warehouse) | rows
 
 
-def test_days_that_were_replaced_are_built_as_if_all_were(api, own_ten_days):
+def test_days_that_were_replaced_are_built_as_in_a_full_build(api, own_ten_days):
     api.overrides[days_ago(6)] = []
     api.overrides[days_ago(4)] = [charge("1.25", "gpt-6-new, output"), charge("-2", "refund")]
     own_ten_days.load(api, resources=None, since=days_ago(7), until=days_ago(3))
@@ -85,7 +85,7 @@ def test_days_that_were_not_replaced_are_not_built(api, own_ten_days):
     assert own_ten_days.value(deleted) == 0
 
 
-def test_day_that_leaves_the_ledger_leaves_the_facts(own_ten_days):
+def test_day_removed_from_the_ledger_is_removed_from_the_facts(own_ten_days):
     with duckdb.connect(str(own_ten_days.path)) as connection:
         dated = """
             select table_name from information_schema.columns
@@ -144,9 +144,9 @@ def test_no_order_of_partial_dbt_commands_makes_a_fact_skip_a_day(api, own_ten_d
         day = days_ago(choices.randrange(2, 10))
         api.overrides[day] = [charge(f"{n}.25", "gpt-6-new, output")] * choices.randrange(3)
         own_ten_days.load(api, since=day, until=day + timedelta(days=1))
-        some = choices.sample(tables, choices.randrange(1, 5))
-        excluded = ("--exclude", *some, "config.materialized:view")
-        selection = choices.choice([("--select", *some), excluded])
+        chosen = choices.sample(tables, choices.randrange(1, 5))
+        excluded = ("--exclude", *chosen, "config.materialized:view")
+        selection = choices.choice([("--select", *chosen), excluded])
         flags = choices.choice([(), (), (), ("--full-refresh",), ("--empty",)])
         dbt("run", *selection, *flags, warehouse=own_ten_days)
     build_facts(own_ten_days)
@@ -173,7 +173,7 @@ def test_report_and_export_are_refused_and_alerts_raised_while_the_models_miss_d
 
 
 def test_facts_are_due_again_if_they_were_built_before_their_inputs(api, own_ten_days):
-    """`dbt run` of the checks alone, after a load, without the facts that they compare."""
+    """After a load, `dbt run` builds only the checks, not the facts that they compare."""
     own_ten_days.load(api, since=days_ago(3), until=days_ago(2))
     build_models(
         "-s", "int_openai__loaded_days", "int_openai__daily_checks", warehouse=own_ten_days
@@ -182,7 +182,7 @@ def test_facts_are_due_again_if_they_were_built_before_their_inputs(api, own_ten
 
 
 def test_fingerprint_of_the_facts_contains_every_macro_that_builds_them():
-    """Otherwise a macro could change, and built days would keep the former result."""
+    """Otherwise a macro could change and days that are already built would keep the old result."""
     manifest = parsed_models().to_dict()
     macros, nodes = manifest["macros"], manifest["nodes"]
 
@@ -201,7 +201,7 @@ def test_fingerprint_of_the_facts_contains_every_macro_that_builds_them():
         return seen
 
     known = used("macro.openai_costs.models_fingerprint", set())
-    # These decide which days are built and where, not the values of the rows.
+    # Macros that determine which days are built and where, not the values of the rows.
     files = (
         *("days_to_build", "built_days", "replace_days", "source_or_empty"),
         "generate_schema_name",

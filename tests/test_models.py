@@ -31,7 +31,7 @@ MARTS = {
 
 
 def dbt_in_a_copy(*arguments, warehouse, cwd=None):
-    """Run dbt as a person does, inside a copy of dbt_project next to the warehouse."""
+    """Run dbt in a separate process, in a copy of dbt_project next to the warehouse."""
     project = warehouse.folder / "dbt_project"
     if not project.exists():
         leftovers = shutil.ignore_patterns("target", "logs")
@@ -42,7 +42,7 @@ def dbt_in_a_copy(*arguments, warehouse, cwd=None):
 
 @pytest.fixture(scope="module")
 def built(demo):
-    """The demo organization's whole history, with all models."""
+    """The demo's warehouse: the whole history, with all models built."""
     folder, run = demo
     assert run.returncode == 0, run.stderr
     warehouse = Warehouse(folder)
@@ -52,7 +52,7 @@ def built(demo):
 
 @pytest.fixture(scope="module")
 def bare(organization, tmp_path_factory):
-    """A few days of all tables, modelled by a bare `dbt build`."""
+    """A few days of all tables, with models that `dbt build` built without the command."""
     warehouse = Warehouse(tmp_path_factory.mktemp("bare"))
     with RememberingApi(organization) as api:
         warehouse.load(api, resources=None, start_date=days_ago(3))
@@ -61,7 +61,7 @@ def bare(organization, tmp_path_factory):
 
 
 def test_only_staging_and_the_reconciliation_checks_read_sources():
-    """The checks take their expected side from the raw tables, through no model."""
+    """The checks read the expected values directly from the raw tables."""
     readers = {
         node["original_file_path"]
         for node in parsed_models().to_dict()["nodes"].values()
@@ -95,16 +95,16 @@ def test_dbt_finds_the_default_warehouse_from_any_folder(bare, tmp_path):
 
 
 @pytest.mark.parametrize("mart", MARTS)
-def test_every_dollar_of_raw_arrives_once_in_the_mart(built, mart):
+def test_mart_equals_the_raw_costs_of_each_day(built, mart):
     day, organization, cost = MARTS[mart]
     raw = built.rows("select date, organization_id, sum(amount) from openai_raw.costs group by all")
-    arrived = f"select {day}, {organization}, sum({cost}) from openai_marts.{mart} group by all"
+    in_mart = f"select {day}, {organization}, sum({cost}) from openai_marts.{mart} group by all"
     assert len(raw) > 70
-    assert sorted(built.rows(arrived)) == sorted(raw)
+    assert sorted(built.rows(in_mart)) == sorted(raw)
 
 
 @pytest.mark.parametrize("mart", MARTS)
-def test_money_is_decimal_in_the_mart(built, mart):
+def test_costs_are_decimals_in_the_mart(built, mart):
     cost = MARTS[mart][2]
     types = built.rows(f"select distinct typeof({cost}) from openai_marts.{mart}")
     assert types == [("DECIMAL(38,18)",)]
@@ -143,7 +143,7 @@ def test_costs_of_a_service_account_are_attributed_through_its_key(built):
     assert len(accounts) >= 3
 
 
-def test_unattributed_costs_keep_their_money(built):
+def test_unattributed_costs_keep_their_amount(built):
     unattributed = built.rows("""
         select count(*) > 0, count(user_id), count(user_type), sum(unblended_cost) > 0
         from openai_marts.daily_costs_by_user where attribution = 'unattributed'
@@ -160,7 +160,7 @@ def test_archived_project_keeps_its_name(built, organization):
     assert name == archived["name"]
 
 
-def test_line_item_in_an_unknown_format_keeps_its_money_and_text(built):
+def test_line_item_in_an_unknown_format_keeps_its_amount_and_text(built):
     other = built.rows("""
         select x_LineItem, x_Model, x_Meter, sum(BilledCost) > 0 from openai_marts.focus_costs
         where x_Service = 'Other' group by all
@@ -233,7 +233,7 @@ def test_every_model_and_column_is_described(built):
 
 @pytest.fixture
 def small(api, warehouse):
-    """One day of three rows, loaded and not yet modelled."""
+    """One day of four rows, loaded, with no models built yet."""
     day = days_ago(5)
     api.overrides[day] = [
         charge("1.000000000000000001"),
@@ -255,7 +255,7 @@ def test_emptied_day_is_removed_from_every_mart(api, small):
     assert [small.value(f"select count(*) from openai_marts.{mart}") for mart in MARTS] == [0] * 4
 
 
-def test_much_money_on_unknown_line_items_warns_and_a_negative_amount_is_a_credit(small):
+def test_large_costs_of_unknown_line_items_warn_and_a_negative_amount_is_a_credit(small):
     built = dbt("build", "-s", "+openai__focus_costs", "line_items_are_parsed", warehouse=small)
     assert built.returncode == 0, built.stdout
     assert "WARN" in built.stdout
@@ -268,7 +268,7 @@ def test_much_money_on_unknown_line_items_warns_and_a_negative_amount_is_a_credi
     assert credits == [(half, half, "Credit", "One-Time", None, None)]
 
 
-def test_row_that_is_added_to_a_seed_configures_a_tier_and_a_meter_of_loaded_days(api, warehouse):
+def test_row_added_to_a_seed_sets_the_tier_and_meter_of_days_already_loaded(api, warehouse):
     day = days_ago(5)
     api.overrides[day] = [charge("1", "lunar | gpt-7, thinking", quantity=10)]
     warehouse.load(api, resources=["costs"], since=day, until=days_ago(4))
@@ -298,7 +298,7 @@ def test_wrong_fraction_of_a_cent_in_a_fact_fails_the_build(small):
             "update openai_intermediate.int_openai__daily_costs_by_identity set unblended_cost = "
             "unblended_cost + 0.000000000000000001 where unblended_cost > 0"
         )
-    # All days are checked, as none was loaded since.
+    # A full refresh checks all days, as no load has replaced any since the last build.
     tested = dbt("build", "--full-refresh", "-s", "int_openai__daily_checks+", warehouse=small)
     assert tested.returncode != 0
     assert "Failure in test reconciliation_is_exact" in tested.stdout
@@ -317,7 +317,7 @@ def test_day_that_differs_from_the_apis_own_total_warns(small):
     assert "WARN=1" in tested.stdout
 
 
-def test_row_missing_from_raw_fails_the_ledger(small):
+def test_row_missing_from_the_raw_costs_fails_the_ledger_test(small):
     build_models("-s", "+openai__focus_costs", warehouse=small)
     with duckdb.connect(str(small.path)) as connection:
         connection.execute("delete from openai_raw.costs where amount < 0")
@@ -325,27 +325,27 @@ def test_row_missing_from_raw_fails_the_ledger(small):
     assert "ERROR=1" in tested.stdout
 
 
-def test_quantity_that_is_too_large_keeps_its_money_and_is_named(api, warehouse):
+def test_quantity_that_is_too_large_keeps_its_amount_and_is_named(api, warehouse):
     day = days_ago(5)
-    most, beyond = Decimal("9" * 15), Decimal(f"{'9' * 27}.5")
+    largest, too_large = Decimal("9" * 15), Decimal(f"{'9' * 27}.5")
     api.overrides[day] = [
         charge(amount, f"{model}, {meter}", quantity=quantity, quantity_unit=unit)
         for model, unit in [("o3", "tokens"), ("o4", "1000_tokens"), ("o5", "images"), ("o6", None)]
-        for amount, meter, quantity in (("3", "output", most), ("1.5", "input", beyond))
+        for amount, meter, quantity in (("3", "output", largest), ("1.5", "input", too_large))
     ]
     warehouse.load(api, since=day, until=days_ago(4))
     needed = ("+openai__focus_costs", "quantities_are_countable", *READ_BY_THE_SUMMARY)
     built = run_pipeline("models", cwd=warehouse.folder, only=needed)
     assert built.returncode == 0, built.stderr
     assert (
-        f"the quantity {beyond}00000000 of o3, input of org-demo-heliotrope on {day} is "
+        f"the quantity {too_large}00000000 of o3, input of org-demo-heliotrope on {day} is "
         "too large to be counted"
     ) in " ".join(built.stdout.split())
     assert (
         warehouse.value("select sum(unblended_cost) from openai_marts.daily_costs_by_model") == 18
     )
     counted = "select distinct quantity from openai_marts.daily_costs_by_model order by 1"
-    assert warehouse.rows(counted) == [(most,), (None,)]
+    assert warehouse.rows(counted) == [(largest,), (None,)]
 
 
 def test_no_model_fails_on_extreme_values_of_any_loaded_column(api, warehouse):

@@ -1,4 +1,4 @@
-"""What README.md and docs/ state is true: commands, queries, tables, settings and outputs."""
+"""README.md and docs/ are correct: commands, queries, tables, settings and outputs."""
 
 import re
 import shlex
@@ -58,7 +58,7 @@ def test_result_in_the_docs_has_the_columns_of_the_real_one(demo_warehouse):
     results = re.findall(r"```sql\n([^`]*)```\n\n```text\n([^`]*)```", PAGES)
     assert len(results) == 5
     for query, shown in results:
-        # Names and figures depend on the day.
+        # Only the columns are compared: names and figures depend on the day.
         columns = [column[0] for column in demo_warehouse.execute(query).description]
         assert shown.splitlines()[0].split() == columns
 
@@ -66,7 +66,7 @@ def test_result_in_the_docs_has_the_columns_of_the_real_one(demo_warehouse):
 @pytest.mark.parametrize("table", sorted(set(re.findall(r"openai_(?:raw|marts)\.\w+", PAGES))))
 def test_table_named_in_the_docs_exists(demo_warehouse, table):
     rows = demo_warehouse.execute(f"select count(*) from {table}").fetchone()[0]
-    # The demo organization can combine users with projects.
+    # Empty in the demo, whose organization can combine users with projects.
     assert rows > 0 or table == "openai_raw.costs_by_user"
 
 
@@ -80,11 +80,11 @@ def test_only_pandas_reads_amounts_as_floats(demo_warehouse):
 COMMANDS = re.findall(r"^\| `python pipeline\.py ?(.*?)` \|", README, re.MULTILINE)
 
 
-# Each is the subject of a fixture: a run of the demo, and a run on an API of one's own.
-FIXTURES = ("", "--demo")
+# Fixtures run these commands: the demo, and a load from a simulated API.
+RUN_BY_FIXTURES = ("", "--demo")
 
 
-@pytest.mark.parametrize("command", [each for each in COMMANDS if each not in FIXTURES])
+@pytest.mark.parametrize("command", [each for each in COMMANDS if each not in RUN_BY_FIXTURES])
 def test_command_in_the_readme_runs(api, own_ten_days, command):
     since = {"SOURCES__OPENAI_COSTS__START_DATE": str(days_ago(10))}
     result = run_pipeline(
@@ -97,8 +97,8 @@ def test_command_in_the_readme_runs(api, own_ten_days, command):
     assert result.returncode == 0, result.stderr
 
 
-def test_commands_without_a_name_are_in_the_readme(demo, ten_days):
-    assert set(FIXTURES) <= set(COMMANDS)
+def test_commands_that_fixtures_run_are_in_the_readme(demo, ten_days):
+    assert set(RUN_BY_FIXTURES) <= set(COMMANDS)
     assert (demo[1].returncode, ten_days.printed.returncode) == (0, 0)
 
 
@@ -122,7 +122,7 @@ def test_every_command_in_the_docs_is_accepted():
 
 
 def kind_of(line):
-    """What a line of a shell block starts; None for a command that no test of this file knows."""
+    """The kind of a line in a shell block; None if no test of this file covers it."""
     kinds = {
         "make": r"make [\w-]+( RULES=DIR)?",
         "set": r"export \w+=\S+|git pull",
@@ -150,7 +150,7 @@ def test_make_targets_in_the_docs_exist():
 
 
 @pytest.mark.parametrize("line", lines("python"))
-def test_query_in_one_line_runs_on_the_demo(demo, monkeypatch, capsys, line):
+def test_python_one_liner_runs_on_the_demo(demo, monkeypatch, capsys, line):
     monkeypatch.chdir(demo[0])
     interpreter, option, code = shlex.split(line)
     assert (interpreter, option) == (".venv/bin/python", "-c")
@@ -163,14 +163,14 @@ def test_dbt_command_uses_the_file_and_the_seeds_of_the_demo(monkeypatch, line):
     monkeypatch.delenv("DBT_TARGET_PATH")
     words = shlex.split(line.removeprefix("cd dbt_project && "))
     settings = dict(word.split("=", 1) for word in words if re.match(r"[A-Z_]+=", word))
-    # dbt and DuckDB resolve it from the current folder, and `make demo` runs in the project's root.
+    # Relative to dbt_project, where the line runs dbt; `make demo` writes to the project's root.
     assert (DBT_PROJECT / settings.pop(WAREHOUSE)).resolve() == PROJECT / "demo.duckdb"
     if SEEDS in settings:
         assert DBT_PROJECT / settings.pop(SEEDS) == DBT_PROJECT / "target" / "demo_seeds"
     assert settings == {}
 
 
-def test_dbt_builds_alone_on_the_demo(demo, tmp_path):
+def test_dbt_without_the_command_builds_on_the_demo(demo, tmp_path):
     assert any(line.endswith(" dbt build") for line in lines("dbt"))
     warehouse = Warehouse(tmp_path)
     warehouse.path = Path(shutil.copy(demo[0] / "demo.duckdb", tmp_path))

@@ -1,4 +1,4 @@
-"""The reconciliation of costs, usage and invoices, where they agree and where they differ."""
+"""The mart `reconciliation`, with costs, usage and invoices that agree or differ."""
 
 import shutil
 from datetime import timedelta
@@ -12,16 +12,16 @@ from running import PROJECT, dbt_process
 from test_source import charge
 
 THIS_MONTH = TODAY.replace(day=1)
-MONTH = (THIS_MONTH - timedelta(days=1)).replace(day=1)
-DAY = MONTH + timedelta(days=3)
+LAST_MONTH = (THIS_MONTH - timedelta(days=1)).replace(day=1)
+DAY_LAST_MONTH = LAST_MONTH + timedelta(days=3)
 ORGANIZATION = "org-demo-heliotrope"
 TYPES = {"string": "varchar", "timestamp": "timestamptz"}
 COMPARED = ("-s", "+openai__reconciliation", "+openai__daily_usage", "+openai__model_efficiency")
 HEADER = "organization_id,month,amount_before_tax,credits,tax,currency"
 
 
-def bill():
-    """A day's bill: 1,000 uncached, 4,000 cached and 500 written tokens, output, and an image."""
+def daily_charges():
+    """The charges of a day: uncached, cached and cache write input tokens, output, and an image."""
     luna = "gpt-5.6-luna"
     return [
         charge("0.0006", f"{luna}, input", quantity=1000),
@@ -46,8 +46,8 @@ def create_usage(connection, *kinds):
             connection.execute(f"create table openai_raw.{table['name']} ({columns})")
 
 
-def use(connection):
-    """Insert usage that agrees with `bill`, with models in the spelling of usage."""
+def insert_usage(connection):
+    """Insert usage that agrees with `daily_charges`, with models in the spelling of usage."""
     create_usage(connection, "completions")
     connection.execute("""
         insert into openai_raw.usage_completions by name
@@ -66,13 +66,13 @@ def use(connection):
     """)
 
 
-def invoice(warehouse, *rows):
+def set_invoices(warehouse, *rows):
     """Set the rows of the seed `invoices` for this warehouse."""
     warehouse.invoices = "\n".join([HEADER, *rows]) + "\n"
 
 
 def filled_seeds(warehouse):
-    """The environment that points to a folder of seeds with the warehouse's invoices."""
+    """The environment variable for a folder of seeds with the warehouse's invoices."""
     folder = warehouse.folder / "seeds"
     shutil.copytree(PROJECT / "dbt_project" / "own_seeds", folder, dirs_exist_ok=True)
     if hasattr(warehouse, "invoices"):
@@ -92,37 +92,36 @@ def statuses(warehouse, check):
     return warehouse.rows(f"""
         select distinct status, reason from openai_marts.reconciliation
         where check_name = '{check.replace("'", "''")}'
-        and period_start between '{MONTH}' and '{days_ago(1)}' order by all
+        and period_start between '{LAST_MONTH}' and '{days_ago(1)}' order by all
     """)
 
 
 @pytest.fixture(scope="module")
 def without_usage(organization, tmp_path_factory):
-    """Costs since the first of last month, and neither usage nor invoices."""
-
+    """Costs since the first day of last month, without usage and invoices; models are built."""
     warehouse = Warehouse(tmp_path_factory.mktemp("reconciled"))
-    days = (TODAY - MONTH).days + 1
-    bills = {MONTH + timedelta(days=n): bill() for n in range(days)}
+    days = (TODAY - LAST_MONTH).days + 1
+    bills = {LAST_MONTH + timedelta(days=n): daily_charges() for n in range(days)}
     with RememberingApi(organization, overrides=bills) as api:
-        warehouse.load(api, resources=["costs"], since=MONTH)
+        warehouse.load(api, resources=["costs"], since=LAST_MONTH)
     warehouse.build = dbt("build", *COMPARED, warehouse=warehouse)
     return warehouse
 
 
 @pytest.fixture
 def agreeing(without_usage, tmp_path):
-    """The same with usage and an invoice that agree, not yet modelled."""
+    """The same costs with usage and an invoice that agree; models are not built again yet."""
     shutil.copytree(without_usage.folder, tmp_path / "copy")
     warehouse = Warehouse(tmp_path / "copy")
     with duckdb.connect(str(warehouse.path)) as connection:
-        use(connection)
+        insert_usage(connection)
     spent = warehouse.value(f"select sum(amount) from openai_raw.costs where date < '{THIS_MONTH}'")
-    warehouse.right = f"{ORGANIZATION},{MONTH:%Y-%m},{spent},0.50,0.20,usd"
-    invoice(warehouse, warehouse.right)
+    warehouse.correct_invoice = f"{ORGANIZATION},{LAST_MONTH:%Y-%m},{spent},0.50,0.20,usd"
+    set_invoices(warehouse, warehouse.correct_invoice)
     return warehouse
 
 
-def test_without_usage_all_is_built_and_tokens_are_not_comparable(without_usage):
+def test_without_usage_all_models_are_built_and_tokens_are_not_comparable(without_usage):
     assert without_usage.build.returncode == 0, without_usage.build.stdout
     assert without_usage.value("select count(*) from openai_marts.daily_usage") == 0
     assert statuses(without_usage, "tokens billed equal tokens used") == [
@@ -145,16 +144,16 @@ def test_costs_usage_and_invoice_that_agree_are_equal(agreeing):
         assert statuses(agreeing, check) == [("equal", None)], check
     last_month = agreeing.rows(f"""
         select status, difference from openai_marts.reconciliation
-        where check_name = 'month equals its invoice' and period_start = '{MONTH}'
+        where check_name = 'month equals its invoice' and period_start = '{LAST_MONTH}'
     """)
     assert last_month == [("equal", 0)]
     efficiency = agreeing.rows(f"""
         select cached_share, round(cost_per_request, 9), round(saved_by_caching, 9)
         from openai_marts.model_efficiency
-        where model_family = 'gpt-5.6-luna' and month = '{MONTH}'
+        where model_family = 'gpt-5.6-luna' and month = '{LAST_MONTH}'
     """)
-    days = (THIS_MONTH - MONTH).days
-    # 4,500 tokens would have cost 0.0027 a day uncached, and did cost 0.000615.
+    days = (THIS_MONTH - LAST_MONTH).days
+    # Uncached, these 4,500 tokens would have cost 0.0027 a day; they cost 0.000615.
     assert efficiency == [(4000 / 5500, 0.0024075, round(days * (0.0027 - 0.000615), 9))]
 
 
@@ -162,7 +161,7 @@ def test_tokens_that_were_billed_and_not_used_are_found_and_may_fail_the_build(a
     with duckdb.connect(str(agreeing.path)) as connection:
         connection.execute(f"""
             update openai_raw.usage_completions set output_tokens = output_tokens - 100
-            where date = '{DAY}' and model = 'gpt-image-2'
+            where date = '{DAY_LAST_MONTH}' and model = 'gpt-image-2'
         """)
     used = (
         "stg_openai__usage",
@@ -177,7 +176,7 @@ def test_tokens_that_were_billed_and_not_used_are_found_and_may_fail_the_build(a
         from openai_marts.reconciliation
         where check_name = 'tokens billed equal tokens used' and status = 'differs'
     """)
-    assert differing == [(DAY, "gpt-image-2", "output", 900, 1000, "more than expected")]
+    assert differing == [(DAY_LAST_MONTH, "gpt-image-2", "output", 900, 1000, "more than expected")]
     tests = ("test", "-s", "reconciliation_agrees", "reconciliation_is_exact")
     warned = dbt(*tests, warehouse=agreeing)
     assert (warned.returncode, "WARN=1 ERROR=0" in warned.stdout) == (0, True), warned.stdout
@@ -189,8 +188,8 @@ def test_tokens_that_were_billed_and_not_used_are_found_and_may_fail_the_build(a
 
 
 def test_invoice_that_is_more_than_the_month_is_found(agreeing):
-    *before, amount, credits, tax, currency = agreeing.right.split(",")
-    invoice(agreeing, ",".join([*before, str(float(amount) + 1), credits, tax, currency]))
+    *before, amount, credits, tax, currency = agreeing.correct_invoice.split(",")
+    set_invoices(agreeing, ",".join([*before, str(float(amount) + 1), credits, tax, currency]))
     assert "WARN=1" in dbt("build", "-s", "invoices+", warehouse=agreeing).stdout
     assert statuses(agreeing, "month equals its invoice") == [("differs", "less than expected")]
     prepaid = f"prepaid_organizations: [{ORGANIZATION}]"
@@ -201,9 +200,12 @@ def test_invoice_that_is_more_than_the_month_is_found(agreeing):
     ]
 
 
-def test_invoice_that_cannot_be_read_is_named_and_stops_no_model(agreeing):
-    invoice(
-        agreeing, agreeing.right, f"{ORGANIZATION},2026-13,many,,,USD", "#org-x,2026-10,1,,,USD"
+def test_invoice_that_cannot_be_read_is_named_and_the_models_are_built(agreeing):
+    set_invoices(
+        agreeing,
+        agreeing.correct_invoice,
+        f"{ORGANIZATION},2026-13,many,,,USD",
+        "#org-x,2026-10,1,,,USD",
     )
     assert dbt("seed", warehouse=agreeing).returncode == 0
     build("-s", "invoices+", warehouse=agreeing)
@@ -214,9 +216,9 @@ def test_invoice_that_cannot_be_read_is_named_and_stops_no_model(agreeing):
     assert statuses(agreeing, "month equals its invoice") == [("equal", None)]
 
 
-def test_day_missing_from_the_ledger_and_wrong_money_in_a_mart_fail_the_build(agreeing):
+def test_day_missing_from_the_ledger_and_wrong_cost_in_a_mart_fail_the_build(agreeing):
     with duckdb.connect(str(agreeing.path)) as connection:
-        connection.execute(f"delete from openai_raw.cost_days where date = '{DAY}'")
+        connection.execute(f"delete from openai_raw.cost_days where date = '{DAY_LAST_MONTH}'")
     assert statuses(agreeing, "every day is in the ledger")[0] == ("differs", "less than expected")
     with duckdb.connect(str(agreeing.path)) as connection:
         connection.execute("""
@@ -229,20 +231,20 @@ def test_day_missing_from_the_ledger_and_wrong_money_in_a_mart_fail_the_build(ag
     assert dbt("test", "-s", "reconciliation_is_exact", warehouse=agreeing).returncode == 1
 
 
-def test_any_kind_of_usage_is_modelled_without_the_others(agreeing):
+def test_models_work_with_any_selection_of_usage_kinds(agreeing):
     with duckdb.connect(str(agreeing.path)) as connection:
         connection.execute("drop table openai_raw.usage_completions")
         connection.execute("drop table openai_raw.usage_days")
         create_usage(connection, "audio_transcriptions", "vector_stores")
         connection.execute(f"""
             insert into openai_raw.usage_audio_transcriptions by name
-            select '{ORGANIZATION}' as organization_id, date '{DAY}' as date,
+            select '{ORGANIZATION}' as organization_id, date '{DAY_LAST_MONTH}' as date,
                 'whisper-1' as model, 1.5 as seconds, 1 as num_model_requests;
             insert into openai_raw.usage_vector_stores by name
-            select '{ORGANIZATION}' as organization_id, date '{DAY}' as date,
+            select '{ORGANIZATION}' as organization_id, date '{DAY_LAST_MONTH}' as date,
                 'proj_gone' as project_id, 2048 as usage_bytes;
         """)
-    # The rows are in no ledger: only a build of all days finds them.
+    # No ledger lists these rows, so only a full build reads them.
     build("--full-refresh", "-s", "+openai__daily_usage", warehouse=agreeing)
     used = agreeing.rows("""
         select kind, project_name, model, requests, seconds, bytes, input_tokens
