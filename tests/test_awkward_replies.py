@@ -361,7 +361,7 @@ def test_missing_key_is_an_error_before_any_request(api):
 
     with pytest.raises(OpenAICostsError, match="No key"):
         admin_keys()
-    with pytest.raises(OpenAICostsError, match="no admin key"):
+    with pytest.raises(OpenAICostsError, match="not an admin key"):
         admin_keys([DEMO_ADMIN_KEY, "sk-proj-1"])
 
 

@@ -378,7 +378,7 @@ def test_the_client_can_only_read() -> None:
 )
 def test_an_id_that_could_leave_its_path_is_refused(server: Serve, project_id: str) -> None:
     api = server([listed()])
-    with pytest.raises(OpenAICostsError, match="no id"):
+    with pytest.raises(OpenAICostsError, match="not an id"):
         ids(Client(KEY, api.url), PROJECT_KEYS, project_id=project_id)
     assert api.requests == []
 

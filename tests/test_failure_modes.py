@@ -943,7 +943,7 @@ def test_rate_limit_that_does_not_end_is_an_error_in_openais_words(serve, wareho
     error = failure(warehouse, serve(limited), since=days_ago(3), max_wait_seconds=3)
     assert waits == [1, 2]
     assert error.message == "OpenAI's /organization/costs refused with 429: Rate limit reached."
-    assert error.remedy == "This may pass: run again later."
+    assert error.remedy == "This may be temporary: run again later."
 
 
 @pytest.mark.parametrize("status", [404, 503])

@@ -315,7 +315,7 @@ def test_page_that_omits_a_day_is_an_error(organization, warehouse):
 @pytest.mark.parametrize(
     ("setting", "value", "sentence"),
     [
-        ("admin_key", "sk-proj-1", "no admin key"),
+        ("admin_key", "sk-proj-1", "not an admin key"),
         ("base_url", "http://example.com/v1", "https://"),
         ("start_date", "2026-02-30", "start_date is 2026-02-30"),
         ("start_date", "2999-01-01", "in the future"),
