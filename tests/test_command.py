@@ -239,8 +239,8 @@ def test_dbt_starts_before_anything_heavy_is_imported():
     ("environment", "sentence"),
     [
         ({"OPENAI_ADMIN_KEY": ""}, "No key"),
-        ({"OPENAI_ADMIN_KEY": "sk-proj-123"}, "no admin key"),
-        ({"OPENAI_ADMIN_KEY": f"{DEMO_ADMIN_KEY},sk-proj-123"}, "no admin key"),
+        ({"OPENAI_ADMIN_KEY": "sk-proj-123"}, "not an admin key"),
+        ({"OPENAI_ADMIN_KEY": f"{DEMO_ADMIN_KEY},sk-proj-123"}, "not an admin key"),
         ({"DESTINATION__DUCKDB__CREDENTIALS": ":memory:", **KEY}, "must be a DuckDB file"),
         ({"DESTINATION__DUCKDB__CREDENTIALS": "md:cloud", **KEY}, "must be a DuckDB file"),
         ({"DESTINATION_TYPE": "oracle", **KEY}, "There is no destination oracle"),
@@ -476,7 +476,7 @@ def test_two_keys_of_one_organization_load_it_once(organization, tmp_path):
     with TwoKeys(organization) as api:
         result = load_with_two_keys(api, tmp_path)
     assert result.returncode == 0, result.stderr
-    assert "Two keys open org-demo-heliotrope; it is loaded once." in result.stderr
+    assert "Two keys belong to org-demo-heliotrope; it is loaded once." in result.stderr
     costs = [query for _, path, query in api.requests if path.endswith("/costs")]
     assert len([query for query in costs if "group_by" in query]) == 1
     assert len([path for _, path, _ in api.requests if path.endswith("/completions")]) == 1
