@@ -410,7 +410,7 @@ def test_report_without_any_cost_says_so(marts, open_page):
 def test_days_without_users_in_projects_are_explained(marts, open_page):
     marts.change(
         "update openai_marts.focus_costs set x_PrincipalId = null, x_PrincipalName = null, "
-        "x_Attribution = 'unattributed', x_UnattributedBecause = 'the API names nobody'"
+        "x_Attribution = 'unattributed', x_UnattributedBecause = 'the API returned no user'"
     )
     page = open_page(marts.report())
     assert "helpdesk-bot" in rows(page, "user")

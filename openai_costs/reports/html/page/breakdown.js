@@ -107,7 +107,7 @@ function unattributedNotes(amount) {
   const texts = sumAmounts([...reasons.values()]) === amount
     ? [...reasons].map(([reason, part]) => `${capital(reason)}: ${cents(part)}`)
     : [...new Set(userRows(month).map(([index]) => bill.users[index].reason).filter(Boolean))].map(capital);
-  if (project !== ALL && reasons.has("the API names nobody")) {
+  if (project !== ALL && reasons.has("the API returned no user")) {
     texts.push(
       "On some days OpenAI reports users separately from projects: it is not known who spent this project's money.",
     );
