@@ -356,7 +356,7 @@ def test_models_without_costs_are_one_sentence_and_leave_no_file(tmp_path):
 
 
 class Slow(SimulatedApi):
-    """Hangs on the second page of costs."""
+    """Hangs at the second page of costs."""
 
     def answer(self, method, target, authorization):
         if "page=" in target and "group_by=" in target:
@@ -386,7 +386,7 @@ def test_interrupt_leaves_the_warehouse_unchanged(organization, forking, tmp_pat
 
 @pytest.fixture
 def open_elsewhere(tmp_path):
-    """The file of the warehouse, which another program has open."""
+    """The path of the warehouse's file, which another program has open."""
     path = tmp_path / "openai_costs.duckdb"
     program = "import sys, duckdb; _ = duckdb.connect(sys.argv[1]); print(flush=True); input()"
     with subprocess.Popen(
