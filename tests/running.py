@@ -11,7 +11,6 @@ import gc
 import importlib
 import io
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -292,11 +291,6 @@ def once(name):
     with (folder.parent / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield folder
-
-
-def no_file_larger_than(size):
-    """Return a `preexec_fn` that limits the size of files, so that the disk seems full."""
-    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
 def permissions_hold():

@@ -85,7 +85,7 @@ def ledger(month, loaded=None, expected=None, organization="org-a", name="Acme")
         "actual": loaded,
         "difference": loaded - expected,
         "tolerance": 0,
-        "status": "equal" if loaded == expected else "different",
+        "status": "equal" if loaded == expected else "differs",
     }
 
 
@@ -847,8 +847,8 @@ def test_month_is_complete_if_all_days_are_loaded_and_a_later_month_follows(empt
 def test_schema_with_other_columns_has_a_new_creation_date(focus):
     (schema,) = read_metadata(focus)["Schema"]
     text = (focus / METADATA).read_text(encoding="utf-8")
-    (focus / METADATA).write_text(text.replace('"x_Meter"', '"x_Metre"'), encoding="utf-8")
-    (focus / METADATA).write_text(text.replace(schema["SchemaId"], "another id"))
+    other = text.replace('"x_Meter"', '"x_Metre"').replace(schema["SchemaId"], "another id")
+    (focus / METADATA).write_text(other, encoding="utf-8")
     export()
     (now,) = read_metadata(focus)["Schema"]
     assert now["CreationDate"] > LONG_AGO

@@ -296,28 +296,28 @@ def test_reports_show_the_same_figures(both):
         done = run_pipeline("report", "--to", f"{name}.html", cwd=folder, **settings)
         assert done.returncode == 0, done.stderr
         page = (folder / f"{name}.html").read_text(encoding="utf-8")
-        (book,) = json.loads(re.search(r'id="data">(.*?)</script>', page)[1])["books"]
+        (bill,) = json.loads(re.search(r'id="data">(.*?)</script>', page)[1])["bills"]
         # The order of names follows the server's collation.
         figures.append(
             {
-                "total": book["total"],
+                "total": bill["total"],
                 "by day": sorted(
-                    (day, book["projects"][project]["name"], cost)
-                    for day, project, cost in book["by_day"]
+                    (day, bill["projects"][project]["name"], cost)
+                    for day, project, cost in bill["by_day"]
                 ),
-                "by person": sorted(
-                    (when, str(project is None), book["people"][person]["name"], cost)
-                    for when, project, person, cost in book["by_person"]
+                "by user": sorted(
+                    (when, str(project is None), bill["users"][user]["name"], cost)
+                    for when, project, user, cost in bill["by_user"]
                 ),
                 "by model": sorted(
-                    (when, book["models"][model]["name"], str(meter), cost)
-                    for when, _, model, meter, cost in book["by_model"]
+                    (when, bill["models"][model]["name"], str(meter), cost)
+                    for when, _, model, meter, cost in bill["by_model"]
                 ),
                 "prices": sorted(
                     [f"{cell:.12g}" if isinstance(cell, float) else str(cell) for cell in price]
-                    for price in book["prices"]
+                    for price in bill["prices"]
                 ),
-                "checks": sorted(book["checks"]),
+                "checks": sorted(bill["checks"]),
             }
         )
     assert figures[0]["by day"]
