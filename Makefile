@@ -6,7 +6,7 @@
 # make mutations   checks that the tests catch known bugs; takes half an hour
 # make lint    runs ruff, mypy and sqlfluff
 # make format  formats Python and SQL
-# make docs    writes the generated part of docs/tables.md
+# make docs    generates the tables in docs/tables.md
 # make bench   measures speed and memory and writes benchmarks/RESULTS.md; BENCH="--rows 100000"
 # make focus-check RULES=DIR   runs the official FOCUS validator, with model-1.4.json in DIR, on exported files
 
@@ -15,8 +15,10 @@ VENV := .venv
 RULES ?= .
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-# The validator needs Python 3.12 and an older PyArrow.
+# The FOCUS validator needs Python 3.12 and an older PyArrow.
 FOCUS_PYTHON ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.12.*/bin/python) python3.12)
+
+# $(VENV)/runs and $(VENV)/develops are stamp files: the packages of `make demo`, or of `make setup`, are installed.
 
 .PHONY: demo setup test test-engines test-all mutations lint format docs bench focus-check
 

@@ -1,4 +1,4 @@
-"""The command, for CI jobs and a clone of this project: see `python pipeline.py --help`."""
+"""Runs the command from a clone of this project, for example in a CI job: see `--help`."""
 
 import sys
 

@@ -1,5 +1,5 @@
 """Measure how many planted spikes the models flag, how many days they flag without a spike, and the
-errors of their forecasts: `python benchmarks/detection.py`, or the end of `make bench`.
+errors of their forecasts: `python benchmarks/detection.py`. `make bench` also runs it, last.
 
 Twelve half-years of the simulated organization's history, each moved to the present by whole weeks,
 are loaded over HTTP and modelled. A seeded generator plants spikes of several kinds on days that
@@ -37,7 +37,7 @@ HEADING = "## Anomaly detection and forecasts\n"
 TODAY = datetime.now(UTC).date()
 HISTORIES, SPIKES = 12, 12
 SEED = 100
-"""Gives other histories and spikes than those that the thresholds were chosen with."""
+"""Gives histories and spikes that differ from those that the thresholds were chosen with."""
 WEEKS_APART = 10
 
 
@@ -54,9 +54,9 @@ class History(Organization):
     slug = None
 
     def __init__(self, number: int, spiked: bool) -> None:
-        self.ago = timedelta(weeks=WEEKS_APART * number)
+        self.shift = timedelta(weeks=WEEKS_APART * number)
         super().__init__(TODAY)
-        self.then = Organization(TODAY - self.ago)
+        self.original = Organization(TODAY - self.shift)
         self.id = self.name = f"org-{'spiked' if spiked else 'quiet'}-{number:02}"
         self.spikes: list[Spike] = []
         if spiked:
@@ -78,7 +78,7 @@ class History(Organization):
             _grown(charge, Decimal("0.125"), "volume")
             if day == TODAY - timedelta(days=RUNAWAY_AGE) and charge.api_key_id == RUNAWAY_KEY
             else charge
-            for charge in self.then.charges(day - self.ago)
+            for charge in self.original.charges(day - self.shift)
         ]
         for spike in self.spikes:
             if spike.day == day:
@@ -186,7 +186,7 @@ def _spikes_found(
     for history in spiked:
         for spike in history.spikes:
             at = (history.id, spike.day)
-            cost = sum(c.amount for c in history.then.charges(spike.day - history.ago)
+            cost = sum(c.amount for c in history.original.charges(spike.day - history.shift)
                        if c.api_key_id == spike.key)  # fmt: skip
             share = float(cost * (spike.factor - 1) / whole_days[at])
             size = "under 3 %" if share < 0.03 else "3 to 10 %" if share < 0.1 else "over 10 %"

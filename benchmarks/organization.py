@@ -3,8 +3,8 @@
     python benchmarks/organization.py --rows 1000000 --days 365
 
 prints its URL and serves until its standard input ends. The days are rendered beforehand, so that
-benchmarks measure the client. It implements what clients rely on: pages of at most 180 or 31 days,
-page tokens, a first day of the history. The simulator of the tests implements the rest.
+benchmarks measure the client. The server implements what clients rely on: pages of at most 180 or
+31 days, page tokens, a first day of the history. The simulator of the tests implements the rest.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Measure memory and time of the models after a whole year was loaded again.
+"""Measure the memory and time of the models after a whole year was loaded again.
 
     python benchmarks/reload.py --rows 2000000
 

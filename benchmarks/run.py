@@ -1,7 +1,8 @@
 """Measure speed and memory and write RESULTS.md: `make bench`.
 
-Each way to do a task runs in its own process several times, alternating with the other ways. A
-figure is the median of its runs. Whole processes are timed, including the start of Python, unless
+A task can be done in several ways, such as with this project and with dlt's rest_api_source. Each
+way runs several times, each time in its own process, alternating with the other ways. A figure is
+the median of its runs. Whole processes are timed, including the start of Python, unless
 stated otherwise. Ratios compare medians of one run of this script, because machines differ and one
 machine differs from hour to hour. Requests go to a generated organization, served from memory on
 loopback.
@@ -38,7 +39,7 @@ MEGABYTE = 1024
 
 @dataclass
 class Measured:
-    """The runs of one way: seconds, CPU seconds, peak kilobytes, and seconds without start-up."""
+    """All runs of one way: seconds, CPU seconds, peak kilobytes, and seconds without start-up."""
 
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
@@ -57,6 +58,8 @@ class Measured:
 
 
 class Bench:
+    """Runs commands in a folder and keeps their measurements in `ways`, by name."""
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.ways: dict[str, Measured] = {}
@@ -84,9 +87,9 @@ class Bench:
             stderr=subprocess.PIPE,
             text=True,
         )
-        # Includes the processes that it started and waited for.
         output, errors = process.communicate()
         seconds = time.perf_counter() - began
+        # The CPU time includes that of processes which the command started and waited for.
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
         cpu = used.ru_utime + used.ru_stime
         if process.returncode:
@@ -123,22 +126,22 @@ def serving(**size: int) -> Iterator[str]:
 
 
 def loads(bench: Bench, rows: int, days: int, times: int) -> None:
-    """Measure our load, dlt's rest_api_source, the floor, and our load of three times the days."""
+    """Measure our load, dlt's rest_api_source, the floor (no dlt), and our load of more days."""
     first = datetime.now(UTC).date() - timedelta(days=days - 1)
     with serving(rows=rows, days=days) as url:
         for n in range(times):
             for way in ("load", "floor", *(["rest_api"] if n < max(times // 2, 1) else [])):
-                _fresh(bench.folder / f"{way}.duckdb")
+                _delete_database(bench.folder / f"{way}.duckdb")
                 bench.python(way, "way", way, url, f"{way}.duckdb", first)
     with serving(rows=rows * 3, days=days * 3) as url:
-        _fresh(bench.folder / "load.duckdb")
+        _delete_database(bench.folder / "load.duckdb")
         bench.python("load of three times the days", "way", "load", url, "load.duckdb", first)
 
 
 def models(bench: Bench, rows: int, days: int, times: int) -> None:
     """Measure the models, first and incremental, the same SQL without dbt, and the export."""
     file, loaded = bench.folder / "openai_costs.duckdb", bench.folder / "loaded.duckdb"
-    _fresh(file)
+    _delete_database(file)
     dbt = [sys.executable, "-m", "dbt.cli.main"]
     folders = ["--project-dir", MODELS, "--profiles-dir", MODELS]
     with serving(rows=rows, days=days) as url:
@@ -168,8 +171,8 @@ def models(bench: Bench, rows: int, days: int, times: int) -> None:
 
 
 def daily(bench: Bench, name: str, history: int, days: int, times: int) -> None:
-    """Measure the daily run on a history of so many rows; the size of its last days is fixed."""
-    _fresh(bench.folder / "openai_costs.duckdb")
+    """Measure the daily run on a history of `history` rows; its last days have a fixed size."""
+    _delete_database(bench.folder / "openai_costs.duckdb")
     recent = {"recent_days": RECENT_DAYS, "recent_rows": RECENT_ROWS}
     with serving(rows=history, days=days, **recent) as url:
         bench.python(None, PIPELINE, OPENAI_BASE_URL=url)
@@ -196,7 +199,7 @@ def _start_up(bench: Bench, url: str) -> None:
     bench.python("one request", "-c", f"import requests; requests.get('{url}/organization/users')")
 
 
-def _fresh(database: Path) -> None:
+def _delete_database(database: Path) -> None:
     for left in database.parent.glob(f"{database.name}*"):
         shutil.rmtree(left) if left.is_dir() else left.unlink()
 

@@ -1,6 +1,6 @@
-"""The ways that are measured, each in its own process: `python benchmarks/ways.py way NAME …`.
+"""The ways to do a task that `run.py` measures: `python benchmarks/ways.py way NAME …`.
 
-Each way prints the seconds that it took without the start of Python.
+Each runs in its own process and prints the seconds that it took, without the start of Python.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def rest_api(url: str, database: str, first_day: str, *_: str) -> float:
 
 
 def floor(url: str, database: str, first_day: str, *_: str) -> float:
-    """Load costs with requests, PyArrow and DuckDB: ranges of 15 days, two at a time."""
+    """Load costs without dlt, with requests, PyArrow and DuckDB: 15 days at a time, in parallel."""
     import io
     from concurrent.futures import ThreadPoolExecutor
 

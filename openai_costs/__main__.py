@@ -1,4 +1,4 @@
-"""The command: `python -m openai_costs` does what `python pipeline.py` does."""
+"""Runs the command as a module: `python -m openai_costs` is `python pipeline.py`."""
 
 import sys
 

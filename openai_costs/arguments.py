@@ -1,4 +1,4 @@
-"""The arguments of the command: which options there are, and to which commands they belong."""
+"""The command-line arguments: the commands, their options and how they are parsed."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ Load OpenAI's organization costs into the warehouse, build the models and print 
 """
 
 EPILOG = """\
-The admin key is the environment variable OPENAI_ADMIN_KEY, or dlt's setting
+The admin key is read from the environment variable OPENAI_ADMIN_KEY, or from dlt's setting
 sources.openai_costs.admin_key. The warehouse is openai_costs.duckdb in the current folder, or the
 file in DESTINATION__DUCKDB__CREDENTIALS. "python pipeline.py COMMAND --help" lists the options of a
-command; options may stand before or after it.
+command; options may come before or after it.
 
 exit codes:
   0  done
-  1  the work failed, and the warehouse is unchanged or complete
+  1  the command failed; the warehouse is unchanged or complete
   2  usage or settings error, nothing attempted
   3  alerts found something
 """
 
 
 class _Choices:
-    """The values in a constant of a module, which is imported when they are needed."""
+    """The values of a constant, whose module is imported only when they are needed."""
 
     def __init__(self, module: str, constant: str) -> None:
         self._module, self._constant = module, constant
@@ -58,7 +58,7 @@ class _Choices:
         return value in list(self)
 
     def __call__(self, text: str) -> str:
-        """Return an argument if it is one of the values, as argparse's `type`."""
+        """Return the argument if it is one of the values; argparse uses this as `type`."""
         if text not in self:
             raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(self)}")
         return text
@@ -72,13 +72,13 @@ class _Choices:
 class _Option:
     name: str
     commands: Collection[str]
-    """The commands that have it; an empty text stands for no command."""
+    """The commands that accept the option; an empty string is the run without a command."""
     help: str
     metavar: str | None = None
-    """None if it takes no value."""
+    """The name of its value in the help; None if the option takes no value."""
     required: bool = False
     settings: dict[str, Any] = field(default_factory=dict)
-    """Further arguments of argparse."""
+    """Further arguments of `add_argument`."""
 
 
 def _day(text: str) -> date:
@@ -179,11 +179,13 @@ _OPTIONS = (
     _Option(
         "--severity",
         ("alerts",),
-        "the lowest severity that counts: %(choices)s; default: warning",
+        "the lowest severity for exit code 3 and Slack: %(choices)s; default: warning",
         metavar="SEVERITY",
         settings={"default": "warning", **_SEVERITIES.settings},
     ),
-    _Option("--slack-webhook", ("alerts",), "post the alerts that count to Slack, each once"),
+    _Option(
+        "--slack-webhook", ("alerts",), "post alerts of at least --severity to Slack, each once"
+    ),
     _Option(
         "--user",
         ("forget",),
@@ -205,7 +207,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Return the options; `command` is None for the run without a command.
+    """Parse the arguments; `command` of the result is None for the run without a command.
 
     Raises Stop with exit code 2 for a usage error.
     """
@@ -217,7 +219,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def _split(arguments: Sequence[str]) -> tuple[str, list[str]]:
-    """Return the command, wherever it stands, and the other arguments."""
+    """Return the command, wherever it appears, and the other arguments."""
     command, others = "", []
     remaining = list(arguments)
     while remaining:
@@ -239,18 +241,18 @@ def _split(arguments: Sequence[str]) -> tuple[str, list[str]]:
 
 
 def _refuse_misplaced(command: str, given: Sequence[str]) -> None:
-    """Raise Stop for an option that belongs to other commands, or that is missing."""
+    """Raise Stop for an option of another command, or if a required option is missing."""
     if set(_HELP) & set(given):
         return
     program = f"{PROGRAM} {command}".rstrip()
     for name in given:
         commands = [
-            place for option in _OPTIONS if option.name == name for place in option.commands
+            other for option in _OPTIONS if option.name == name for other in option.commands
         ]
         if command not in commands:
-            places = " or ".join(place or "no command" for place in commands)
-            this = f", not with {command}" if command else ""
-            _refuse(f"{name} goes with {places}{this}.", f"{PROGRAM} {commands[0]}".rstrip())
+            owners = " or ".join(other or "no command" for other in commands)
+            not_this = f", not with {command}" if command else ""
+            _refuse(f"{name} goes with {owners}{not_this}.", f"{PROGRAM} {commands[0]}".rstrip())
     for option in _OPTIONS:
         if option.required and command in option.commands and option.name not in given:
             _refuse(f"{command} needs {option.name} {option.metavar}: {option.help}.", program)

@@ -1,4 +1,4 @@
-"""The command: starts dbt where models are built, runs what the arguments name, reports errors."""
+"""The entry point of the command: runs what the arguments name and reports errors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             output.print(f"openai-costs {_version()}")
             return 0
         with contextlib.ExitStack() as stack:
-            # dbt takes longest to start. Its process starts first, before anything is imported.
+            # dbt takes longest to start, so its process starts before anything large is imported.
             builds = options.command in BUILDS_MODELS
             builder = stack.enter_context(Builder()) if builds else None
             return _run(options, builder)
@@ -39,9 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace, builder: Builder | None) -> int:
-    """Run the command on the warehouse of the settings; return its exit code.
+    """Run the command on the configured warehouse; return its exit code.
 
-    `builder` is there for the commands that build models.
+    `builder` is None for the commands that build no models.
     """
     from openai_costs.settings import refuse_unknown_settings
     from openai_costs.warehouse.destinations import configured_warehouse

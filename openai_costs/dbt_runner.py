@@ -21,16 +21,16 @@ from typing import Any, Self, cast
 PROJECT = Path(__file__).resolve().parent.parent / "dbt_project"
 FOLDERS = ("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT))
 SETTINGS_OF_DBT = ("DBT_TARGET_PATH", "DBT_LOG_PATH")
-"""The environment variables of dbt that a person may set."""
+"""The only DBT_… variables that are passed on to dbt."""
 _QUIET = ("--quiet", "--log-level", "none", "--no-write-json")
 
 
 class BuildFailed(Exception):
-    """dbt could not start on the models; the text is dbt's own."""
+    """dbt could not start the build; the message is dbt's."""
 
 
 class Builder:
-    """The child process, as its parent uses it; it ends with the `with` block."""
+    """Controls the child process from its parent; the process ends with the `with` block."""
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
@@ -50,7 +50,7 @@ class Builder:
         self._process.communicate()
 
     def prepare(self, environment: Mapping[str, str]) -> None:
-        """Start to parse the models, with these environment variables."""
+        """Start parsing the models with these environment variables."""
         self._send(dict(environment))
 
     def build(
@@ -68,13 +68,13 @@ class Builder:
                 report_start(message["started"])
         if "nodes" not in message:
             lines = cast(Any, self._process.stderr).read().strip().splitlines()
-            raise BuildFailed(lines[-1] if lines else f"it ended with {self._process.wait()}")
+            raise BuildFailed(lines[-1] if lines else f"it exited with {self._process.wait()}")
         if message["exception"]:
             raise BuildFailed(message["exception"])
         return cast(list[dict[str, Any]], message["nodes"])
 
     def _send(self, value: Any) -> None:
-        # If the process has ended, `build` reports why.
+        # If the process has already ended, `build` reports why.
         with contextlib.suppress(BrokenPipeError):
             print(json.dumps(value), file=self._process.stdin, flush=True)
 
@@ -86,7 +86,7 @@ def main() -> None:
     # Garbage collection while dbt starts takes time and frees nothing.
     gc.disable()
     parent = os.fdopen(os.dup(1), "w")
-    # dbt's own output must not mix with the lines of JSON.
+    # dbt's output must not mix with the lines of JSON.
     os.dup2(2, 1)
 
     def send(value: Any) -> None:
@@ -109,14 +109,14 @@ def main() -> None:
     except BuildFailed as error:
         exception = str(error)
     send({"exception": exception, "nodes": nodes})
-    # Ends at once, without freeing what dbt holds.
+    # Exits at once, without freeing dbt's memory.
     os._exit(0)
 
 
 def without_settings_of_dbt(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return these environment variables without those that change what dbt does.
+    """Return these environment variables without those that would change what dbt does.
 
-    dbt reads each of its options from DBT_… and DBT_ENGINE_…; CI jobs set them for other projects.
+    dbt reads each option from DBT_… or DBT_ENGINE_…, which CI jobs set for other projects.
     """
     return {
         name: value
@@ -162,7 +162,7 @@ def build(
 def close_warehouse() -> None:
     """Close the connections that dbt leaves open in this process.
 
-    A DuckDB file is complete, and open to other programs, once it is closed.
+    Until then, other programs cannot open a DuckDB file, and it may be incomplete.
     """
     from dbt.adapters.factory import cleanup_connections
 

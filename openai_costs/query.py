@@ -1,4 +1,4 @@
-"""The type of a function that queries the warehouse: what connections provide and reports take."""
+"""The type of the function through which reports query the warehouse."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The settings, as dlt finds them: in its files, the environment and vaults."""
+"""Reads settings through dlt: from its files, environment variables and vaults."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def setting(name: str) -> Any:
 
 
 def configured_keys(given: str | None, checked: bool = True) -> list[str]:
-    """Return the admin key that is given, or else those of the settings.
+    """Return the given admin keys, or else the configured ones.
 
     Raises OpenAICostsError if there is none, or with `checked`, if one has the wrong format.
     """

@@ -1,4 +1,4 @@
-"""What a person sees on the terminal: output, progress, and the message that a run ends with."""
+"""Terminal output: results, progress, and the message of a run that stops."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ INTERRUPTED = "Interrupted. The warehouse is unchanged, or complete: run again t
 
 
 class Stop(Exception):
-    """Ends the run with one or two sentences for a person, and an exit code."""
+    """Ends the run with a message of one or two sentences and an exit code."""
 
     def __init__(self, message: str, exit_code: int = 1) -> None:
         super().__init__(message)
@@ -24,7 +24,7 @@ class Stop(Exception):
 
 
 class Progress(logging.Handler):
-    """Shows the current step on a terminal, and warnings, such as a wait for a rate limit, always.
+    """Shows the current step on a terminal; prints warnings, such as waits for a rate limit.
 
     `errors` counts the errors that were logged.
     """
@@ -60,11 +60,11 @@ def progress(task: str) -> Iterator[Progress]:
 
 
 def say(message: str) -> None:
-    """Print a message for a person to standard error."""
+    """Print a message to standard error."""
     errors.print(escape(message))
 
 
 def first_lines(message: object) -> str:
-    """Return the first two lines that are not empty, as one."""
+    """Return the first two lines that are not empty, joined into one."""
     lines = [line.strip() for line in str(message).splitlines() if line.strip()]
     return " ".join(lines[:2])

@@ -1,4 +1,4 @@
-"""What a key can read, according to the API itself: findings, each with its remedy."""
+"""Checks what an admin key can read, by requests to the API: findings, with remedies."""
 
 from __future__ import annotations
 
@@ -18,26 +18,29 @@ from openai_costs_source.extract.organization import Organization
 RECENT_DAYS = 30
 MAX_WAIT_SECONDS = 20
 LARGEST_CLOCK_ERROR = timedelta(minutes=5)
-_ADMINISTRATION = (
-    "Set the key's Organization administration to read: until then ids take the place of names."
+_ADMINISTRATION_REMEDY = (
+    "Set the key's Organization administration to read: until then, ids are shown instead of names."
 )
 
 
 @dataclass(frozen=True)
 class Finding:
-    """`status` is ok; note if OpenAI returns less than one might expect; warning if a load is
-    possible but incomplete; failed if no load is possible."""
+    """The result of one check of a key.
+
+    `status` is `ok`, `note` (OpenAI returns less than one might expect), `warning` (a load is
+    possible but incomplete) or `failed` (no load is possible).
+    """
 
     check: str
     status: str
     finding: str
     remedy: str | None = None
     key: int | None = None
-    """Which one of several keys, counted from 1."""
+    """The number of the key, from 1, if several keys are checked."""
 
 
 def check_key(key: str, base_url: str, today: date) -> Iterator[Finding]:
-    """The findings of a key, the most basic first; ends if no further check is possible."""
+    """Yield the findings of a key, the most basic first, until no further check is possible."""
     try:
         subject = "key"
         checked_key(key)
@@ -53,7 +56,7 @@ def check_key(key: str, base_url: str, today: date) -> Iterator[Finding]:
     except OpenAICostsError as error:
         yield Finding("costs", "failed", error.message, error.remedy)
         if error.is_missing_permission:
-            # Each endpoint has a permission of its own.
+            # Each endpoint has its own permission.
             yield from _names(client)
         return
     yield Finding("costs", "ok", "The key can read them.")
@@ -69,8 +72,8 @@ def check_key(key: str, base_url: str, today: date) -> Iterator[Finding]:
     yield Finding(
         "detail",
         "note",
-        "OpenAI returns costs by day, project, user, API key and line item: none by hour, request "
-        "or tag, and none of Azure OpenAI, of ChatGPT seats or of a prepaid balance.",
+        "OpenAI returns costs by day, project, user, API key and line item, but not by hour, "
+        "request or tag, and not those of Azure OpenAI, ChatGPT seats or a prepaid balance.",
         "To distinguish applications, give each its own project or API key.",
     )
     yield _clock(client)
@@ -82,7 +85,7 @@ def _identity(organization: Organization, today: date) -> Finding:
         return Finding(
             "organization",
             "warning",
-            "OpenAI's replies do not name it.",
+            "OpenAI's replies do not name the organization.",
             "A gateway may be dropping the header openai-organization: let it pass, or several "
             "keys cannot load into one warehouse.",
         )
@@ -92,12 +95,12 @@ def _identity(organization: Organization, today: date) -> Finding:
         return Finding(
             "organization",
             "warning",
-            f"The key opens {label}, which has had no costs for {RECENT_DAYS} days.",
+            f"The key belongs to {label}, which has had no costs for {RECENT_DAYS} days.",
             "If it should have some, the key is another organization's: choose the one that spends "
             "at https://platform.openai.com/settings/organization/general and create the key "
             "there. Costs lag usage by hours.",
         )
-    return Finding("organization", "ok", f"The key opens {label}.")
+    return Finding("organization", "ok", f"The key belongs to {label}.")
 
 
 def _names(client: Client) -> Iterator[Finding]:
@@ -119,7 +122,7 @@ def _names(client: Client) -> Iterator[Finding]:
             # An archived project may refuse to list its keys.
             first = next((row for row in objects if row.get("status") != "archived"), None)
         except OpenAICostsError as error:
-            remedy = _ADMINISTRATION if error.is_missing_permission else error.remedy
+            remedy = _ADMINISTRATION_REMEDY if error.is_missing_permission else error.remedy
             yield Finding(check, "warning", error.message, remedy)
             continue
         if check == "projects" and first:
@@ -152,8 +155,8 @@ def _history(organization: Organization) -> Finding:
     return Finding(
         "history",
         "ok",
-        f"OpenAI returns costs from {earliest} on, one day less each day.",
-        "Load before OpenAI drops days; loaded days stay.",
+        f"OpenAI returns costs from {earliest} on. That day moves forward each day.",
+        "Load before OpenAI drops more days: the warehouse keeps the days that were loaded.",
     )
 
 
@@ -185,14 +188,14 @@ def _users(organization: Organization, date_range: DateRange) -> Finding:
 
 def _clock(client: Client) -> Finding:
     if client.clock_error is None:
-        return Finding("clock", "note", "OpenAI's replies have no time.")
+        return Finding("clock", "note", "OpenAI's replies have no time to compare with.")
     seconds = round(abs(client.clock_error).total_seconds())
     if abs(client.clock_error) > LARGEST_CLOCK_ERROR:
         direction = "ahead of" if client.clock_error > timedelta(0) else "behind"
         return Finding(
             "clock",
             "warning",
-            f"This machine's is {seconds:,} s {direction} OpenAI's.",
+            f"This machine's clock is {seconds:,} s {direction} OpenAI's.",
             "Correct it: around midnight, a day that is not over could be stored as closed.",
         )
     return Finding("clock", "ok", f"This machine's and OpenAI's are within {seconds + 1} s.")

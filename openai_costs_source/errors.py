@@ -1,4 +1,4 @@
-"""The one error of this source."""
+"""The exception that this source raises."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from __future__ import annotations
 class OpenAICostsError(Exception):
     """What happened (`message`), in OpenAI's own words if it gave any, and what to do (`remedy`).
 
-    The text of the error is both. `status`, `code` and `param` are the API's, if it answered.
-    `is_transient`: another try may succeed. `is_wrong_use`: a setting or an argument must change;
+    `str(error)` has both. `status`, `code` and `param` are those of the API's reply, if there was
+    one. `is_transient`: another try may succeed. `is_wrong_use`: a setting or an argument is wrong;
     no request has failed.
     """
 
@@ -35,10 +35,10 @@ class OpenAICostsError(Exception):
 
     @property
     def is_missing_permission(self) -> bool:
-        """OpenAI reports it with 401 and with 403, so the text decides and not the status."""
+        """Whether the key lacks a permission, by the text: the status may be 401 or 403."""
         return "insufficient permissions" in str(self).lower()
 
     @property
     def is_unknown_path(self) -> bool:
-        """The API has no such path. Any other 404 may also mean that the object is not set."""
+        """Whether the API has no such path. Other 404s may mean that an object is not set."""
         return self.status == 404 and "invalid url" in self.message.lower()

@@ -1,6 +1,6 @@
 """The settings of the source: dlt's configspec, the admin keys and the URL of the API.
 
-dlt looks settings up in its files, the environment and vaults.
+dlt looks them up in its configuration files, the environment and vaults.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ REFETCH_DAYS = 35
 
 @configspec
 class SourceSettings(BaseConfiguration):
-    """The settings without the admin key, which a load looks up when it needs it.
+    """The settings, except the admin key, which a load looks up when it needs it.
 
-    Once dlt has resolved them, each has its checked value: a date, a number, a tuple of dimensions.
+    Once dlt has resolved them, each is a validated date, number, text or tuple of dimensions.
     Invalid values raise OpenAICostsError (wrong use).
     """
 
@@ -104,7 +104,7 @@ def admin_keys(setting: Any = None) -> list[str]:
 
 
 def given_keys(setting: Any = None) -> list[str]:
-    """The same keys, unchecked. Raises OpenAICostsError (wrong use) if there is none."""
+    """The keys of `admin_keys`, unchecked. Raises OpenAICostsError (wrong use) if there is none."""
     given = _listed_in(setting) or _listed_in(os.environ.get("OPENAI_ADMIN_KEY"))
     if not given:
         raise _wrong_use(
@@ -114,15 +114,15 @@ def given_keys(setting: Any = None) -> list[str]:
 
 
 def api_url(setting: str | None = None) -> str:
-    """The address of the API: a setting, else OPENAI_BASE_URL, else OpenAI's."""
+    """The URL of the API: the setting, else OPENAI_BASE_URL, else OpenAI's."""
     return setting or os.environ.get("OPENAI_BASE_URL") or OPENAI_URL
 
 
 def unknown_setting(section: str, known: Collection[str]) -> str:
-    """A sentence that names the first setting of a section that is not known; empty if none is.
+    """A sentence that names the first unknown setting of a section; empty if all are known.
 
     Without this check, dlt ignores a misspelt setting. Sections within the section, such as
-    `sources.openai_costs.data_writer`, are dlt's own.
+    `sources.openai_costs.data_writer`, belong to dlt.
     """
     prefix = f"{section.replace('.', '__').upper()}__"
     names = {name.removeprefix(prefix).lower() for name in os.environ if name.startswith(prefix)}
@@ -140,7 +140,7 @@ def unknown_setting(section: str, known: Collection[str]) -> str:
 
 
 def _listed_in(setting: Any) -> list[str]:
-    """The items of a list, or of text: separated by commas, or as a JSON list."""
+    """The items of a list, or of a text: a comma-separated or a JSON list."""
     if isinstance(setting, str):
         setting = setting.strip().removeprefix("[").removesuffix("]").split(",")
     return [item for item in (str(item).strip(" \t\r\n\"'") for item in setting or ()) if item]
@@ -149,7 +149,7 @@ def _listed_in(setting: Any) -> list[str]:
 def _dimensions(setting: Any) -> tuple[str, ...]:
     names = _listed_in(setting) or list(GROUP_BY)
     if unknown := [name for name in names if name not in DIMENSIONS]:
-        raise _wrong_use(f"group_by knows {', '.join(DIMENSIONS)}, not {', '.join(unknown)}.")
+        raise _wrong_use(f"group_by accepts {', '.join(DIMENSIONS)}, not {', '.join(unknown)}.")
     return tuple(name for name in DIMENSIONS if name in names)
 
 
@@ -158,10 +158,10 @@ def _start_date(setting: Any) -> date | None:
     if not text:
         return None
     try:
-        # Python also reads 20260131 and 2026-W05-6, which are more likely mistakes.
+        # Python also accepts 20260131 and 2026-W05-6, which are more likely to be mistakes.
         day = date.fromisoformat(text if len(text) == 10 else f"no day: {text}")
     except ValueError:
-        raise _wrong_use(f"start_date is {setting}; it is a day such as 2026-01-31.") from None
+        raise _wrong_use(f"start_date is {setting}; it must be a day such as 2026-01-31.") from None
     if day > datetime.now(UTC).date():
         raise _wrong_use(f"start_date is {day}, which is in the future.")
     return day
@@ -170,7 +170,7 @@ def _start_date(setting: Any) -> date | None:
 def _whole_number(name: str, setting: Any, default: int) -> int:
     text = str(default if setting is None else setting).strip()
     if not text.isdecimal() or int(text) > 3650:
-        raise _wrong_use(f"{name} is {text}; it is a whole number, such as {default}.")
+        raise _wrong_use(f"{name} is {text}; it must be a whole number, such as {default}.")
     return int(text)
 
 

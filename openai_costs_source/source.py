@@ -1,4 +1,4 @@
-"""The dlt source: from settings to resources."""
+"""The dlt source: builds the resources from the settings."""
 
 from __future__ import annotations
 
@@ -37,14 +37,15 @@ def openai_costs(
     until: date | None = None,
     loaded: set[str] | None = None,
 ) -> list[DltResource]:
-    """The costs and usage of each organization with an admin key, and the names in them.
+    """The costs and usage of each organization, and the names of projects, people and keys.
 
     All arguments up to `keep_months` are settings: dlt looks up those that are not given. Without
     any admin key, the source can be built but not run.
 
     `since` and `until` (excluded) load these UTC days instead of the days that are due. If other
-    keys load into the same warehouse, `loaded` names the organizations that they loaded in the same
-    run: these are skipped, this key's organization is added, and replies must name it.
+    keys load into the same warehouse in the same run, `loaded` has the ids of the organizations
+    that they loaded. These are skipped, and this key's organization is added to the set. OpenAI's
+    replies must then name the organization.
 
     Raises OpenAICostsError (wrong use) for invalid settings, before any request.
     """

@@ -1,7 +1,7 @@
-"""Let dlt work out once what it otherwise works out again in each load.
+"""Caches what dlt would compute again in each load.
 
-Importing this module changes dlt in this process: what type hints and configuration classes mean,
-and what a destination is capable of, is remembered. Nothing of it depends on a load.
+Importing this module patches dlt in this process: it caches resolved type hints, the fields of
+configuration classes and the capabilities of destinations. None of them depends on a load.
 """
 
 from functools import cache
@@ -25,7 +25,7 @@ BaseConfiguration.get_resolvable_fields = classmethod(lambda cls: dict(_fields(c
 
 
 def _capabilities(self, config=None, naming=None, given=Destination.capabilities):
-    """dlt asks a destination that is not configured yet a dozen times in a load what it can do."""
+    """Cache the capabilities without a configuration: dlt asks for them a dozen times per load."""
     if config is not None:
         return given(self, config, naming)
     known = _known_capabilities.setdefault(self, {})

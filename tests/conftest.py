@@ -1,4 +1,4 @@
-"""Real parts for the tests: the simulated organization over HTTP, and a DuckDB file each."""
+"""Fixtures of all tests: the simulated API over HTTP, and a DuckDB file for each test."""
 
 import gc
 import itertools
@@ -46,12 +46,12 @@ LONGEST = (
 
 
 def pytest_collection_modifyitems(items):
-    """The files that take longest begin first: the last would keep all other workers waiting."""
+    """Run the longest test files first: at the end, all other workers would wait for them."""
     items.sort(key=lambda item: [*LONGEST, item.path.stem].index(item.path.stem))
 
 
 def cpu_seconds():
-    """The user and system time of this process and of its children that have ended."""
+    """Return the user and system time of this process and of its ended children."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(each.ru_utime + each.ru_stime for each in used)
 
@@ -62,19 +62,19 @@ MAY_SKIP = os.environ.get("TESTS_MAY_SKIP") != "no"
 
 def pytest_configure(config):
     config.stash[CPU_SECONDS] = cpu_seconds()
-    # The parsed models and the schemas of loads are many objects, none of which is garbage.
+    # Collect garbage less often: parsed models and load schemas are many objects that stay.
     gc.set_threshold(200_000, 50, 1000)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
-    """Note the CPU seconds of each phase of a test in its report.
+    """Add the CPU seconds of each phase of a test to its report.
 
-    With TESTS_MAY_SKIP=no, a skipped test fails, except the validator's without its rules.
+    With TESTS_MAY_SKIP=no, a skipped test fails, except test_focus_rules.py without FOCUS_RULES.
     """
     report = yield
-    has_its_target = item.path.stem == "test_focus_rules" and "FOCUS_RULES" not in os.environ
-    if report.skipped and not MAY_SKIP and not has_its_target:
+    lacks_rules = item.path.stem == "test_focus_rules" and "FOCUS_RULES" not in os.environ
+    if report.skipped and not MAY_SKIP and not lacks_rules:
         report.outcome = "failed"
     now = cpu_seconds()
     report.user_properties.append(("cpu_seconds", now - item.config.stash[CPU_SECONDS]))
@@ -92,7 +92,7 @@ def pytest_make_collect_report(collector):
 
 
 def pytest_terminal_summary(terminalreporter):
-    """The CPU seconds of the whole run, and its slowest tests."""
+    """Print the CPU seconds of the whole run, and its slowest tests."""
     cpu, wall = Counter(), Counter()
     for report in itertools.chain(*terminalreporter.stats.values()):
         for name, value in getattr(report, "user_properties", ()):
@@ -108,7 +108,7 @@ def pytest_terminal_summary(terminalreporter):
 
 @pytest.fixture(scope="session", autouse=True)
 def own_dbt_target(tmp_path_factory):
-    """Tests run side by side, and dbt writes what it compiled into one folder."""
+    """Give each worker its own folder for what dbt writes, because tests run in parallel."""
     folder = tmp_path_factory.mktemp("dbt")
     os.environ["DBT_TARGET_PATH"] = str(folder / "target")
     os.environ["DBT_LOG_PATH"] = str(folder / "logs")
@@ -119,7 +119,7 @@ def own_dbt_target(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def own_world(monkeypatch, tmp_path):
-    """No setting of this machine reaches a test, and no test leaves anything behind."""
+    """Run each test in its own folder and without the settings of this machine."""
     for name in list(os.environ):
         if name.startswith(SETTINGS) and name not in OURS:
             monkeypatch.delenv(name)
@@ -134,7 +134,7 @@ def organization():
 
 
 class ShortHistory(Organization):
-    """The same organization with 75 days, where a longer history would show nothing more."""
+    """The demo organization with only 75 days, for tests that need no longer history."""
 
     def __init__(self, today=TODAY):
         super().__init__(today)
@@ -142,8 +142,7 @@ class ShortHistory(Organization):
 
 
 class RememberingApi(SimulatedApi):
-    """Makes days of costs and pages of usage once for all tests, of an organization that none of
-    them changes."""
+    """Caches days of costs and pages of usage, for an organization that no test changes."""
 
     _made: ClassVar = WeakKeyDictionary()
 
@@ -159,14 +158,14 @@ class RememberingApi(SimulatedApi):
         page = super()._usage
         if self.overrides:
             return page(name, sent)
-        asked = (name, repr(sent), self.failure_modes, self.days_per_page)
-        return self._once(asked, lambda: page(name, sent))
+        request = (name, repr(sent), self.failure_modes, self.days_per_page)
+        return self._once(request, lambda: page(name, sent))
 
-    def _once(self, asked, make):
+    def _once(self, request, make):
         made = self._made.setdefault(self.organization, {})
-        if asked not in made:
-            made[asked] = make()
-        return made[asked]
+        if request not in made:
+            made[request] = make()
+        return made[request]
 
 
 @pytest.fixture
@@ -175,12 +174,12 @@ def api(organization):
         yield api
 
 
-# Costs and names.
+# The resources that load fast: costs and names, without usage.
 FEW = ("costs", "projects", "users", "service_accounts", "api_keys")
 
 
 def complete_models(connection):
-    """Create what the commands read to see whether the models are complete: they always are."""
+    """Create the relations that make the models look complete to the commands."""
     connection.execute("create schema if not exists openai_intermediate")
     connection.execute("""
         create view openai_intermediate.int_openai__loaded_days as
@@ -193,14 +192,14 @@ def complete_models(connection):
 
 
 class Warehouse:
-    """A DuckDB file, loaded through a pipeline that knows nothing but that file."""
+    """A DuckDB file; each load uses a new pipeline without local state."""
 
     def __init__(self, folder):
         self.folder = folder
         self.path = folder / "openai_costs.duckdb"
 
     def load(self, api, resources=("costs",), **settings):
-        """Costs alone, unless other resources are named; None: all of them."""
+        """Load these resources, by default only costs; None loads all."""
         self.runs = getattr(self, "runs", 0) + 1
         pipeline = dlt.pipeline(
             "openai_costs",
@@ -216,7 +215,7 @@ class Warehouse:
         }
         source = openai_costs(**{name: value for name, value in given.items() if value is not None})
         source = source.with_resources(*resources) if resources else source
-        # As the command does: DuckDB is opened once, not by each of dlt's jobs.
+        # As in the command, DuckDB stays open, so that dlt's jobs do not each open it.
         with duckdb.connect(str(self.path)):
             return pipeline.run(source, loader_file_format="parquet")
 
@@ -255,7 +254,7 @@ OF_ANOTHER_PROJECT = {
 
 @pytest.fixture(scope="session")
 def demo():
-    """One run of the demo, in a process: the folder it ran in, and what it printed."""
+    """The folder and the completed process of one run of the demo."""
     with once("demo") as folder:
         done = folder / "done.pickle"
         if not done.exists():
@@ -266,9 +265,9 @@ def demo():
 
 @pytest.fixture(scope="session")
 def ten_days(organization):
-    """A run of the command that loaded ten days and today, with all usage, and built the models.
+    """A warehouse with ten days and today, with all usage and the models, which no test may change.
 
-    A warehouse that all tests share, for reading; `printed` is what the command printed.
+    `printed` is the completed process of the command that loaded and built it.
     """
     with once("ten_days") as folder, RememberingApi(organization, overrides={}) as api:
         warehouse, done = Warehouse(folder), folder / "done.pickle"
@@ -282,11 +281,11 @@ def ten_days(organization):
 
 @pytest.fixture
 def own_ten_days(ten_days, tmp_path):
-    """A copy of that warehouse, which a test may change."""
+    """A copy of the warehouse `ten_days`, which a test may change."""
     shutil.copy(ten_days.path, tmp_path)
     return Warehouse(tmp_path)
 
 
 def known(api):
-    """The settings by which the command finds this API and may read it."""
+    """Return the settings of the command for this API: its URL and a valid key."""
     return {"OPENAI_ADMIN_KEY": DEMO_ADMIN_KEY, "OPENAI_BASE_URL": api.base_url}

@@ -1,7 +1,7 @@
 """Processes that start with the project already imported: a parent imports it once and forks.
 
-For tests that kill a run, fill its disk, or need two at once. The parent is a process of its own,
-because a process with threads, such as a test that serves an API, cannot be forked safely.
+For tests that kill a run, fill its disk, or need two runs at once. The parent is a separate
+process, because one with threads, such as a test that serves an API, cannot be forked safely.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ LARGEST_MESSAGE = 65536
 
 
 class Forking:
-    """The parent, while in the `with` block."""
+    """Starts the parent process, and ends it with the `with` block."""
 
     def __enter__(self):
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -42,8 +42,8 @@ class Forking:
     def start(self, *arguments, cwd, environment, first=()):
         """Start `python pipeline.py` with these arguments in a folder, with this environment.
 
-        `first` is the name of a function of this module, with its arguments, that the process
-        calls before anything else.
+        `first` is the name and the arguments of a function of this module, which the process
+        calls first.
         """
         outputs = [os.pipe() for _ in range(2)]
         request = {"arguments": arguments, "cwd": str(cwd), "environment": environment}
@@ -60,14 +60,14 @@ class Forking:
 
 
 class Process:
-    """A started process, as subprocess.Popen shows one."""
+    """A started process, with an interface like that of subprocess.Popen."""
 
     def __init__(self, ask, pid, outputs):
         self._ask, self.pid, self._outputs = ask, pid, outputs
         self.returncode = None
 
     def poll(self):
-        """The exit code, negative for a signal; None while the process runs."""
+        """Return the exit code, negative for a signal; None while the process runs."""
         if self.returncode is None:
             self.returncode = self._ask(b'{"poll": %d}' % self.pid)
         return self.returncode
@@ -77,7 +77,7 @@ class Process:
             os.kill(self.pid, signal.SIGKILL)
 
     def communicate(self):
-        """Wait for the end; what was printed on standard output and standard error."""
+        """Wait for the process to end; return its standard output and standard error."""
         texts = []
         for output in self._outputs:
             with os.fdopen(output, encoding="utf-8") as stream:
@@ -89,9 +89,9 @@ class Process:
 
 
 def limit_file_size(size, kill=False):
-    """Let no file grow beyond these bytes: to this process, the disk is full then.
+    """Limit the size of files, in bytes, so that the disk seems full to this process.
 
-    With `kill`, the first write beyond them kills the process.
+    With `kill`, the first write beyond the limit kills the process.
     """
     if kill:
         signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
@@ -99,7 +99,7 @@ def limit_file_size(size, kill=False):
 
 
 def obey_permissions():
-    """As root, lose the right to read and write files whatever their permissions."""
+    """Drop root's capability to bypass file permissions."""
     version, dac_override = 0x20080522, 1
     libc = ctypes.CDLL(None, use_errno=True)
     header = (ctypes.c_uint32 * 2)(version, 0)
@@ -113,9 +113,9 @@ def obey_permissions():
 
 
 def signal_before_step(folder, step, number):
-    """Send this process a signal before it opens, renames, links or truncates a file of a folder.
+    """Send this process a signal before it opens, renames, links or truncates a file in a folder.
 
-    `step` counts these from 1.
+    `step` is the number of this operation, counted from 1.
     """
     steps = itertools.count(1)
 
@@ -133,7 +133,7 @@ def signal_before_step(folder, step, number):
 def kill_before(start):
     """Kill this process before the first SQL statement that starts with this text.
 
-    What stands after a semicolon is a statement of its own, as it is to DuckDB.
+    A semicolon at the end of a line separates statements, which are checked one by one.
     """
     from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
 
@@ -153,9 +153,9 @@ def kill_before(start):
 
 
 def load_by_library(folder, killed_at=0, resources=("costs", "projects"), name="openai_costs"):
-    """Run a user's own pipeline, with a working directory that is kept, and end this process.
+    """Run a pipeline without the command, keep its working directory, and end this process.
 
-    The process is killed when that many jobs are done and the last is not yet noted as such.
+    With `killed_at`, the process is killed after that many jobs, before the last one is recorded.
     """
     import dlt
     from dlt.common.storages.load_package import PackageStorage
@@ -181,7 +181,7 @@ def load_by_library(folder, killed_at=0, resources=("costs", "projects"), name="
         pipeline.run(openai_costs().with_resources(*resources))
         code = 0
     except Exception as error:
-        # Nobody reads what is printed before this process ends: no more than a pipe holds.
+        # The output is read only after this process ends, so it must fit into the pipe.
         sys.stderr.write(str(error)[-4000:])
     sys.stderr.flush()
     os._exit(code)
@@ -227,9 +227,9 @@ def _run(cli, outputs, arguments, cwd, environment, first):
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(environment)
-    # Tests that run in the background inherit that it is ignored.
+    # If the tests run in the background, the process inherits that SIGINT is ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    # The package completes the environment when it is imported.
+    # The package sets environment variables when it is imported.
     importlib.reload(sys.modules["openai_costs"])
     if first:
         name, *values = first
@@ -237,7 +237,7 @@ def _run(cli, outputs, arguments, cwd, environment, first):
     code = cli.main(arguments)
     sys.stdout.flush()
     sys.stderr.flush()
-    # Libraries would end threads that only the parent has.
+    # Skips exit handlers, in which libraries would end threads that only the parent has.
     os._exit(code)
 
 

@@ -1,7 +1,7 @@
 """Bugs that the test suite must catch; each is planted in its own copy of the project.
 
     python tests/mutations.py                 all mutations
-    python tests/mutations.py --only Slack    those with the word in their description
+    python tests/mutations.py --only Slack    those with this text in their description
     python tests/mutations.py --unmutated     each selection of tests once, on the unchanged code
     python tests/mutations.py --jobs 2        two runs of pytest at a time
 
@@ -141,7 +141,7 @@ MUTATIONS = [
         "tests/engines/test_dialects.py -k 'row_before and clickhouse'",
     ),
     Mutation(
-        "Digits of an amount of 39 decimals are removed along with its zeros.",
+        "Of an amount with 39 decimals, other digits are removed along with the trailing zeros.",
         "openai_costs_source/api/pages.py",
         r"""\d{38})0+("?\s*""",
         r"""\d{38})\d+("?\s*""",
@@ -156,7 +156,7 @@ MUTATIONS = [
         "tests/test_client.py -k 'as_long_as_requested or seconds_of_retry_after'",
     ),
     Mutation(
-        "An outage that OpenAI reports as 404 is not retried.",
+        "An outage that OpenAI reports with status 404 is not retried.",
         "openai_costs_source/api/client.py",
         "is_transient=reply.status_code in (404, 429, *range(500, 600))",
         "is_transient=reply.status_code in (429, *range(500, 600))",
@@ -263,7 +263,7 @@ MUTATIONS = [
         "tests/test_awkward_replies.py -k does_not_add_up_keeps",
     ),
     Mutation(
-        "A closed day with a new amount and the same number of rows is no restatement.",
+        "A closed day with a new amount and the same number of rows is not a restatement.",
         "openai_costs_source/extract/load_state.py",
         "return (self.amount, self.row_count) != (other.amount, other.row_count)",
         "return self.row_count != other.row_count",
@@ -278,7 +278,7 @@ MUTATIONS = [
     ),
     # Names, privacy, budgets set at OpenAI
     Mutation(
-        "A listing that is refused makes its objects look deleted.",
+        "If OpenAI refuses a listing, its objects look deleted.",
         "openai_costs_source/extract/listings.py",
         "        if objects is not None:\n            listing",
         "        objects = objects or []\n        if True:\n            listing",
@@ -299,7 +299,7 @@ MUTATIONS = [
         "tests/test_redaction.py -k no_address_is_left",
     ),
     Mutation(
-        "A later load restores the name of a forgotten person.",
+        "A later load restores the name of a person who was forgotten.",
         "openai_costs_source/extract/maintenance.py",
         "forgotten.append(user_id)",
         "forgotten.count(user_id)",
@@ -335,7 +335,7 @@ MUTATIONS = [
         "tests/test_models.py -k one_sentence",
     ),
     Mutation(
-        "A fact of another version, with other columns, is not built again.",
+        "A fact that another version built with other columns is not built again.",
         "dbt_project/macros/built_days.sql",
         "set is_of_another = not has_declared_columns(this, model)",
         "set is_of_another = false",
@@ -406,7 +406,7 @@ MUTATIONS = [
         "tests/test_attribution.py -k each_charge_goes_to_one_team",
     ),
     Mutation(
-        "A budget that is spent exactly is breached.",
+        "A budget that is spent to the last cent counts as breached.",
         "dbt_project/models/marts/openai__budget_status.sql",
         "case when spent > budget then",
         "case when spent >= budget then",
@@ -596,9 +596,9 @@ def run(tests: str, mutation: Mutation | None = None) -> bool:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Check that the tests catch known bugs.")
-    parser.add_argument("--only", default="", metavar="WORD", help="in the description")
+    parser.add_argument("--only", default="", metavar="TEXT", help="text in the description")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="runs at a time")
-    parser.add_argument("--unmutated", action="store_true", help="run the selections unchanged")
+    parser.add_argument("--unmutated", action="store_true", help="run on unchanged code")
     options = parser.parse_args()
     chosen = [m for m in MUTATIONS if options.only.lower() in m.description.lower()]
     runs: list[tuple[str, Mutation | None]] = [(mutation.tests, mutation) for mutation in chosen]

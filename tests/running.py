@@ -1,7 +1,7 @@
-"""Run the project's command and dbt in the test's process, or in a process of their own.
+"""Run the project's command and dbt in the test's process, or in a new process.
 
-In the test's process, dbt is imported and the models are parsed once for all tests, and no command
-starts Python again. Signals, locks, full disks, terminals and encodings need a process.
+In the test's process, dbt is imported and the models are parsed only once for all tests, and no
+command starts Python. Tests of signals, locks, full disks, terminals and encodings need a process.
 """
 
 import contextlib
@@ -11,7 +11,6 @@ import gc
 import importlib
 import io
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -41,22 +40,22 @@ READ_BY_THE_SUMMARY = (
     ),
     "+openai__reconciliation",
 )
-"""What a run with `only` must build at least, if it ends with the summary."""
+"""The models that a run with `only` must build if it prints the summary."""
 ONE_THREAD = ("--threads", "1")
-"""Threads of dbt wait for each other in one process, and take a fifth more CPU time."""
+"""Several dbt threads in one process wait for each other, and take a fifth more CPU time."""
 QUICKLY = (*ONE_THREAD, "--no-write-json")
 """No test reads the manifest as JSON, and dbt takes two seconds to write it."""
 WITHOUT_TESTS = ("--exclude-resource-type", "unit_test", "--exclude-resource-type", "test")
 
 
 def environment(**settings):
-    """This process's environment variables without settings of the project, but with these."""
+    """Return this process's environment without the project's settings, plus these settings."""
     plain = {k: v for k, v in os.environ.items() if not k.startswith(SETTINGS) or k in OURS}
     return {**plain, "RUNTIME__DLTHUB_TELEMETRY": "false", **settings}
 
 
 def run_process(*arguments, cwd, timeout=300, preexec_fn=None, **settings):
-    """Run Python with these arguments in a process of its own; `settings` are its environment."""
+    """Run Python with these arguments in a new process; `settings` are added to its environment."""
     return subprocess.run(
         [sys.executable, *map(str, arguments)],
         cwd=cwd,
@@ -70,7 +69,7 @@ def run_process(*arguments, cwd, timeout=300, preexec_fn=None, **settings):
 
 
 def run_pipeline_process(*arguments, cwd, **settings):
-    """Run `python pipeline.py` with these arguments in a process of its own."""
+    """Run `python pipeline.py` with these arguments in a new process."""
     _share_parsed_models()
     return run_process(PROJECT / "pipeline.py", *arguments, cwd=cwd, **settings)
 
@@ -95,14 +94,14 @@ def run_pipeline(*arguments, cwd, only=(), **settings):
 def dbt(*arguments, warehouse, **settings):
     """Run dbt with these arguments on a warehouse's file, in this process.
 
-    `settings` are environment variables. Variables (`--vars`) that decide while dbt parses, as
-    severities do, are without effect: see `dbt_process`.
+    `settings` are environment variables. Variables (`--vars`) that dbt reads while it parses, such
+    as those in severities, have no effect: use `dbt_process`.
     """
     from dbt.cli.main import dbtRunner
 
     settings = {
         "DESTINATION__DUCKDB__CREDENTIALS": warehouse.path.name,
-        # Of part of the models, the tests that need no other.
+        # If only some models are built, run the tests that need no other model.
         "DBT_INDIRECT_SELECTION": "buildable",
         "DBT_EXCLUDE_RESOURCE_TYPES": "unit_test",
         **settings,
@@ -127,7 +126,7 @@ def build_models(*arguments, warehouse, **settings):
 
 
 def dbt_process(*arguments, warehouse, **settings):
-    """Run dbt with these arguments on a warehouse's file, in a process of its own."""
+    """Run dbt with these arguments on a warehouse's file, in a new process."""
     _share_parsed_models()
     return run_process(
         *("-m", "dbt.cli.main", *arguments, *building.FOLDERS),
@@ -137,7 +136,7 @@ def dbt_process(*arguments, warehouse, **settings):
 
 
 def _share_parsed_models():
-    """Let a process that starts dbt with the usual settings find the models parsed."""
+    """Copy the parsed models to where a new dbt process with the usual settings reads them."""
     parsed_models()
     target = Path(os.environ["DBT_TARGET_PATH"])
     target.mkdir(exist_ok=True)
@@ -147,12 +146,12 @@ def _share_parsed_models():
 
 @contextlib.contextmanager
 def _like_a_process(cwd, settings):
-    """This process in another folder, with other settings; what it prints goes to the texts."""
+    """Run the block in a folder, with settings, as a new process would; yield what it prints."""
     folder, before = Path.cwd(), dict(os.environ)
     stdout, stderr = io.StringIO(), io.StringIO()
     try:
         _set_environment(environment(**settings))
-        importlib.reload(openai_costs)  # It completes the environment when it is imported.
+        importlib.reload(openai_costs)  # It sets environment variables when it is imported.
         os.chdir(cwd)
         _read_settings_files()
         with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
@@ -164,7 +163,7 @@ def _like_a_process(cwd, settings):
 
 
 def _read_settings_files():
-    """Let dlt read the settings files of the current folder, which it does once in a process."""
+    """Let dlt read the settings files of this folder; by itself, it reads them once per process."""
     container = Container()
     try:
         container[PluggableRunContext].reload_providers()
@@ -180,7 +179,7 @@ def _set_environment(variables):
 
 
 class _Builder:
-    """Takes the place of the process that builds the models for a command."""
+    """Replaces `openai_costs.dbt_runner.Builder`: builds the models in this process."""
 
     def __init__(self, only):
         self._only = only
@@ -207,7 +206,7 @@ class _Builder:
 
 
 def _manifest_of(database):
-    """The parsed models, of a DuckDB file of that name and the seeds that the settings name."""
+    """Return the parsed models, changed to name this DuckDB file and the configured seeds."""
     manifest = parsed_models()
     seeds = Path(os.environ.get(SEEDS, DBT_PROJECT / "own_seeds"))
     for node in (*manifest.nodes.values(), *manifest.sources.values()):
@@ -224,12 +223,12 @@ def _manifest_of(database):
 
 @cache
 def parsed_models():
-    """The models as dbt parses them; the first process that needs them parses for all."""
+    """Return the parsed models; the first process that needs them parses them for all."""
     from mashumaro.config import BaseConfig
 
-    # A class makes its code for JSON when it is first used: most of dbt's never are.
+    # Classes compile their JSON code on first use; most of dbt's are never used.
     BaseConfig.lazy_compilation = True
-    _spare_dbt()
+    _speed_up_dbt()
     with (
         once("parsed") as folder,
         mock.patch.dict(
@@ -247,8 +246,8 @@ def parsed_models():
     return manifest
 
 
-def _spare_dbt():
-    """Let dbt make once what it makes again for each node, and skip messages that nothing shows."""
+def _speed_up_dbt():
+    """Cache what dbt would compute again for each node, and skip debug messages."""
     from dbt.adapters.base import BaseAdapter
     from dbt_common.clients import agate_helper
     from dbt_common.events.base_types import EventLevel
@@ -258,12 +257,12 @@ def _spare_dbt():
     fire_event = EventManager.fire_event
     set_context_generator = BaseAdapter.set_macro_context_generator
 
-    def fire_what_is_shown(self, event, level=None, *values, **named):
+    def fire_unless_debug(self, event, level=None, *values, **named):
         if (level or event.level_tag()) is not EventLevel.DEBUG:
             fire_event(self, event, level, *values, **named)
 
-    def set_generator_of_one_context_each(self, generate):
-        """What a macro finds that an adapter runs, such as the one that drops a relation."""
+    def set_caching_generator(self, generate):
+        """Generate only once what a macro run by an adapter, such as drop_relation, can use."""
         made = {}
 
         def generate_once(macro, config, resolver, project):
@@ -274,19 +273,19 @@ def _spare_dbt():
 
         set_context_generator(self, generate_once)
 
-    EventManager.fire_event = fire_what_is_shown
-    BaseAdapter.set_macro_context_generator = set_generator_of_one_context_each
+    EventManager.fire_event = fire_unless_debug
+    BaseAdapter.set_macro_context_generator = set_caching_generator
 
 
 @cache
 def _parsed_for_server():
-    """The models as dbt parses them for the one server that a process of the tests builds on."""
+    """Return the models, parsed for the only server that this process builds on."""
     return building.parse()
 
 
 @contextlib.contextmanager
 def once(name):
-    """A folder of that name that all processes of a run share; one of them is in it at a time."""
+    """Yield a folder that all processes of a test run share; only one at a time is in the block."""
     folder = Path(os.environ["TESTS_SHARED_FOLDER"]) / name
     folder.mkdir(exist_ok=True)
     with (folder.parent / f"{name}.lock").open("w") as lock:
@@ -294,13 +293,8 @@ def once(name):
         yield folder
 
 
-def no_file_larger_than(size):
-    """For a process that is about to start: to it, the disk is full once a file has that size."""
-    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
-
 def permissions_hold():
-    """For a process that is about to start: as root, lose the right to pass over permissions."""
+    """As a `preexec_fn`: drop root's capability to bypass file permissions."""
     drop_from_bounding_set, dac_override = 24, 1
     if os.geteuid() == 0:
         ctypes.CDLL(None).prctl(drop_from_bounding_set, dac_override)

@@ -40,7 +40,7 @@ READ = {
         "limit 0",
     ),
 }
-"""The tables that alerts and these tests read, and which of their rows they need."""
+"""The tables that alerts and these tests read, and a SQL clause that selects the rows they need."""
 SECRET = "T0SECRET/B0SECRET/s3cr3t"
 HOSTILE = (
     "a|b\n<img src=x> **x** `y` [l](http://evil.example) www.evil.example a@b.example \x1b[31m"
@@ -250,7 +250,7 @@ def test_severity_of_a_budget_depends_on_its_source(marts, source, breached, at_
 
 
 @pytest.mark.parametrize("status", ["on track", "kept"])
-def test_kept_budget_is_no_alert(marts, status):
+def test_kept_budget_raises_no_alert(marts, status):
     marts.budget(status=status)
     assert marts.alerts() == []
 
@@ -406,7 +406,7 @@ def test_old_difference_is_a_separate_info(marts):
     assert [alert.severity for alert in marts.alerts()] == ["critical", "info"]
 
 
-def test_data_without_recent_loads_are_stale(marts):
+def test_data_without_a_recent_load_is_stale(marts):
     def stale(**later):
         alerts = marts.alerts(NOW + timedelta(**later))
         return [alert for alert in alerts if alert.kind == "stale data"]
@@ -447,7 +447,7 @@ def test_expiring_days_before_the_start_date_are_info(marts):
     assert kinds == [("days expiring", "info")]
 
 
-def test_deleted_key_with_recent_costs_is_an_alert(marts):
+def test_deleted_key_with_recent_costs_raises_an_alert(marts):
     key = {
         **NAMED,
         "api_key_id": "key_storefront-chat",
@@ -469,7 +469,7 @@ def test_deleted_key_with_recent_costs_is_an_alert(marts):
     assert f"cost {cost:,.2f} USD from {days_ago(3)} to {days_ago(1)}" in alert.text
 
 
-def test_deleted_key_without_recent_costs_is_no_alert(marts):
+def test_deleted_key_without_recent_costs_raises_no_alert(marts):
     marts.put("api_keys", **NAMED, api_key_id="key_storefront-canary", is_deleted=True)
     assert marts.alerts() == []
 
@@ -478,7 +478,7 @@ def test_deleted_key_without_recent_costs_is_no_alert(marts):
     ("days", "balance", "severity"),
     [(15, 200, None), (14, 180, "warning"), (4, 50, "warning"), (3, 40, "critical")],
 )
-def test_credits_that_run_out_soon_are_an_alert(marts, days, balance, severity):
+def test_credits_that_run_out_soon_raise_an_alert(marts, days, balance, severity):
     marts.credit(1, 10, day=2)  # An earlier day does not count.
     marts.credit(days, balance)
     assert [alert.severity for alert in marts.alerts()] == ([severity] if severity else [])
@@ -551,7 +551,7 @@ def test_hostile_names_are_text_in_all_formats(marts, slack):
     assert "<" not in text
 
 
-def test_names_become_no_links_in_markdown(marts):
+def test_names_do_not_become_links_in_markdown(marts):
     marts.budget(scope_name=HOSTILE)
     table = marts.run("--format", "markdown").stdout
     for address in ("http://evil", "www.evil", "a@b"):
@@ -753,7 +753,7 @@ def test_demo_has_a_runaway_key_and_a_breached_budget(demo):
     result = run_pipeline("alerts", "--demo", "--format", "json", cwd=folder)
     assert result.returncode == 3, result.stderr
     alerts = json.loads(result.stdout)
-    # Early in a month, it is the budget of the month before.
+    # Early in a month, only the budget of the month before is breached.
     budgets = [row for row in alerts if row["kind"] == "budget" and row["subject"] == "Europe"]
     assert "critical" in [row["severity"] for row in budgets]
     anomalies = [(row["day"], row["subject"]) for row in alerts if row["kind"] == "anomaly"]
@@ -775,11 +775,11 @@ def test_billed_tokens_without_usage_are_a_warning(demo, tmp_path):
 
 
 HISTORY = 77
-"""Eight weeks, from which the usual cost of a weekday follows, and three weeks of checked days."""
+"""Eight weeks that set the usual cost of each weekday, and three weeks of checked days."""
 
 
 class Untroubled(Organization):
-    """The same weeks on any day on which the tests run, without a runaway key."""
+    """The charges of fixed weeks, whenever the tests run, and without the runaway key."""
 
     def __init__(self):
         super().__init__(TODAY)

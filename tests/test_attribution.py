@@ -239,7 +239,7 @@ def test_unattributed_costs_have_a_reason_and_the_shipped_seed_assigns_nothing(s
     assert spent.rows("""
         select x_UnattributedBecause, sum(BilledCost)::int from openai_marts.focus_costs
         where x_Attribution = 'unattributed' group by all order by all
-    """) == [("no API key", 24), ("the owner of the key is not told", 4)]
+    """) == [("no API key", 24), ("the API returned no owner of the key", 4)]
     assert spent.rows("""
         select unattributed_because, unblended_cost::int from openai_marts.daily_costs_by_user
         order by unblended_cost
@@ -252,7 +252,7 @@ def test_days_without_keys_have_a_reason(api, warehouse):
     build_models("-s", "+openai__daily_costs_by_user", warehouse=warehouse)
     assert warehouse.rows(
         "select distinct unattributed_because from openai_marts.daily_costs_by_user"
-    ) == [("keys were not told on that day",)]
+    ) == [("the API returned no keys for that day",)]
 
 
 def test_costs_moved_between_users_fail_where_the_api_returns_totals_by_user(
@@ -265,7 +265,7 @@ def test_costs_moved_between_users_fail_where_the_api_returns_totals_by_user(
     assert warehouse.rows(f"""
         select distinct unattributed_because from openai_marts.daily_costs_by_user
         where date < '{days_ago(2)}' and attribution = 'unattributed'
-    """) == [("the API names nobody",)]
+    """) == [("the API returned no user",)]
     with duckdb.connect(str(warehouse.path)) as connection:
         # A view cannot be updated, so a table with its rows replaces it.
         mart = "openai_marts.daily_costs_by_user"

@@ -15,7 +15,7 @@ from openai_costs_source.simulator.organization import Organization
 
 
 class Awkward(SimulatedApi):
-    """The demo's API; a test may change its grouped pages of costs."""
+    """The demo's API; a test may set `bend`, which changes grouped pages of costs."""
 
     bend = staticmethod(lambda query, status, page: (status, page))
 
@@ -51,7 +51,7 @@ def every_day(first):
     return [first + timedelta(days=n) for n in range((TODAY - first).days + 1)]
 
 
-def all_dollars_are_there(warehouse):
+def rows_add_up_to_totals(warehouse):
     return warehouse.value("""
         select bool_and(abs(row_amount - api_amount) < 1e-15) from openai_raw.cost_days
     """)
@@ -77,7 +77,7 @@ def test_day_that_a_page_omitted_before_a_refusal_is_requested_again(awkward, wa
     awkward.bend = bend
     warehouse.load(awkward, since=days_ago(70))
     assert loaded_days(warehouse) == every_day(days_ago(70))
-    assert all_dollars_are_there(warehouse)
+    assert rows_add_up_to_totals(warehouse)
 
 
 def test_newest_days_first_and_a_refusal_midway_lose_no_day(awkward, warehouse):
@@ -103,7 +103,7 @@ def test_newest_days_first_and_a_refusal_midway_lose_no_day(awkward, warehouse):
     awkward.bend = bend
     warehouse.load(awkward, since=days_ago(65))
     assert loaded_days(warehouse) == every_day(days_ago(65))
-    assert all_dollars_are_there(warehouse)
+    assert rows_add_up_to_totals(warehouse)
 
 
 def test_history_that_shrinks_while_the_pages_are_read_loses_no_day(awkward, warehouse):
@@ -121,11 +121,11 @@ def test_history_that_shrinks_while_the_pages_are_read_loses_no_day(awkward, war
     awkward.bend = bend
     warehouse.load(awkward)
     assert loaded_days(warehouse) == every_day(awkward.organization.earliest)
-    assert all_dollars_are_there(warehouse)
+    assert rows_add_up_to_totals(warehouse)
 
 
 def users_apart_before(day):
-    """The API combines users with projects from `day` on."""
+    """A `bend` with which the API combines users with projects only from `day` on."""
 
     def bend(query, status, page):
         group_by = set(query["group_by"])
@@ -141,7 +141,7 @@ def test_users_that_cannot_be_combined_with_projects_are_loaded_separately(awkwa
     warehouse.load(awkward, since=days_ago(10))
     detail = warehouse.rows("select distinct grouped_by from openai_raw.costs")
     assert detail == [("project_id,api_key_id,line_item",)]
-    assert all_dollars_are_there(warehouse)
+    assert rows_add_up_to_totals(warehouse)
     worst = warehouse.value("""
         select max(abs(by_user.amount - api_amount)) from openai_raw.cost_days as days
         join (
@@ -164,7 +164,7 @@ def test_days_that_combine_users_with_projects_keep_both(awkward, warehouse):
     ]
     by_user = "select min(date), max(date) from openai_raw.costs_by_user"
     assert warehouse.rows(by_user) == [(days_ago(70), days_ago(34))]
-    assert all_dollars_are_there(warehouse)
+    assert rows_add_up_to_totals(warehouse)
 
 
 def test_days_that_can_be_combined_again_are_no_longer_loaded_separately(awkward, api, warehouse):
@@ -184,7 +184,7 @@ def test_api_without_users_still_loads_the_rest(awkward, warehouse):
     awkward.bend = bend
     warehouse.load(awkward, since=days_ago(10))
     assert warehouse.value("select count(*) from openai_raw.costs_by_user") == 0
-    assert all_dollars_are_there(warehouse)
+    assert rows_add_up_to_totals(warehouse)
 
 
 def test_today_may_be_missing(awkward, warehouse):
@@ -279,7 +279,7 @@ def test_several_keys_are_refused_if_nothing_names_their_organizations(warehouse
 
 
 class BentListings(SimulatedApi):
-    """The demo's API; a test may change its listings, by the last part of the path."""
+    """The demo's API; `bends` change its listings, by the last part of their path."""
 
     def __init__(self, *settings, **bends):
         super().__init__(*settings)
@@ -361,12 +361,12 @@ def test_missing_key_is_an_error_before_any_request(api):
 
     with pytest.raises(OpenAICostsError, match="No key"):
         admin_keys()
-    with pytest.raises(OpenAICostsError, match="no admin key"):
+    with pytest.raises(OpenAICostsError, match="not an admin key"):
         admin_keys([DEMO_ADMIN_KEY, "sk-proj-1"])
 
 
 class Truncated(Awkward):
-    """Grouped replies omit a row of one day, as often as a test sets."""
+    """Grouped replies omit a row of one day, in as many replies as `times`."""
 
     day = days_ago(4)
     times = 10**6
@@ -384,12 +384,12 @@ def test_day_that_was_truncated_once_is_requested_again(organization, warehouse,
         api.times = 1
         warehouse.load(api, since=days_ago(6))
     assert loaded_days(warehouse) == every_day(days_ago(6))
-    assert all_dollars_are_there(warehouse)
+    assert rows_add_up_to_totals(warehouse)
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 class NoisyTotals(SimulatedApi):
-    """Ungrouped totals as sums of doubles."""
+    """Ungrouped totals have the rounding errors of sums of doubles."""
 
     def answer(self, method, target, authorization):
         status, body = super().answer(method, target, authorization)
@@ -424,4 +424,4 @@ def test_day_that_does_not_add_up_is_requested_until_it_does(api, organization, 
     assert Truncated.day not in loaded_days(warehouse)
     warehouse.load(api, refetch_days=1)
     assert Truncated.day in loaded_days(warehouse)
-    assert all_dollars_are_there(warehouse)
+    assert rows_add_up_to_totals(warehouse)

@@ -59,7 +59,7 @@ ANTHROPIC = """
         ('-0.000000000000000003', '2026-10-02 00:30:00+00')
     ) as charges (amount, chargeperiodstart);
 """
-# FOCUS 1.3, which has both ServiceProviderName and ProviderName; the texts of a CSV file.
+# FOCUS 1.3, which has both ServiceProviderName and ProviderName; all text, as in a CSV file.
 TEXTS = """
     create schema other_focus;
     create table other_focus.costs (
@@ -81,7 +81,7 @@ def build(warehouse, *tables):
 
 
 def copy_of(demo, folder):
-    """A copy of the demo's warehouse, with the file name that its views contain."""
+    """Copy the demo's warehouse, under the same file name, which its views contain."""
     warehouse = Warehouse(folder)
     warehouse.path = Path(shutil.copy(demo[0] / "demo.duckdb", folder))
     return warehouse
@@ -174,7 +174,7 @@ def test_later_rows_are_visible_without_a_build(all_providers):
         ("openai_marts.users", "which has no column BilledCost: it is not a FOCUS table"),
     ],
 )
-def test_name_of_no_focus_table_is_an_error(demo, tmp_path, name, reason):
+def test_name_that_is_not_a_focus_table_is_an_error(demo, tmp_path, name, reason):
     built = build(copy_of(demo, tmp_path), name)
     assert built.returncode != 0
     assert f"The variable other_focus_tables names {name}, {reason}" in built.stdout

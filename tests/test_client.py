@@ -1,4 +1,4 @@
-"""The client against real servers on loopback that answer from a script."""
+"""The client, against real servers on loopback that send scripted replies."""
 
 import json
 import logging
@@ -113,7 +113,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
     def sleep(seconds: float) -> None:
         slept.append(seconds)
-        assert len(slept) < 20, "the client waits without end"
+        assert len(slept) < 20, "the client never stops waiting"
 
     monkeypatch.setattr("openai_costs_source.api.retry.time.sleep", sleep)
     return slept
@@ -314,7 +314,7 @@ def test_a_single_object_is_read_with_one_request_and_no_parameter(server: Serve
     ("message", "is_unknown"),
     [("Invalid URL (GET /v1/organization/spend_limit)", True), ("No spend limit is set.", False)],
 )
-def test_a_path_that_the_api_does_not_have_differs_from_an_object_that_is_not_set(
+def test_a_404_for_an_unknown_path_differs_from_one_for_an_object_that_is_not_set(
     server: Serve, message: str, is_unknown: bool
 ) -> None:
     api = server([refusal(404, message)])
@@ -378,7 +378,7 @@ def test_the_client_can_only_read() -> None:
 )
 def test_an_id_that_could_leave_its_path_is_refused(server: Serve, project_id: str) -> None:
     api = server([listed()])
-    with pytest.raises(OpenAICostsError, match="no id"):
+    with pytest.raises(OpenAICostsError, match="not an id"):
         ids(Client(KEY, api.url), PROJECT_KEYS, project_id=project_id)
     assert api.requests == []
 

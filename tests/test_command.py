@@ -239,8 +239,8 @@ def test_dbt_starts_before_anything_heavy_is_imported():
     ("environment", "sentence"),
     [
         ({"OPENAI_ADMIN_KEY": ""}, "No key"),
-        ({"OPENAI_ADMIN_KEY": "sk-proj-123"}, "no admin key"),
-        ({"OPENAI_ADMIN_KEY": f"{DEMO_ADMIN_KEY},sk-proj-123"}, "no admin key"),
+        ({"OPENAI_ADMIN_KEY": "sk-proj-123"}, "not an admin key"),
+        ({"OPENAI_ADMIN_KEY": f"{DEMO_ADMIN_KEY},sk-proj-123"}, "not an admin key"),
         ({"DESTINATION__DUCKDB__CREDENTIALS": ":memory:", **KEY}, "must be a DuckDB file"),
         ({"DESTINATION__DUCKDB__CREDENTIALS": "md:cloud", **KEY}, "must be a DuckDB file"),
         ({"DESTINATION_TYPE": "oracle", **KEY}, "There is no destination oracle"),
@@ -356,7 +356,7 @@ def test_models_without_costs_are_one_sentence_and_leave_no_file(tmp_path):
 
 
 class Slow(SimulatedApi):
-    """Hangs on the second page of costs."""
+    """Hangs at the second page of costs."""
 
     def answer(self, method, target, authorization):
         if "page=" in target and "group_by=" in target:
@@ -386,7 +386,7 @@ def test_interrupt_leaves_the_warehouse_unchanged(organization, forking, tmp_pat
 
 @pytest.fixture
 def open_elsewhere(tmp_path):
-    """The file of the warehouse, which another program has open."""
+    """The path of the warehouse's file, which another program has open."""
     path = tmp_path / "openai_costs.duckdb"
     program = "import sys, duckdb; _ = duckdb.connect(sys.argv[1]); print(flush=True); input()"
     with subprocess.Popen(
@@ -476,7 +476,7 @@ def test_two_keys_of_one_organization_load_it_once(organization, tmp_path):
     with TwoKeys(organization) as api:
         result = load_with_two_keys(api, tmp_path)
     assert result.returncode == 0, result.stderr
-    assert "Two keys open org-demo-heliotrope; it is loaded once." in result.stderr
+    assert "Two keys belong to org-demo-heliotrope; it is loaded once." in result.stderr
     costs = [query for _, path, query in api.requests if path.endswith("/costs")]
     assert len([query for query in costs if "group_by" in query]) == 1
     assert len([path for _, path, _ in api.requests if path.endswith("/completions")]) == 1

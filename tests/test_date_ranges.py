@@ -201,7 +201,7 @@ def test_daily_run_advances():
     assert after_loading(loaded, TODAY, known) == History(FIRST_DAY, TODAY)
 
 
-def test_named_days_that_adjoin_advance_to_their_end():
+def test_named_days_that_adjoin_the_history_advance_it_to_their_end():
     known = history(FIRST_DAY, date(2026, 9, 1))
     loaded = DateRange(date(2026, 9, 1), date(2026, 9, 5))
     assert after_loading(loaded, TODAY, known) == History(FIRST_DAY, date(2026, 9, 5))
@@ -284,11 +284,11 @@ def test_after_a_daily_run_each_day_was_read_after_its_end(refetch_days, runs):
 
 @given(st.integers(0, 40), st.lists(st.tuples(runs, st.booleans()), min_size=2, max_size=8))
 def test_after_a_daily_run_no_stored_day_was_last_read_while_openai_still_restates_it(
-    refetch_days, walk
+    refetch_days, runs_and_kills
 ):
-    """With any pauses, named days, start dates, months to keep and killed runs."""
+    """With any pauses, named days, start dates, removed months and killed runs."""
     today, load_state, last_read = date(2025, 1, 1), LoadState(), {}
-    for (pause, start_date, named), is_killed in walk:
+    for (pause, start_date, named), is_killed in runs_and_kills:
         today += timedelta(days=pause)
         since, until = (None if n is None else today + timedelta(days=n) for n in named)
         after = LoadState.from_state(load_state.as_state(), today)
@@ -325,11 +325,11 @@ def test_date_range_entirely_before_the_history_is_skipped():
 
 
 @pytest.mark.parametrize("earliest", ["2025-12-01", "2025-11-01"])
-def test_history_that_begins_before_the_range_does_not_help(earliest):
+def test_range_within_the_history_has_no_alternative(earliest):
     assert before_history(date_range(), earliest) is None
 
 
-def test_refusal_without_a_date_does_not_help():
+def test_range_has_no_alternative_if_the_refusal_has_no_date():
     assert before_history(date_range(), "soon") is None
 
 
@@ -367,7 +367,7 @@ def test_date_range_entirely_before_keys_is_requested_without_them(floor):
     assert before_keys(date_range(), midnight(floor)) == [date_range(group_by=WITHOUT_KEY)]
 
 
-def test_first_day_with_keys_does_not_help_a_date_range_without_keys():
+def test_range_without_keys_has_no_alternative_if_keys_are_refused():
     assert before_keys(date_range(group_by=("project_id", "line_item")), 1764979200) is None
 
 
@@ -386,12 +386,12 @@ def test_users_are_omitted_if_only_the_message_names_them():
 
 
 @pytest.mark.parametrize("group_by", [(), ("user_id", "line_item"), ("project_id", "line_item")])
-def test_nothing_helps_a_grouping_without_users_and_projects(group_by):
+def test_refused_grouping_without_users_and_projects_has_no_alternative(group_by):
     refusal = "group_by=user_id is not supported."
     assert after_refusal(date_range(group_by=group_by), refusal, None, "group_by") is None
 
 
-def test_nothing_helps_after_another_refusal():
+def test_range_has_no_alternative_after_another_refusal():
     assert after_refusal(date_range(), "limit must be at most 180.", None, "limit") is None
 
 
@@ -419,7 +419,7 @@ def test_users_without_projects_are_requested_for_all_days():
 
 
 @pytest.mark.parametrize("first", [date(2025, 11, 1), date(2025, 12, 1)])
-def test_date_range_that_begins_with_a_dimension_is_not_split(first):
+def test_date_range_that_has_a_dimension_from_its_start_on_is_not_split(first):
     assert split_by_dimension(date_range(), {"api_key_id": first}) == [date_range()]
 
 
@@ -466,7 +466,7 @@ def test_all_days_are_requested_again_around_the_first_keys(requested, moment):
 def test_requests_after_refusals_end_with_each_available_day_once(
     requested, earliest, moment, are_separate
 ):
-    """The three refusals of an organization, in any order."""
+    """The three kinds of refusals, in any combination."""
 
     def reply(part):
         if part.since < earliest:

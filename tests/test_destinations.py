@@ -1,4 +1,4 @@
-"""The source for every documented destination, without a server."""
+"""The source extracts and normalizes for every documented destination, without a server."""
 
 import dlt
 import pytest
@@ -18,7 +18,7 @@ REQUESTED = {"delete-insert", "scd2"}
 def test_two_days_are_extracted_and_normalized_for_each_destination(
     destination, api, tmp_path, monkeypatch
 ):
-    # The source reads the stored days from the destination; no destination can answer here.
+    # The source would read the stored days from the destination, which cannot be reached here.
     monkeypatch.setattr(ledger, "read_ledgers", lambda kinds: ledger.Ledgers({}, None, set()))
     pipeline = dlt.pipeline(
         "openai_costs",

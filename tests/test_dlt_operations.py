@@ -1,4 +1,4 @@
-"""Operations that dlt offers on the source: correct, or refused in one sentence."""
+"""Operations that dlt offers on the source work, or are refused in one sentence."""
 
 import fcntl
 from pathlib import Path
@@ -120,7 +120,7 @@ def test_custom_steps_and_file_formats_load_the_same(small_api, warehouse, fille
 
 @pytest.fixture
 def is_killed(forking, small_api, warehouse):
-    """Starts a load in a kept working directory; returns whether it was killed at the job."""
+    """Runs a load that is killed after a job, if it has so many; returns whether it was killed."""
     settings = {
         "OPENAI_ADMIN_KEY": DEMO_ADMIN_KEY,
         "OPENAI_BASE_URL": small_api.base_url,
@@ -166,7 +166,7 @@ def test_load_that_another_process_still_runs_is_not_aborted(is_killed, small_ap
 
 
 def stored(warehouse):
-    """The numbers of ledger rows and days and of project rows and ids, and yesterday's costs."""
+    """Return the numbers of ledger rows, days, project rows and ids, and yesterday's costs."""
     assert not warehouse.rows("""
         select date, row_count, row_amount from openai_raw.cost_days
         except select date, count(*), sum(amount) from openai_raw.costs group by date

@@ -30,7 +30,7 @@ OTHER_KEYS = {
 
 
 def findings(api, key=DEMO_ADMIN_KEY):
-    """The findings of a key, by the name of the check."""
+    """Return the findings of a key, by the name of the check."""
     return {found.check: found for found in check_key(key, api.base_url, TODAY)}
 
 
@@ -40,7 +40,7 @@ def findings_with(organization, *modes):
 
 
 def check(folder, api, **settings):
-    """The exit code of `check --json`, and its findings by check; keys by their number too."""
+    """Return the exit code of `check --json` and its findings, by check or (check, key number)."""
     environment = {"OPENAI_BASE_URL": api.base_url, **KEY, **settings}
     result = run_pipeline("check", "--json", cwd=folder, **environment)
     report = json.loads(result.stdout)
@@ -123,7 +123,7 @@ def test_remedy_for_a_revoked_key_is_a_new_one(api):
     assert "create a new admin key" in found.remedy
 
 
-def test_key_of_somebody_who_is_no_owner_is_recognized_with_either_status(organization):
+def test_key_of_somebody_who_is_not_an_owner_is_recognized_with_either_status(organization):
     forbidden = findings_with(organization, "ordinary-key")["costs"]
     unauthorized = findings_with(organization, "ordinary-key-401")["costs"]
     assert forbidden.status == unauthorized.status == "failed"
@@ -230,7 +230,7 @@ def test_gateway_that_drops_the_header_matters_if_rows_do_not_name_the_organizat
     assert "gateway" in found.remedy
 
 
-def test_reply_of_a_captive_portal_is_no_empty_bill(organization):
+def test_reply_of_a_captive_portal_is_not_an_empty_bill(organization):
     found = findings_with(organization, "captive-portal")
     assert found["costs"].status == "failed"
     assert "not JSON" in found["costs"].finding
@@ -268,7 +268,7 @@ FIRST_DAY = days_ago(40)
 
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory):
-    """A warehouse of every day that the API returns, and the server it was loaded from."""
+    """A warehouse with every day that an API returns, and this API."""
     organization = Organization(TODAY)
     organization.earliest = FIRST_DAY
     warehouse = Warehouse(tmp_path_factory.mktemp("loaded"))
@@ -290,7 +290,7 @@ def place(path):
 
 @contextlib.contextmanager
 def open_elsewhere(path):
-    """Another process has this DuckDB file open."""
+    """Keep this DuckDB file open in another process during the block."""
     program = "import duckdb, sys; _ = duckdb.connect(sys.argv[1]); print(flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", program, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -369,7 +369,7 @@ def test_setting_that_a_load_would_refuse_is_a_finding_and_sends_nothing(api, tm
 
 
 def status(warehouse, **settings):
-    """The facts that `status` prints per organization, by label, and all it prints."""
+    """Return the facts that `status` prints for each organization, by label, and all it prints."""
     result = run_pipeline("status", cwd=warehouse.folder, **place(warehouse.path), **settings)
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""
@@ -399,7 +399,7 @@ def test_status_shows_the_loaded_days_and_that_today_is_open(copy):
 
 
 def keep_days(warehouse, *ages):
-    """Delete the days from the ledger that are not between two of these ages, in days."""
+    """Keep only the days in the ledger that are within these ranges of ages, in days."""
     kept = " or ".join(
         f"date between '{days_ago(one)}' and '{days_ago(other)}'" for one, other in ages
     )
@@ -471,7 +471,7 @@ def test_status_lists_restatements_with_former_and_new_amounts(loaded, copy):
     shown, printed = only_facts(copy)
     former = f"{was:f}".rstrip("0")
     assert f"{day} from {former} to 1.250000000000000001, seen on {TODAY}" in printed
-    assert "up to 5 days after the day" in shown["Restated"]
+    assert "up to 5 days later" in shown["Restated"]
 
 
 @pytest.mark.parametrize(("ago", "age"), [("3 day", "3 days ago"), ("5 hour", "5 hours ago")])

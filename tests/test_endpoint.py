@@ -1,4 +1,4 @@
-"""How an endpoint requests days: in windows that follow the size of a day, two at a time."""
+"""How an endpoint requests days: in windows sized by the bytes of a day, two at a time."""
 
 import json
 import threading
@@ -108,7 +108,7 @@ def test_small_days_are_requested_in_windows_as_large_as_the_api_allows(most, se
 
 
 def test_large_days_after_empty_ones_are_not_requested_all_at_once(serve):
-    """The first days of a year do not show how large the days of a later start are."""
+    """Empty days before the first use do not show how large the days after it are."""
 
     def answer(request):
         start, _ = span(request)
@@ -139,10 +139,8 @@ def test_days_of_a_known_size_need_one_request(serve):
     assert days_requested(server) == [36]
 
 
-def test_two_requests_run_at_once_and_pages_keep_their_order(
-    serve,
-):
-    """The server answers the second of each two windows before the first."""
+def test_two_requests_run_at_once_and_pages_keep_their_order(serve):
+    """The server answers the second window of each pair before the first."""
     under_way, counts = set(), []
     changed = threading.Condition()
 
@@ -154,7 +152,7 @@ def test_two_requests_run_at_once_and_pages_keep_their_order(
             counts.append(len(under_way))
             if number % 2 == 0:
                 assert changed.wait_for(lambda: number + 1 in answered, 5)
-        # A third would have time to arrive.
+        # Long enough for a third request to arrive, if there were one.
         time.sleep(0.05)
         with changed:
             under_way.remove(number)
@@ -172,22 +170,22 @@ def test_two_requests_run_at_once_and_pages_keep_their_order(
 
 
 def failing_first(while_failing, after=None):
-    """Refuses the key in the first day's request, once the second day's request has arrived.
+    """Replies that refuse the first day's request, once the second day's request has arrived.
 
     The second request is answered with `while_failing` at once, or with `after` once the first is
     refused.
     """
-    has_come, is_refused = threading.Event(), threading.Event()
+    has_arrived, is_refused = threading.Event(), threading.Event()
 
     def answer(request):
         start, _ = span(request)
         if start == midnight(days_ago(3)):
-            assert has_come.wait(5)
-            # Time to receive the second reply.
+            assert has_arrived.wait(5)
+            # Leave the client time to receive the second reply.
             time.sleep(0.1 if after is None else 0)
             is_refused.set()
             return refusal(401, "Incorrect API key provided.", "invalid_api_key")
-        has_come.set()
+        has_arrived.set()
         if after is None:
             return while_failing(request)
         assert is_refused.wait(5)
@@ -234,7 +232,7 @@ def test_reader_that_stops_early_leaves_no_thread_behind(serve):
     assert len(server.requests) == 2
 
 
-def test_reply_that_never_comes_does_not_delay_an_error_without_end(serve, monkeypatch):
+def test_reply_that_never_arrives_does_not_delay_an_error_forever(serve, monkeypatch):
     monkeypatch.setattr(endpoints, "CLOSE_SECONDS", 0.2)
     may_end = threading.Event()
 

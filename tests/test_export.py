@@ -1,6 +1,6 @@
-"""`python pipeline.py export`: FOCUS files are exact and complete, and stay if nothing changed.
+"""`python pipeline.py export`: FOCUS files are exact, complete, and kept if nothing changed.
 
-The tests fill small warehouses with the columns of the demo's.
+The tests fill small warehouses whose tables have the columns of the demo's.
 """
 
 import contextlib
@@ -46,7 +46,7 @@ class SmallWarehouse:
             return connection.execute(sql, values).fetchall()
 
     def add(self, *records):
-        """Insert rows: `charge` and `ledger` return them with their table."""
+        """Insert rows, each given with its table as `charge` and `ledger` return them."""
         with duckdb.connect(str(self.path)) as connection:
             for table, record in records:
                 columns, places = ", ".join(record), ", ".join("?" * len(record))
@@ -55,7 +55,7 @@ class SmallWarehouse:
 
 
 def charge(day, cost, organization="org-a", **columns):
-    """A charge; other columns are null."""
+    """Return the table and the row of a charge; columns that are not given are null."""
     day = date.fromisoformat(day)
     return MART, {
         "BilledCost": Decimal(cost),
@@ -71,7 +71,7 @@ def charge(day, cost, organization="org-a", **columns):
 
 
 def ledger(month, loaded=None, expected=None, organization="org-a", name="Acme"):
-    """A month of the ledger; by default all its days are loaded and expected."""
+    """Return the table and the row of a month's ledger check; by default, all days are loaded."""
     first = date.fromisoformat(f"{month}-01")
     loaded = loaded or (next_month(first) - first).days
     expected = expected or loaded
@@ -85,7 +85,7 @@ def ledger(month, loaded=None, expected=None, organization="org-a", name="Acme")
         "actual": loaded,
         "difference": loaded - expected,
         "tolerance": 0,
-        "status": "equal" if loaded == expected else "different",
+        "status": "equal" if loaded == expected else "differs",
     }
 
 
@@ -151,7 +151,7 @@ MOMENTS = "CreationDate|RecencyLastUpdated|DatasetInstanceLastUpdated|TimeSector
 
 
 def rewrite(metadata, moment):
-    """Replace each time of writing by one moment."""
+    """Replace each time of an update in the metadata with this time."""
     text = metadata.read_text(encoding="utf-8")
     text, times = re.subn(rf'("(?:{MOMENTS})": *)"[^"]*"', rf'\1"{moment}"', text)
     assert times > 3
@@ -177,7 +177,7 @@ def sentence(message):
 
 
 def state(folder):
-    """The content, modification time and inode of each file."""
+    """Return the content, modification time and inode of each file."""
     return {
         path.name: (path.read_bytes(), path.stat().st_mtime_ns, path.stat().st_ino)
         for path in folder.iterdir()
@@ -197,13 +197,13 @@ def read_metadata(folder, name=METADATA):
 
 
 def sectors(folder, key, name=METADATA):
-    """A value of each time sector in the metadata, by month."""
+    """Return the value of a key in each time sector of the metadata, by month."""
     (recency,) = read_metadata(folder, name)["Recency"]
     return {sector["TimeSectorStart"][:7]: sector[key] for sector in recency["TimeSectors"]}
 
 
 def rows(path):
-    """The rows of a file of either format; of CSV as text, with '' for null."""
+    """Return the rows of a Parquet or CSV file; those of CSV as text, with '' for null."""
     if path.suffix == ".parquet":
         return pq.read_table(path).to_pylist()
     with path.open(encoding="utf-8", newline="") as file:
@@ -431,7 +431,7 @@ def test_csv_of_one_charge_of_any_name_is_exact(empty, tmp_path):
 
 @pytest.mark.parametrize("rows_per_query", [2, 7])
 def test_month_of_many_charges_is_complete(rows_per_query, empty, tmp_path, monkeypatch):
-    """One query reads several days, or at least one complete day."""
+    """A query reads at least one complete day, and several days if they have few charges."""
     monkeypatch.setattr("openai_costs.reports.focus_file.ROWS_PER_QUERY", rows_per_query)
     days = ["01", "01", "01", "02", "05", "05", "06", "29", "30", "30"]
     empty.add(ledger("2026-09"))
@@ -601,7 +601,7 @@ def test_loaded_month_without_charges_is_a_file_without_charges(warehouse, tmp_p
 
 @pytest.mark.parametrize("format", ["parquet", "csv"])
 def test_second_run_changes_no_file(format, warehouse, long_ago, tmp_path, capsys):
-    """Neither an exported file nor any other file in the folder."""
+    """The run changes neither an exported file nor any other file in the folder."""
     folder = Path(shutil.copytree(long_ago / format, tmp_path / "focus"))
     others = {"notes.txt": b"mine", "focus-org-other-2026-09.parquet": b"not ours", ".hidden": b""}
     for name, content in others.items():
@@ -680,7 +680,7 @@ def test_one_of_two_equal_charges_that_disappears_changes_the_file(focus, wareho
     assert len(rows(focus / "focus-org-a-2026-09.parquet")) == 2
 
 
-def test_month_without_charges_any_more_is_a_file_without_charges(focus, warehouse):
+def test_month_that_loses_its_charges_is_a_file_without_charges(focus, warehouse):
     before = state(focus)
     warehouse.execute(f"delete from {MART} where BillingPeriodStart = '2026-09-01'")
     export()
@@ -823,7 +823,7 @@ LEDGERS = {
 
 
 def test_month_is_complete_if_all_days_are_loaded_and_a_later_month_follows(empty, tmp_path):
-    """Each case is an organization: the months of another one do not count."""
+    """Each case is an organization, because months of other organizations do not count."""
     for number, records in enumerate(LEDGERS.values()):
         organization = f"org-{number}"
         empty.add(*((table, {**row, "organization_id": organization}) for table, row in records))
@@ -847,8 +847,8 @@ def test_month_is_complete_if_all_days_are_loaded_and_a_later_month_follows(empt
 def test_schema_with_other_columns_has_a_new_creation_date(focus):
     (schema,) = read_metadata(focus)["Schema"]
     text = (focus / METADATA).read_text(encoding="utf-8")
-    (focus / METADATA).write_text(text.replace('"x_Meter"', '"x_Metre"'), encoding="utf-8")
-    (focus / METADATA).write_text(text.replace(schema["SchemaId"], "another id"))
+    other = text.replace('"x_Meter"', '"x_Metre"').replace(schema["SchemaId"], "another id")
+    (focus / METADATA).write_text(other, encoding="utf-8")
     export()
     (now,) = read_metadata(focus)["Schema"]
     assert now["CreationDate"] > LONG_AGO
@@ -857,7 +857,7 @@ def test_schema_with_other_columns_has_a_new_creation_date(focus):
 
 
 def with_number(key):
-    """A function that replaces the times of this key by a number."""
+    """Return a function that replaces the times of this key with a number."""
     return lambda content: re.sub(rf'"{key}": *"[^"]*"'.encode(), f'"{key}": 5'.encode(), content)
 
 

@@ -1,4 +1,4 @@
-"""What OpenAI's administration API does to its clients: no load loses a day, a dollar or a name.
+"""Unusual replies of OpenAI's administration API: no load loses a day, an amount or a name.
 
 Expected amounts come from the organization's charges, never from loaded rows.
 """
@@ -36,7 +36,7 @@ WITHOUT_BOTH = "project_id,line_item"
 
 @pytest.fixture(autouse=True)
 def waits(monkeypatch):
-    """The seconds that the client waited for, without waiting."""
+    """The waits of the client in seconds; it does not really wait."""
     pauses = []
     monkeypatch.setattr(
         "openai_costs_source.api.retry._sleep", lambda seconds, cancelled: pauses.append(seconds)
@@ -46,7 +46,7 @@ def waits(monkeypatch):
 
 @pytest.fixture
 def serve(organization, monkeypatch):
-    """Serve an organization with failure modes: their names, or functions like them."""
+    """A function that serves an organization with failure modes: names, or functions like them."""
     with contextlib.ExitStack() as servers:
 
         def started(*modes, of=organization, **settings):
@@ -61,7 +61,7 @@ def serve(organization, monkeypatch):
 
 @pytest.fixture
 def clock(monkeypatch):
-    """Set the day that the source takes for today."""
+    """A function that sets the day which the source takes for today."""
 
     def set_to(today):
         class Clock(datetime):
@@ -79,7 +79,7 @@ SHORT_PAGES = {"days_per_page": 3}
 
 
 class OneWeek(Organization):
-    """Its history reaches six days back."""
+    """An organization whose history reaches six days back."""
 
     def __init__(self, today):
         super().__init__(today)
@@ -104,7 +104,7 @@ def as_stored(amount):
 
 
 def stored(warehouse, by=GROUP_BY, table="costs"):
-    """The rows of each day that is grouped so, as `billed` returns them; null amounts are zero."""
+    """The rows with this grouping by day, as `billed` returns them; null amounts are zero."""
     rows_by_day = {}
     for day, amount, *dimensions in warehouse.rows(f"""
         select date, coalesce(amount, 0), {", ".join(by)} from openai_raw.{table}
@@ -131,7 +131,7 @@ def groupings(warehouse):
 
 
 def assert_whole(warehouse, organization, expected_days, overrides=(), by=None):
-    """Exactly these days are stored, to the last digit, and the ledger agrees with their rows."""
+    """Exactly these days are stored, to the last digit, and the ledger agrees with the rows."""
     in_ledger, overrides = ledger(warehouse), dict(overrides)
     assert [day for day, *_ in in_ledger] == expected_days
     rows = {grouping: stored(warehouse, grouping.split(",")) for _, grouping, *_ in in_ledger}
@@ -184,7 +184,7 @@ def on_pages(change):
 
 
 def recording_refusals(refusals):
-    """Changes no reply; records the queries that the API refused."""
+    """A failure mode that changes no reply, and records the queries that the API refused."""
 
     def record(request, reply):
         if reply.status == 400:
@@ -383,7 +383,7 @@ def test_history_that_openai_no_longer_returns_stays_after_a_load_of_everything(
 
 
 class ManyYears(Organization):
-    """Its history reaches 800 days back, with one dollar a day."""
+    """An organization whose history reaches 800 days back, with one dollar per day."""
 
     def __init__(self, today):
         super().__init__(today)
@@ -596,7 +596,7 @@ def test_extras_and_header_that_are_missing_later_fail_the_load(serve, organizat
 
 
 def test_extras_may_differ_between_rows_of_one_reply(serve, organization, warehouse):
-    def keys_at_random(request, page):
+    def different_keys(request, page):
         for bucket in page["data"]:
             for n, result in enumerate(bucket["results"]):
                 for name in [name for name, value in result.items() if value is None]:
@@ -604,7 +604,7 @@ def test_extras_may_differ_between_rows_of_one_reply(serve, organization, wareho
                 if n % 2:
                     result["unheard_of"] = {"n": n}
 
-    load_costs(warehouse, serve(on_pages(keys_at_random)), since=days_ago(3))
+    load_costs(warehouse, serve(on_pages(different_keys)), since=days_ago(3))
     assert_whole(warehouse, organization, days(3), by=WHOLE)
 
 
@@ -711,7 +711,7 @@ def test_tokens_are_not_stored(serve, warehouse):
     assert warehouse.value(tables) == 0
 
 
-def test_pages_after_the_last_bucket_are_not_requested_for_ever(serve, organization, warehouse):
+def test_pages_after_the_last_bucket_are_not_requested_forever(serve, organization, warehouse):
     load_costs(
         warehouse,
         serve("pages-without-end", stop_after_60_requests, **SHORT_PAGES),
@@ -943,7 +943,7 @@ def test_rate_limit_that_does_not_end_is_an_error_in_openais_words(serve, wareho
     error = failure(warehouse, serve(limited), since=days_ago(3), max_wait_seconds=3)
     assert waits == [1, 2]
     assert error.message == "OpenAI's /organization/costs refused with 429: Rate limit reached."
-    assert error.remedy == "This may pass: run again later."
+    assert error.remedy == "This may be temporary: run again later."
 
 
 @pytest.mark.parametrize("status", [404, 503])

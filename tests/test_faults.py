@@ -76,12 +76,12 @@ def load(warehouse, api, **settings):
 
 
 def contents(warehouse):
-    """Every row of the source's tables, without the time of the load."""
+    """Return every row of the source's tables, without the times of loads."""
     return tables(warehouse, [f"openai_raw.{name}" for name in TABLES], MOMENTS)
 
 
 def everything(warehouse):
-    """Every row of every table, dlt's own included."""
+    """Return every row of every table, including dlt's tables."""
     named = "select format('{}.{}', schema_name, table_name) from duckdb_tables() order by all"
     return tables(warehouse, [name for (name,) in warehouse.rows(named)])
 
@@ -105,7 +105,7 @@ def restatements(warehouse):
 
 
 def restatements_between(*versions):
-    """What `restatements` must return after these versions were loaded one after the other."""
+    """Return what `restatements` must return after these versions were loaded in this order."""
     changes = [(was, now) for was, now in itertools.pairwise(versions) if was != now]
     return sorted(
         (day, number, amount(was, day), amount(now, day), count(was, day), count(now, day))
@@ -159,7 +159,7 @@ def loaded(version_a, warehouse):
 
 
 def check(warehouse, undisturbed, *versions):
-    """The contents are as if these versions had been loaded undisturbed, one after the other."""
+    """Check that the contents are as if these versions had been loaded in turn without faults."""
     assert contents(warehouse) == undisturbed[versions[-1]]
     assert restatements(warehouse) == restatements_between(*versions)
 
@@ -211,7 +211,7 @@ REQUESTS = ("totals", "window 1", "window 2", "users", "projects", "keys", "keys
 LISTINGS = {"users", "projects", "keys"}
 NAMES = {*LISTINGS, "keys of the archived"}
 ANYWHERE = set(REQUESTS)
-# Each fault, and the requests at which a load succeeds in spite of it.
+# Each fault, and the requests at which a load succeeds despite it.
 FAULTS = {
     "rate limit": (refused(429, "Rate limit reached.", Retry_After="1"), ANYWHERE),
     "rate limit without seconds": (refused(429, "Rate limit reached."), ANYWHERE),
@@ -237,7 +237,7 @@ AT_EVERY_REQUEST = ("connection dropped within a body", "wrong key", "half a bod
 
 
 class Faulty:
-    """A server with a fault at some of a load's requests, once at each."""
+    """An API with a fault at chosen requests of a load, the first time that each is sent."""
 
     def __init__(self, api):
         self.api = api
@@ -255,7 +255,7 @@ class Faulty:
 
 
 def name_of(request):
-    """The name of a request in `REQUESTS`."""
+    """Return the name of a request in `REQUESTS`."""
     match request.path.split("/")[3:]:
         case ["costs"]:
             later = request.start_time > midnight(FIRST_DAY)
@@ -269,7 +269,7 @@ def name_of(request):
 @pytest.fixture
 def faulty(small, monkeypatch):
     monkeypatch.setattr("openai_costs_source.api.retry._wait", lambda state: 0.01)
-    # A window has three days, although the days of version A are known to be large.
+    # Windows have three days, although the stored days are large, which would shorten them.
     monkeypatch.setattr("openai_costs_source.api.endpoint.FIRST_DAYS", 3)
     monkeypatch.setattr(
         "openai_costs_source.api.endpoint.PAGE_BYTES", 3 * len(MANY) * BYTES_PER_ROW
@@ -333,7 +333,7 @@ USED = ("completions", "embeddings")
 class Serving(RememberingApi):
     """The small organization's API; a test may do something before a request is answered.
 
-    Of usage, two kinds have rows.
+    Only the kinds of usage in `USED` have rows.
     """
 
     @staticmethod
@@ -386,12 +386,12 @@ def settings_of(api, warehouse):
 
 
 def ran(api, warehouse, *command):
-    """Runs `python pipeline.py` with a command in this process."""
+    """Run `python pipeline.py` with a command in this process."""
     return run_pipeline(*command, cwd=warehouse.folder, **settings_of(api, warehouse))
 
 
 def ended(process):
-    """Waits for a process; returns its exit code, its output and its error messages."""
+    """Wait for a process; return its exit code, its output and its error messages."""
     if isinstance(process, subprocess.CompletedProcess):
         return process.returncode, process.stdout, process.stderr
     try:
@@ -412,7 +412,7 @@ def was_killed(process):
 
 
 def failed(process):
-    """Checks that a run failed with a message of one line, without a traceback; returns it."""
+    """Check that a run failed with a message of one line, without a traceback; return it."""
     code, _, message = ended(process)
     assert code == 1, message
     assert "Traceback" not in message
@@ -425,7 +425,7 @@ def log_of(warehouse):
 
 
 def every_day_complete(warehouse):
-    """Whether each day is stored as in one version, and usage agrees with its ledger."""
+    """Return whether each day is stored as in one version; check usage against its ledger."""
     stored_tables = {name for (name,) in warehouse.rows("select table_name from duckdb_tables()")}
     for kind in USAGE_KINDS:
         ledger = f"select date, row_count from openai_raw.usage_days where kind = '{kind.name}'"
@@ -446,7 +446,7 @@ def every_day_complete(warehouse):
 
 
 def stored_rows(warehouse):
-    """The rows and the ledger of each day, which must be of one version."""
+    """Return the tables of rows and ledger, which must be of the same version."""
     rows = contents(warehouse)
     return [rows[f"openai_raw.{name}"] for name in ("costs", "costs_by_user", "cost_days")]
 
@@ -469,12 +469,12 @@ def test_run_that_is_killed_at_any_request_leaves_the_warehouse_unchanged(
 
 
 COMPLETING = 'INSERT INTO "openai_raw"."_dlt_loads"'
-"""The last statement of a load: all rows are in their tables before it."""
+"""The last statement of a load, after all rows were written."""
 
 
 @pytest.fixture
 def killed_before(started):
-    """Whether a load is killed before the first SQL statement that starts with a text."""
+    """Runs a load that is killed before a SQL statement; returns whether it was killed."""
 
     def load_is_killed(statement, serving, warehouse):
         first = ("kill_before", statement)
@@ -552,7 +552,7 @@ DAMAGE = {
         "drop table openai_raw.usage_completions; "
         "delete from openai_raw.usage_days where kind = 'completions'"
     ),
-    # The local state of the pipeline is newer.
+    # dlt's state, in a table of the warehouse, is newer than the rows and the ledger.
     "older backup": (
         f"update openai_raw.costs set amount = 2 * amount where date = '{CORRECTED}'; "
         "update openai_raw.cost_days set row_amount = 2 * row_amount, "
@@ -654,7 +654,7 @@ def test_run_that_is_killed_at_any_time_while_loading_leaves_each_day_complete(
 
 
 def released(warehouse):
-    """Whether dbt's process, a moment after the run was killed, has ended and closed the file."""
+    """Wait until dbt's process, after the run was killed, has closed the file; return success."""
     for _ in range(500):
         with contextlib.suppress(duckdb.IOException):
             duckdb.connect(str(warehouse.path), read_only=True).close()
@@ -719,7 +719,7 @@ def test_second_run_on_a_warehouse_is_refused_and_the_first_one_completes(
 
 @pytest.fixture(scope="module")
 def log_size(forking, small, version_a, tmp_path_factory):
-    """The largest size of the warehouse's log while version B is loaded over version A."""
+    """The largest size of the write-ahead log while version B is loaded over version A."""
     warehouse = Warehouse(tmp_path_factory.mktemp("log"))
     shutil.copy(version_a.path, warehouse.path)
     sizes = [0]
@@ -739,8 +739,8 @@ def log_size(forking, small, version_a, tmp_path_factory):
 def test_disk_that_is_full_leaves_each_day_whole(
     started, share, log_size, serving, loaded, undisturbed
 ):
-    """No file can exceed a share of the log's largest size. The smallest shares stop a file in the
-    working folder."""
+    """Files can grow to a share of the write-ahead log's largest size. With the smallest shares, a
+    file in the working folder reaches the limit first."""
     size = int(log_size * share)
     serving.serve("B")
     message = failed(started(serving, loaded, "load", first=("limit_file_size", size)))
@@ -754,7 +754,7 @@ def test_disk_that_is_full_leaves_each_day_whole(
 def test_disk_that_is_full_leaves_days_before_the_trailing_window_complete(
     started, share, log_size, serving, loaded, undisturbed
 ):
-    """The replaced days are so old that no later run reads them unless they are incomplete."""
+    """The replaced days are so old that a later run reads them only if they are incomplete."""
     serving.serve("B")
     limited = ("limit_file_size", int(log_size * share))
     settings = {"SOURCES__OPENAI_COSTS__REFETCH_DAYS": "0"}
@@ -779,7 +779,7 @@ def test_first_run_that_finds_the_disk_full_leaves_nothing(
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A folder on a separate disk, and a function that sets the size of the disk."""
+    """A folder on a separate disk, and a function that sets the disk's size."""
     folder = tmp_path / "disk"
     folder.mkdir()
 
@@ -889,7 +889,7 @@ def test_empty_file_is_a_new_warehouse(serving, warehouse, undisturbed):
 
 @pytest.fixture
 def forbidding():
-    """Removes the permission to write from a file or folder; it also applies to root."""
+    """A function that makes a file or folder read-only; skips the test where root ignores that."""
     if os.geteuid() == 0 and sys.platform != "linux":
         pytest.skip("permissions do not apply to root")
     forbidden = []
@@ -935,7 +935,7 @@ def files_below(folder):
 def test_local_state_of_dlt_is_neither_used_nor_changed_nor_missed(
     serving, loaded, undisturbed, tmp_path
 ):
-    """It belongs to another warehouse and contains a load that was not completed."""
+    """The local state belongs to another warehouse and contains an incomplete load."""
     serving.serve("A")
     elsewhere = dlt.pipeline(
         "openai_costs",
@@ -961,7 +961,7 @@ def test_local_state_of_dlt_is_neither_used_nor_changed_nor_missed(
 
 
 def set_clock(monkeypatch, *moments):
-    """Lets the source read these times one after the other, and the last one from then on."""
+    """Make the source read these times in turn, and the last one from then on."""
     times = list(moments)
 
     class Clock(datetime):
@@ -1020,7 +1020,7 @@ def test_days_that_were_still_changing_when_a_pause_began_are_read_again(two_mon
 def test_no_order_of_pauses_and_ranges_misses_what_changes_within_the_trailing_window(
     warehouse, monkeypatch
 ):
-    """OpenAI restates days of up to four days of age; some runs load given days, or fail."""
+    """OpenAI restates days up to four days old; some runs load chosen days, or fail."""
     choices = random.Random(1)
     today, days = days_ago(40), {day: [] for day in each_day(days_ago(60))}
     usual = {"start_date": today, "refetch_days": 4, "resources": ["costs"]}
@@ -1049,7 +1049,7 @@ def test_no_order_of_pauses_and_ranges_misses_what_changes_within_the_trailing_w
 def test_run_across_midnight_loses_nothing_and_the_next_one_closes_the_day(
     request_name, faulty, warehouse, tmp_path, monkeypatch
 ):
-    """The server's date changes after that request, the machine's after the start of the run."""
+    """The server's date changes after this request, the local date after the start of the run."""
     tomorrow = TODAY + timedelta(days=1)
     before, after = faulty.api.organization, Small(tomorrow)
 

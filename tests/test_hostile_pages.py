@@ -1,7 +1,7 @@
 """Any reply becomes exact rows, or one error that names the invalid bucket.
 
-Pages are drawn as JSON text, never through `json.dumps`, so that a number stands in them as it was
-spelled. What each must become is worked out a second time, in whole numbers and plain Python.
+Pages are generated as JSON text, never with `json.dumps`, so that numbers keep their spelling. The
+rows that a page must become are computed independently, with integers and plain Python.
 """
 
 import itertools
@@ -55,9 +55,10 @@ class NoJson:
 
 @dataclass
 class Expected:
-    """The contents of a page by the rules, and patterns of which a refusal must match one.
+    """What a page must become: its contents, or a refusal.
 
     With `faults`, the page must be refused. With `doubts`, it may be refused or give exact rows.
+    Both are patterns, of which the message of a refusal must match one.
     """
 
     rows: list = field(default_factory=list)
@@ -72,7 +73,8 @@ class Expected:
 NO_PAGE = "^it (is|has|holds) "
 
 
-def judged(body):
+def expected_from(body):
+    """What read_page must make of the body."""
     expected = Expected()
 
     def no_json(_):
@@ -98,11 +100,11 @@ def judged(body):
     if page.get("has_more") in (True, False, None):
         expected.has_more = bool(page.get("has_more"))
     for bucket in page["data"]:
-        _judge_bucket(bucket, expected)
+        _expect_bucket(bucket, expected)
     return expected
 
 
-def _judge_bucket(bucket, expected):
+def _expect_bucket(bucket, expected):
     if not isinstance(bucket, dict):
         expected.faults.append("bucket")
         return
@@ -162,7 +164,7 @@ def _object(value, day, expected):
 def _text(value, name, expected):
     if value is None:
         return None
-    # A lone surrogate is JSON, but no text that UTF-8 can hold.
+    # A lone surrogate is valid JSON, but UTF-8 cannot encode it.
     if type(value) is str and not re.search("[\ud800-\udfff]", value):
         return value
     expected.faults.append(str(name))
@@ -170,7 +172,7 @@ def _text(value, name, expected):
 
 
 def _decimal(value, stored, day, expected):
-    """The number rounded once, half to even; it may be a string, as OpenAI's often are."""
+    """The number, rounded once, half to even. Like many of OpenAI's, it may be a string."""
     digits, decimals = stored
     if value is None:
         return None
@@ -180,7 +182,7 @@ def _decimal(value, stored, day, expected):
         expected.faults.append(str(day))
         return None
     if not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", value):
-        # Such as "+1", ".5" or digits of other scripts: refused, or read as that number.
+        # Such as "+1", ".5" or digits of other scripts: may be refused or read as that number.
         expected.doubts.append(str(day))
     mantissa, exponent = EXACT.create_decimal(spelled[1]), int(spelled[2] or 0)
     if abs(exponent) > 10**17:
@@ -198,15 +200,17 @@ def _decimal(value, stored, day, expected):
 
 
 def gives_exact_rows(body):
-    """Asserts that there is no third outcome, and returns whether there were rows."""
-    expected = judged(body)
-    is_read = _holds(body, expected)
+    """Whether the page gives exact rows; asserts that otherwise it is refused as expected."""
+    expected = expected_from(body)
+    is_read = _is_read_exactly(body, expected)
     # PyArrow does not read a page with a byte order mark: both readers follow the same rules.
-    is_read_by_python = _holds(BYTE_ORDER_MARK + body.removeprefix(BYTE_ORDER_MARK), expected)
+    is_read_by_python = _is_read_exactly(
+        BYTE_ORDER_MARK + body.removeprefix(BYTE_ORDER_MARK), expected
+    )
     return is_read and is_read_by_python
 
 
-def _holds(body, expected):
+def _is_read_exactly(body, expected):
     read = outcome(body)
     if isinstance(read, ValueError):
         assert type(read) is ValueError
@@ -268,7 +272,7 @@ def digits(least, most):
 
 @st.composite
 def decimals(draw, places=18, is_unusual=False):
-    """A number that fits, as the digits before and after its point.
+    """A number that can be stored, as the digits before and after its point.
 
     Unusual ones are left to Python: PyArrow has too few digits, or would have to round a tie.
     """
@@ -322,7 +326,7 @@ def wrapping(draw):
 
 @st.composite
 def quoted(draw, numbers, is_unusual):
-    """The number plain or as a string, with leading zeros or, in an unusual one, escapes."""
+    """The number, bare or as a string: with leading zeros or, if it is unusual, with escapes."""
     number = draw(numbers)
     spelling = draw(st.sampled_from(["%s", '"%s"', '"%s"', "zeros", *["escapes"] * is_unusual]))
     if spelling == "zeros":
@@ -369,7 +373,7 @@ anything = st.recursive(
     ),
     max_leaves=4,
 )
-# In a field that is not requested, PyArrow skips any of these, and Python only these.
+# More values of a field that is not requested, for pages that need the Python reader.
 unusual_values = st.sampled_from(
     [f'"{LONE_SURROGATES[0]}"', f'{{"{LONE_SURROGATES[1]}": 1}}', "1e400", '{"x": 1, "x": []}']
 )
@@ -378,8 +382,8 @@ days = st.integers(20_000, 20_400).map(lambda day: (EPOCH + timedelta(days=day))
 )
 
 
-class Hand:
-    """Writes a page. An unusual one is valid but needs the Python reader; a wild one may not be."""
+class PageWriter:
+    """Writes a page: if `is_unusual`, it needs the Python reader; if `is_wild`, it may be wrong."""
 
     def __init__(self, draw, is_wild=False, texts=TEXTS):
         self.draw, self.is_wild, self.texts = draw, is_wild, texts
@@ -395,7 +399,7 @@ class Hand:
         return self.draw(st.sampled_from(choices))
 
     def object(self, **fields):
-        """The fields, starting with any of them, with any space between; None omits a field."""
+        """A JSON object of the fields that are not None, rotated, with any space between them."""
         gap = self.draw(gaps)
         pairs = [(f'"{name}"', value) for name, value in fields.items() if value is not None]
         if self.sometimes(4):
@@ -404,7 +408,7 @@ class Hand:
         first = self.draw(st.integers(0, max(0, len(pairs) - 1)))
         pairs = pairs[first:] + pairs[:first]
         if pairs and self.is_unusual and self.sometimes(8):
-            # A repeated key: only a later value could be a problem.
+            # Repeat a key: the last value counts, so only a later value may be wrong.
             place = self.one_of(0, len(pairs)) if self.is_wild else 0
             pairs.insert(place, (self.one_of(*pairs)[0], self.draw(anything)))
         if pairs and pairs[0][0][1].isalpha() and self.sometimes(8):
@@ -474,12 +478,12 @@ class Hand:
 
 @st.composite
 def hostile_pages(draw, is_wild=False):
-    hand = Hand(draw, is_wild)
+    writer = PageWriter(draw, is_wild)
     drawn = draw(st.lists(days, max_size=3, unique=True))
-    buckets = [hand.bucket(day) for day in drawn]
-    if drawn and hand.sometimes(8):
-        buckets.append(hand.one_of(buckets[0], hand.bucket(drawn[0])))
-    return hand.page(buckets)
+    buckets = [writer.bucket(day) for day in drawn]
+    if drawn and writer.sometimes(8):
+        buckets.append(writer.one_of(buckets[0], writer.bucket(drawn[0])))
+    return writer.page(buckets)
 
 
 def page_of(*results, start=START, end=START + DAY_SECONDS):
@@ -500,8 +504,8 @@ slow = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @settings(slow)
 @given(hostile_pages())
 def test_valid_page_gives_exactly_its_rows(body):
-    # Only a sum may be too large here: amounts that fit may not fit together.
-    assert gives_exact_rows(body) == (judged(body).faults == [])
+    # The only possible fault here is a sum that is too large, of amounts that each fit.
+    assert gives_exact_rows(body) == (expected_from(body).faults == [])
 
 
 @settings(slow)
@@ -640,15 +644,15 @@ STORED = ["date", "bucket_end", "amount", "currency", "quantity", *NAMES]
 @st.composite
 def last_pages(draw):
     """Today and the two days before, in any order, without organization ids, which have rules."""
-    hand = Hand(draw, texts=NAMES)
+    writer = PageWriter(draw, texts=NAMES)
     drawn = draw(st.permutations([days_ago(n) for n in range(3)]))
-    return hand.page([hand.bucket(day) for day in drawn], is_last=True)
+    return writer.page([writer.bucket(day) for day in drawn], is_last=True)
 
 
 @settings(slow, max_examples=4, phases=[Phase.generate])
 @given(page=last_pages())
 def test_warehouse_keeps_every_digit_and_every_character(organization, page):
-    expected = judged(page)
+    expected = expected_from(page)
     assume(expected.faults == [])
     with tempfile.TemporaryDirectory() as folder, Hostile(organization) as api:
         api.page = page

@@ -1,4 +1,4 @@
-"""Listings become rows; a value of an unexpected type becomes null and stops nothing."""
+"""Listings become rows; a value of an unexpected type becomes null and is not an error."""
 
 import json
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ from openai_costs_source.extract.listing_rows import (
 CREATED = 1764979200
 CREATED_AT = datetime(2025, 12, 6, tzinfo=UTC)
 WRONG_TYPES = [7, 1.5, True, [], ["x"], {}, {"x": 1}]
-ABSURD_MOMENTS = [2**63, 10**30, 253_402_300_800, 10**12, -1, -(10**30), 1.5, True, "2025-12-06"]
+INVALID_TIMES = [2**63, 10**30, 253_402_300_800, 10**12, -1, -(10**30), 1.5, True, "2025-12-06"]
 
 
 def listing(*objects, **envelope):
@@ -66,7 +66,7 @@ def test_last_object_is_the_one_to_continue_after_if_the_page_names_none():
     assert read_listing(listing({"id": "a"}, last_id=None)).last_id == "a"
 
 
-def test_empty_listing_ends_there():
+def test_empty_listing_is_the_last_page():
     page = read_listing(listing())
     assert (list(page.objects), page.has_more, page.last_id) == ([], False, None)
 
@@ -93,7 +93,7 @@ def test_empty_listing_ends_there():
         b'{"object": "list", "data": [{"id": "a", "created_at": NaN}]}',
     ],
 )
-def test_reply_that_is_no_listing_is_refused(reply):
+def test_reply_that_is_not_a_listing_is_refused(reply):
     with pytest.raises(ValueError, match=r"."):
         read_listing(reply)
 
@@ -140,7 +140,7 @@ def test_organization_of_an_object_is_that_of_the_key():
     assert project(organization_id="org-2")["organization_id"] == "org-1"
 
 
-def test_no_objects_give_no_rows_of_the_same_shape():
+def test_no_objects_give_an_empty_table_with_the_same_schema():
     for table, schema in (
         (project_rows("org-1", []), PROJECTS),
         (user_rows("org-1", []), USERS),
@@ -160,8 +160,8 @@ def test_text_that_no_warehouse_can_store_keeps_the_rest_of_the_listing():
     assert project(name="half a pair: \ud83d", status="active")["status"] == "active"
 
 
-@pytest.mark.parametrize("moment", ABSURD_MOMENTS, ids=repr)
-def test_absurd_moment_becomes_null(moment):
+@pytest.mark.parametrize("moment", INVALID_TIMES, ids=repr)
+def test_invalid_time_becomes_null(moment):
     assert project(created_at=moment, archived_at=moment)["created_at"] is None
     assert user(added_at=moment)["added_at"] is None
     assert api_key(created_at=moment)["created_at"] is None

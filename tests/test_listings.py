@@ -1,4 +1,4 @@
-"""Names keep their history, and only deleted objects look deleted."""
+"""Names keep their history, and only objects that were deleted are marked as deleted."""
 
 import copy
 import time
@@ -37,7 +37,7 @@ def load_names(warehouse, api):
 
 
 def names(warehouse, table, of):
-    """The names of an id, the oldest first, each with whether it is the latest."""
+    """The names of the object with this id, oldest first, and whether each is the latest."""
     return warehouse.rows(
         f"select name, valid_to is null from openai_raw.{table} where id = '{of}' "
         "order by valid_from"

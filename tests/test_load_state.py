@@ -1,4 +1,4 @@
-"""The load state of an organization: pure, and in a real warehouse."""
+"""The load state of an organization, by itself and in a real warehouse."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -34,10 +34,11 @@ def ledger(amount, rows=3, by=ALL, day=DAY, is_closed=True, loaded_at=NOON):
     return [pa.Table.from_pylist([row], schema=COST_DAYS)]
 
 
-def restated(load_state, *day, **fields):
+def restated(load_state, amount, **fields):
+    """The former and the new amount of the day, if loading it with this amount restates it."""
     return [
         (row["was_amount"], row["is_amount"])
-        for row in load_state.restatements(ledger(*day, **fields)).to_pylist()
+        for row in load_state.restatements(ledger(amount, **fields)).to_pylist()
     ]
 
 
@@ -224,8 +225,8 @@ def test_first_day_of_openais_history_is_stored(api, organization, warehouse):
     assert warehouse.rows(known) == [(organization.id, organization.earliest, TODAY)]
 
 
-class Forgotten(Organization):
-    """The same organization, of which OpenAI returns only the last days."""
+class ShortenedHistory(Organization):
+    """The same organization, when OpenAI returns only its last 60 days."""
 
     def __init__(self, today):
         super().__init__(today)
@@ -245,7 +246,7 @@ def test_days_stored_under_a_header_name_get_the_id_even_before_openais_history(
         run_pipeline("load", OPENAI_BASE_URL=api.base_url, **settings)
         names = "select distinct organization_id from openai_raw.cost_days"
         assert warehouse.rows(names) == [(organization.slug,)]
-        api.organization = Forgotten(TODAY)
+        api.organization = ShortenedHistory(TODAY)
         api.overrides[days_ago(1)] = [charge(str(n)) for n in range(1, 40)]
         result = run_pipeline("load", OPENAI_BASE_URL=api.base_url, **settings)
     assert result.returncode == 0, result.stderr

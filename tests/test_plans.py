@@ -26,7 +26,7 @@ def days_of_month(month):
 
 
 def usual(day):
-    """The cost of an ordinary day: less on weekends, nothing yet today."""
+    """Return the cost of an ordinary day: less on weekends, and nothing yet today."""
     return Decimal(0 if day == TODAY else 40 if day.weekday() > 4 else 100)
 
 
@@ -35,7 +35,7 @@ def steady(day):
 
 
 def growing(day):
-    """Growth of 5 % a week."""
+    """Costs grow by 5 % a week."""
     weeks = (day - days_ago(180)).days / 7
     amount = Decimal(0) if day == TODAY else round(usual(day) * Decimal(1.05**weeks), 6)
     return [charge(amount, **USUAL)] if amount else []
@@ -46,7 +46,7 @@ def begun_five_days_ago(day):
 
 
 def runaway(day):
-    """One key of two has eight times its volume, at the same price."""
+    """On one day, one of two keys has eight times its volume, at the same price."""
     by_key = Decimal(8 if day == SPIKE else 1) * usual(day) / 2
     other = {**USUAL, "user_id": "user_b", "api_key_id": "key_b"}
     return [
@@ -56,7 +56,7 @@ def runaway(day):
 
 
 def higher_price(day):
-    """The usual volume, at three times the price."""
+    """On one day, the usual volume costs three times the price."""
     return [charge(usual(day) * (3 if day == SPIKE else 1), quantity=usual(day) * 1000, **USUAL)]
 
 
@@ -104,12 +104,12 @@ def of_month(month, bill=usual):
 
 
 def spent_until(day):
-    """The cost of the current month until the end of that day."""
+    """Return the cost of the current month until the end of this day."""
     return sum((usual(past) for past in days(THIS_MONTH, day + timedelta(days=1))), Decimal(0))
 
 
 def pattern(day):
-    """The expected cost of the day."""
+    """Return the expected cost of a day."""
     return Decimal(40 if day.weekday() > 4 else 100)
 
 
@@ -172,7 +172,7 @@ class BilledOrganization(Organization):
 
 @pytest.fixture(scope="module")
 def plans(tmp_path_factory):
-    """A warehouse with all these organizations and the marts of plans."""
+    """A warehouse with an organization for each of `BILLS`, and the marts in `MARTS`."""
     with pytest.MonkeyPatch.context() as world:
         world.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
         folder = tmp_path_factory.mktemp("plans")

@@ -1,4 +1,4 @@
-"""What is stored nowhere: the key, redacted names and addresses, days that are not kept."""
+"""What must not be stored: the key, redacted names and addresses, days that are not kept."""
 
 import base64
 import contextlib
@@ -59,7 +59,7 @@ PERSON_COLUMN = {
 
 
 def pieces_of(key):
-    """Twelve characters of the key, plain and in base64, at any place in a text."""
+    """All pieces of 12 characters of the key, and of 16 characters of its base64 at any offset."""
     plain = key.removeprefix("sk-admin-")
     coded = [base64.b64encode(key[start:].encode()).decode()[4:-4] for start in range(3)]
     spans = [(plain, 12), *((text, 16) for text in coded)]
@@ -70,7 +70,7 @@ PIECES = pieces_of(KEY)
 
 
 def has_key(data):
-    """Whether a text or a file has part of the key, also in dlt's compressed state."""
+    """Whether a text or file contains a piece of the key, even within dlt's compressed state."""
     data = data if isinstance(data, bytes) else str(data).encode()
     texts = [data, *map(unpacked, re.findall(rb"[A-Za-z0-9+/]{40,}={0,2}", data))]
     return any(piece.encode() in text for text in texts for piece in PIECES)
@@ -83,7 +83,7 @@ def unpacked(text):
         return b""
 
 
-def files_that_tell_key(folder):
+def files_with_key(folder):
     files = [path for path in folder.rglob("*") if path.is_file()]
     return [path for path in files if has_key(path.read_bytes())]
 
@@ -94,9 +94,9 @@ def rows(path, sql):
 
 
 def texts(path, views=True):
-    """The rows of each table, also dlt's own, and of each view of the marts, as one text.
+    """Each table, including dlt's own, and each view of the marts, with its rows as one text.
 
-    The views of the other schemas take long to read, and read from the same tables.
+    The views of other schemas are skipped: they are slow to read, and read the same tables.
     """
     with duckdb.connect(str(path), read_only=True) as connection:
         names = connection.execute(
@@ -113,7 +113,7 @@ def tables_with(path, *parts, views=True):
     return [table for table, text in texts(path, views) if any(part in text for part in parts)]
 
 
-def warehouse_tells_key(path):
+def warehouse_has_key(path):
     states = rows(path, "select state from openai_raw._dlt_pipeline_state")
     assert b"openai_costs" in unpacked(states[0][0])
     stored = [path.read_bytes(), *(text for _, text in texts(path, views=False))]
@@ -139,7 +139,7 @@ def money(path):
 
 
 class SmallOrganization(Organization):
-    """A quarter of the charges is enough."""
+    """The organization with a quarter of its charges, to be fast."""
 
     def charges(self, day):
         return super().charges(day)[::4]
@@ -178,7 +178,7 @@ def settings(api, folder, **others):
 
 @contextlib.contextmanager
 def proxy():
-    """A proxy that refuses every request: the settings that name it, and the refused requests."""
+    """A proxy that refuses every request; yields the settings that name it and the requests."""
     requests = []
 
     class Refusing(BaseHTTPRequestHandler):
@@ -201,17 +201,17 @@ def proxy():
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """A whole run in a process of its own, with the log level DEBUG and behind a proxy.
+    """A whole run in its own process, with the log level DEBUG and behind a proxy.
 
-    Its folder, its output, the requests to the API, and those to other hosts.
+    It has the run's folder, its output, the requests to the API, and those to other hosts.
     """
     folder = tmp_path_factory.mktemp("whole")
     with (
         RememberingApi(people(), KEY, failure_modes=[USERS_APART]) as api,
         proxy() as (proxies, elsewhere),
     ):
-        loud = settings(api, folder, RUNTIME__LOG_LEVEL="DEBUG", **proxies)
-        result = run_pipeline_process(cwd=folder, **loud)
+        verbose = settings(api, folder, RUNTIME__LOG_LEVEL="DEBUG", **proxies)
+        result = run_pipeline_process(cwd=folder, **verbose)
         assert result.returncode == 0, result.stderr
         yield SimpleNamespace(
             api=api,
@@ -242,9 +242,9 @@ def copy(whole, tmp_path):
 def test_key_is_in_nothing_that_a_whole_run_prints_or_leaves_behind(whole):
     assert "[DEBUG]" in whole.result.stderr
     assert not has_key(whole.result.stdout + whole.result.stderr)
-    assert not warehouse_tells_key(whole.path)
+    assert not warehouse_has_key(whole.path)
     assert (whole.folder / "target" / "partial_parse.msgpack").exists()
-    assert files_that_tell_key(whole.folder) == []
+    assert files_with_key(whole.folder) == []
 
 
 @pytest.fixture
@@ -273,7 +273,7 @@ def test_key_is_in_nothing_that_other_commands_print_or_leave_behind(
     assert result.returncode == 0, result.stderr
     assert debug_messages(logged) or arguments == ["status"]
     assert not has_key([result.stdout, result.stderr, *records(logged)])
-    assert files_that_tell_key(copy.folder) == []
+    assert files_with_key(copy.folder) == []
 
 
 def test_revoked_key_is_in_nothing_that_is_printed_or_left_behind(organization, copy, logged):
@@ -283,7 +283,7 @@ def test_revoked_key_is_in_nothing_that_is_printed_or_left_behind(organization, 
     assert "Incorrect API key" in result.stderr
     assert debug_messages(logged)
     assert not has_key([result.stdout, result.stderr, *records(logged)])
-    assert files_that_tell_key(copy.folder) == []
+    assert files_with_key(copy.folder) == []
 
 
 def test_key_in_a_settings_file_that_cannot_be_read_is_not_printed(tmp_path):
@@ -354,7 +354,7 @@ def test_key_that_a_server_quotes_is_in_nothing_that_is_printed_or_left_behind(
             assert not has_key(result.stdout + result.stderr)
     assert debug_messages(logged)
     assert not has_key(records(logged))
-    assert files_that_tell_key(tmp_path) == []
+    assert files_with_key(tmp_path) == []
 
 
 @pytest.mark.parametrize("how", QUOTING)
@@ -431,10 +431,10 @@ def test_key_is_in_nothing_that_your_own_pipeline_logs_or_keeps(
     assert logged.records
     assert not has_key(records(logged))
     assert not has_key(capfd.readouterr())
-    assert not warehouse_tells_key(tmp_path / "openai_costs.duckdb")
+    assert not warehouse_has_key(tmp_path / "openai_costs.duckdb")
     assert (tmp_path / "pipelines" / "openai_costs" / "trace.pickle").exists()
     allowed = tmp_path / ".dlt" / "secrets.toml"
-    assert set(files_that_tell_key(tmp_path)) <= {allowed}
+    assert set(files_with_key(tmp_path)) <= {allowed}
 
 
 @pytest.mark.parametrize("how", QUOTING)
@@ -453,7 +453,7 @@ def test_key_that_a_server_quotes_is_in_nothing_that_your_own_pipeline_logs_or_k
     assert logged.records
     assert not has_key(records(logged))
     assert not has_key(capfd.readouterr())
-    assert files_that_tell_key(tmp_path) == []
+    assert files_with_key(tmp_path) == []
 
 
 def test_every_request_of_a_whole_run_is_a_get_on_a_listed_path(whole):
@@ -584,7 +584,7 @@ def test_addresses_are_stored_unchanged_without_the_setting(whole):
 
 
 def run_again(whole, folder, **others):
-    """The plain warehouse after a run with other settings that reads three days again."""
+    """A copy of the warehouse after a run with other settings, which reads three days again."""
     copy = copied(whole, folder)
     chosen = settings(whole.api, folder, **others)
     result = run_pipeline("--since", days_ago(2), cwd=folder, **chosen)
@@ -598,13 +598,13 @@ def hashed(whole, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def sparing(whole, tmp_path_factory):
+def minimal(whole, tmp_path_factory):
     """A warehouse without addresses and without days before the last month."""
-    folder = tmp_path_factory.mktemp("sparing")
+    folder = tmp_path_factory.mktemp("minimal")
     return run_again(whole, folder, user_emails="none", keep_months="1")
 
 
-@pytest.fixture(params=["hashed", "sparing"])
+@pytest.fixture(params=["hashed", "minimal"])
 def redacted(request):
     return request.getfixturevalue(request.param)
 
@@ -615,7 +615,7 @@ def test_no_address_is_left_in_any_table_whenever_it_was_loaded(whole, redacted)
     assert tables_with(redacted, "@") == []
 
 
-@pytest.mark.parametrize(("run", "expected"), [("hashed", BRUNOS_HASH), ("sparing", None)])
+@pytest.mark.parametrize(("run", "expected"), [("hashed", BRUNOS_HASH), ("minimal", None)])
 def test_a_persons_addresses_all_have_the_same_hash_or_are_gone(request, run, expected):
     path = request.getfixturevalue(run)
     for table, column in EMAIL_COLUMNS.items():
@@ -646,7 +646,7 @@ def emails(path):
 
 
 @pytest.mark.parametrize("setting", ["hashed", "none"])
-def test_your_own_pipeline_stores_no_address_with_the_setting_none(whole, warehouse, setting):
+def test_your_own_pipeline_stores_no_address_if_addresses_are_redacted(whole, warehouse, setting):
     warehouse.load(whole.api, FEW, admin_key=KEY, since=days_ago(22), user_emails=setting)
     assert all(
         warehouse.value(f"select count(*) from openai_raw.{table}") for table in PERSON_COLUMN
@@ -682,7 +682,7 @@ def test_setting_in_capitals_applies_to_stored_and_new_addresses(whole, copy, ha
     ("setting", "value"),
     [("user_emails", "md5"), ("keep_months", "-1"), ("keep_months", "a few")],
 )
-def test_wrong_value_is_one_sentence_and_attempts_nothing(api, tmp_path, setting, value):
+def test_wrong_value_is_reported_in_one_sentence_before_any_request(api, tmp_path, setting, value):
     result = run_pipeline(cwd=tmp_path, **settings(api, tmp_path, **{setting: value}))
     assert result.returncode == 2
     assert f"{setting} is {value}" in result.stderr
@@ -767,7 +767,7 @@ def test_removed_days_of_another_organization_are_loaded_again_once_the_setting_
     assert warehouse.rows(days) == before
 
 
-def test_models_have_no_day_before_the_months_to_keep(whole, sparing):
+def test_models_have_no_day_before_the_months_to_keep(whole, minimal):
     of_days = """
         select table_schema, table_name, column_name
         from information_schema.columns
@@ -777,16 +777,16 @@ def test_models_have_no_day_before_the_months_to_keep(whole, sparing):
             and table_schema <> 'openai_raw_staging'
             and (table_type = 'BASE TABLE' or table_schema = 'openai_marts')
     """
-    modelled = rows(sparing, of_days)
+    modelled = rows(minimal, of_days)
     assert ("openai_marts", "focus_costs", "ChargePeriodStart") in modelled
     for schema, table, day in modelled:
         earlier = f"select count(*) from {schema}.{table} where {day} < '{FIRST_KEPT}'"
-        assert rows(sparing, earlier) == [(0,)], table
+        assert rows(minimal, earlier) == [(0,)], table
     kept = {
         table: [(day, amount) for day, amount in days if str(day) >= str(FIRST_KEPT)]
         for table, days in whole.money.items()
     }
-    assert money(sparing) == kept
+    assert money(minimal) == kept
 
 
 # Forgotten people
@@ -833,7 +833,7 @@ def test_forgotten_people_are_named_nowhere_also_after_a_full_reload(whole, copy
 
 
 @pytest.mark.parametrize("user_id", ["user-nobody", "' or 1=1 --"])
-def test_unknown_person_is_one_sentence_and_changes_nothing(whole, copy, user_id):
+def test_unknown_person_is_reported_in_one_sentence_and_changes_nothing(whole, copy, user_id):
     before = list(texts(copy.path, views=False))
     result = forget(whole, copy.folder, user_id)
     assert result.returncode == 2
@@ -843,7 +843,7 @@ def test_unknown_person_is_one_sentence_and_changes_nothing(whole, copy, user_id
     assert list(texts(copy.path, views=False)) == before
 
 
-def test_forgetting_in_a_missing_or_empty_warehouse_is_one_sentence(api, tmp_path):
+def test_forgetting_in_a_missing_or_empty_warehouse_is_an_error_of_one_sentence(api, tmp_path):
     path = tmp_path / "openai_costs.duckdb"
     for exists, sentence in ((False, "does not exist"), (True, "has no costs yet")):
         if exists:

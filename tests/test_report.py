@@ -109,7 +109,7 @@ def browser():
     if not program:
         pytest.skip("Chromium is not installed.")
     with sync_playwright() as playwright:
-        # Root, the user in many containers, can only start it without its sandbox.
+        # Root, the user in many containers, can start Chromium only without its sandbox.
         chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         context = chromium.new_context()
         context.set_offline(True)
@@ -157,7 +157,7 @@ def open_report(browser, report):
 
 @pytest.fixture
 def page(open_report):
-    """The report of the unchanged demo, with the initial selection; open_page once."""
+    """The report of the unchanged demo, opened once and reset to the initial selection."""
     page = open_report.page
     page.select_option("#project", index=0)
     page.select_option("#month", index=0)
@@ -175,7 +175,7 @@ def exactly(page, selector):
 
 
 def rows(page, dimension):
-    """Name and exact cost of each line of a table, after a click on "Show all"."""
+    """Return name and exact cost of each line of a table, after a click on "Show all"."""
     return {name: Decimal(cost) for name, cost in page.evaluate(ROWS, dimension)}
 
 
@@ -410,7 +410,7 @@ def test_report_without_any_cost_says_so(marts, open_page):
 def test_days_without_users_in_projects_are_explained(marts, open_page):
     marts.change(
         "update openai_marts.focus_costs set x_PrincipalId = null, x_PrincipalName = null, "
-        "x_Attribution = 'unattributed', x_UnattributedBecause = 'the API names nobody'"
+        "x_Attribution = 'unattributed', x_UnattributedBecause = 'the API returned no user'"
     )
     page = open_page(marts.report())
     assert "helpdesk-bot" in rows(page, "user")

@@ -78,7 +78,7 @@ def ledger(reply, api_amounts=None, name="Acme", loaded_at=LOADED_AT):
     return rows_.to_pylist()
 
 
-def in_a_process_of_its_own(reply):
+def in_another_process(reply):
     """The result of read_page, in another process because the reply might crash it."""
     code = (
         "import sys; from openai_costs_source.api.pages import read_page\n"
@@ -158,7 +158,7 @@ def test_19th_decimal_rounds_half_to_even(amount, stored, sign, spelling):
 @pytest.mark.parametrize(
     ("amount", "stored"),
     [
-        # Rounded to 38 decimals first, each would be a tie and round the other way.
+        # If first rounded to 38 decimals, each would become a tie and round the other way.
         ("0.0000000000000000005" + "0" * 45 + "1", "0.000000000000000001"),
         ("0.0000000000000000014" + "9" * 45, "0.000000000000000001"),
         ("0.0000000000000000005" + "0" * 280 + "1", "0.000000000000000001"),
@@ -231,13 +231,13 @@ def test_largest_amounts_that_models_can_sum_are_loaded():
 
 @pytest.mark.parametrize("literal", ["1E-99999999", '"-1.5e-99999999"'])
 def test_exponent_that_crashes_pyarrow_gives_zero(literal):
-    process = in_a_process_of_its_own(body_of_amounts(literal))
+    process = in_another_process(body_of_amounts(literal))
     assert b"Decimal('0E-18')" in process.stdout
 
 
 @pytest.mark.parametrize("literal", ['"1.E-99999999"', r'"1\u0045-99999999"'])
 def test_exponent_that_crashes_pyarrow_is_recognized_in_other_spellings(literal):
-    assert in_a_process_of_its_own(body_of_amounts(literal)).returncode == 0
+    assert in_another_process(body_of_amounts(literal)).returncode == 0
 
 
 # Quantities
@@ -323,7 +323,7 @@ def test_row_has_all_fields_of_the_api():
         ({"amount": {"value": None, "currency": None}}, "amount currency"),
     ],
 )
-def test_what_is_missing_is_null(result, absent, decimals):
+def test_missing_fields_are_null(result, absent, decimals):
     reply = body(bucket(result, {"quantity": "1." + "0" * decimals}))
     row = table(reply).to_pylist()[0]
     assert {row[name] for name in absent.split()} == {None}
@@ -576,7 +576,7 @@ def test_bucket_without_whole_seconds_is_refused(name, moment):
 
 
 @pytest.mark.parametrize("wrong", [None, 5, "", [], {}])
-def test_bucket_that_is_no_object_is_refused(wrong):
+def test_bucket_that_is_not_an_object_is_refused(wrong):
     with pytest.raises(ValueError, match="bucket"):
         read_page(body(bucket(), wrong))
 
@@ -590,7 +590,7 @@ def test_bucket_that_is_no_object_is_refused(wrong):
         body(bucket({"line_item": "a"}))[:60],
     ],
 )
-def test_reply_that_is_no_json_is_refused_as_such(reply):
+def test_reply_that_is_not_json_is_refused_as_such(reply):
     with pytest.raises(ValueError, match="it is not JSON"):
         read_page(reply)
 
@@ -623,18 +623,18 @@ def test_reply_that_is_no_json_is_refused_as_such(reply):
         b"\xff\xfe\x00",
     ],
 )
-def test_reply_that_is_no_page_is_refused(reply):
+def test_reply_that_is_not_a_page_is_refused(reply):
     with pytest.raises(ValueError, match=r"."):
         read_page(reply)
 
 
 @pytest.mark.parametrize("reply", [b"null", b" null\n"])
 def test_null_for_a_page_is_refused_without_a_crash(reply):
-    process = in_a_process_of_its_own(reply)
+    process = in_another_process(reply)
     assert (process.returncode, process.stdout[:7]) == (0, b"refused")
 
 
-def test_bytes_that_are_no_text_are_refused():
+def test_bytes_that_are_not_utf_8_are_refused():
     reply = body(bucket({"line_item": "@"})).replace(b"@", b"\xff\xfe")
     with pytest.raises(ValueError, match=r"."):
         read_page(reply)
@@ -674,7 +674,7 @@ def test_any_decimal_in_any_spelling_is_rounded_once(amounts):
         assert amount_per_day(read_page(reply)) == {DAY: sum(expected, Decimal(0))}
 
 
-# A number as a string, or, marked, bare in the JSON.
+# A number: a string in the JSON or, if it is marked with ¤, a bare number.
 values = st.none() | numbers(38) | numbers(38).map("¤{}".format)
 amounts = st.fixed_dictionaries(
     {}, optional={"value": values, "currency": st.none() | text, "new": text}

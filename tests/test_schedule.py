@@ -14,11 +14,11 @@ import yaml
 from running import PROJECT, run_pipeline
 
 FILE = PROJECT / ".github" / "workflows" / "openai-costs.yml"
-# Without types: PyYAML reads the key `on` as a boolean. The schema checks the types.
+# BaseLoader reads only text: PyYAML would read the key `on` as a boolean. The schema checks types.
 WORKFLOW = yaml.load(FILE.read_text(), Loader=yaml.BaseLoader)
 JOB = WORKFLOW["jobs"]["load"]
 SCRIPTS = [step for step in JOB["steps"] if "run" in step]
-# What GitHub starts for `shell: bash`. Without `shell`, a failure within a pipe is ignored.
+# What GitHub runs for `shell: bash`. Without `shell`, a failure within a pipe would be ignored.
 SHELL = {"bash": ["bash", "--noprofile", "--norc", "-eo", "pipefail"]}[
     WORKFLOW["defaults"]["run"]["shell"]
 ]
@@ -67,7 +67,7 @@ class Ran:
 
 
 def valued(text, context):
-    """The value of `${{ one || another }}` on GitHub; an unknown name is empty."""
+    """Evaluate `${{ one || another }}` as GitHub does; an unknown name is empty."""
     if not (expression := re.fullmatch(r"\$\{\{ (.*) \}\}", text)):
         assert "${{" not in text
         return text
@@ -178,7 +178,7 @@ def test_token_of_a_run_can_read_the_code_and_nothing_else():
 
 
 def test_only_the_code_and_the_packages_pass_between_a_run_and_github():
-    """An action that is not one of these two could upload or cache what a run wrote."""
+    """Any other action could upload or cache what a run wrote."""
     actions = {step["uses"]: step["with"] for step in JOB["steps"] if "uses" in step}
     assert all(re.fullmatch(r"[\w/-]+@v\d+", action) for action in actions)
     checkout, setup = actions.values()

@@ -1,4 +1,4 @@
-"""The simulated organization: its API replies as OpenAI's does, and its bill has what it states."""
+"""The simulated organization: its API replies like OpenAI's, and its bill is as documented."""
 
 import hashlib
 import json

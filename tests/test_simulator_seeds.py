@@ -1,4 +1,4 @@
-"""The seeds that people of the simulated organization would fill in."""
+"""The seeds of the simulated organization, which its people would fill in."""
 
 import csv
 from calendar import monthrange

@@ -531,10 +531,10 @@ def test_nothing_is_used_on_the_empty_weekend(
 def test_usage_lost_is_a_tenth_of_the_input_of_one_model_on_one_day(
     organization: Organization, group_by: list[str]
 ) -> None:
-    without_lost = SimulatedApi(organization, failure_modes=["usage-lost"])
+    with_lost_usage = SimulatedApi(organization, failure_modes=["usage-lost"])
     lost_tokens: dict[date, Counter[str]] = {}
     for n in range(31):
-        for api, sign in ((SimulatedApi(organization), 1), (without_lost, -1)):
+        for api, sign in ((SimulatedApi(organization), 1), (with_lost_usage, -1)):
             (rows,) = results_by_day(api, path("completions"), n, n, group_by=group_by)
             for row in rows:
                 lost_tokens.setdefault(days_ago(n), Counter())[row["model"]] += (

@@ -48,11 +48,11 @@ def test_first_run_loads_the_whole_history_and_equals_the_apis_own_totals(
     )[0]
     assert (first, last) == (organization.earliest, TODAY)
     assert days == (TODAY - organization.earliest).days + 1
-    off = warehouse.rows("""
+    differing = warehouse.rows("""
         select date from openai_raw.cost_days
         where abs(row_amount - api_amount) > (row_count + 1) * 0.000000000000000001
     """)
-    assert off == []
+    assert differing == []
 
 
 def test_every_cost_row_has_the_utc_day_of_its_bucket(api, warehouse):
@@ -169,9 +169,9 @@ def test_pause_of_two_months_leaves_no_gap(api, organization, warehouse):
 def test_days_before_openais_history_stay(api, organization, warehouse):
     warehouse.load(api)
     rows = warehouse.value("select count(*) from openai_raw.costs")
-    forgetful = ShortHistory(TODAY + timedelta(days=1))
-    assert forgetful.earliest > organization.earliest
-    api.organization = forgetful
+    shortened = ShortHistory(TODAY + timedelta(days=1))
+    assert shortened.earliest > organization.earliest
+    api.organization = shortened
     warehouse.load(api, since=organization.earliest, until=days_ago(74))
     assert warehouse.value("select count(*) from openai_raw.costs") == rows
 
@@ -315,7 +315,7 @@ def test_page_that_omits_a_day_is_an_error(organization, warehouse):
 @pytest.mark.parametrize(
     ("setting", "value", "sentence"),
     [
-        ("admin_key", "sk-proj-1", "no admin key"),
+        ("admin_key", "sk-proj-1", "not an admin key"),
         ("base_url", "http://example.com/v1", "https://"),
         ("start_date", "2026-02-30", "start_date is 2026-02-30"),
         ("start_date", "2999-01-01", "in the future"),

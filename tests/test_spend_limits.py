@@ -47,11 +47,11 @@ def load(warehouse, api, *others, **settings):
     warehouse.load(api, resources=["spend_limits", *others], **settings)
 
 
-def refusing(status, message, *ends, code=None):
-    """A function that refuses requests of paths with one of these beginnings."""
+def refusing(status, message, *starts, code=None):
+    """A `bend` that refuses requests of paths that start with one of `starts`, or all paths."""
 
     def bend(path, query, status_before, page):
-        if not ends or path.removeprefix("/v1/organization/").startswith(ends):
+        if not starts or path.removeprefix("/v1/organization/").startswith(starts):
             return status, {"error": {"message": message, "code": code}}
         return status_before, page
 
@@ -180,7 +180,7 @@ def test_key_without_permission_loads_the_rest_and_reports_it_once(organization,
     assert warehouse.value("select sum(amount) from openai_raw.costs") > 0
     (message,) = warnings(caplog)
     assert "insufficient permissions" in message
-    # Nothing is requested of projects that the key cannot read of the organization.
+    # What the key cannot read for the organization is not requested for its projects.
     assert len(budget_requests(api)) == 2
 
 
@@ -201,7 +201,7 @@ def test_api_that_does_not_know_the_paths_keeps_the_budgets(organization, api, w
 
 
 @pytest.mark.parametrize("code", [None, "not_found", "spend_alert_not_set"])
-def test_another_404_means_that_none_is_set(organization, api, warehouse, caplog, code):
+def test_another_404_means_that_no_budget_is_set(organization, api, warehouse, caplog, code):
     load(warehouse, api)
     with bent(organization, refusing(404, "None is set.", code=code)) as unset:
         load(warehouse, unset)
@@ -218,7 +218,7 @@ def test_outage_keeps_the_budgets_and_is_reported_without_failing_the_run(
     assert warehouse.rows(IN_FORCE) == OF_THE_DEMO
     assert warehouse.value("select count(*) from openai_raw.users") == 13
     assert "The stored spend_limits stay" in warnings(caplog)[-1]
-    # An error would make the exit code 1, and the bill is complete.
+    # An error would make the exit code 1 although the costs are complete.
     assert "ERROR" not in {record.levelname for record in caplog.records}
 
 
@@ -235,7 +235,7 @@ def test_limit_without_a_number_of_cents_is_skipped_and_reported(changing, wareh
 @pytest.mark.parametrize(
     "threshold", ["6000000", 60000.5, Decimal("6E6"), None, True, -1, 10**22, []], ids=repr
 )
-def test_threshold_that_is_no_number_of_cents_is_not_readable(threshold, caplog):
+def test_threshold_that_is_not_a_number_of_cents_is_not_readable(threshold, caplog):
     assert readable(LIMIT, [{"id": "proj_1", "threshold_amount": threshold}]) == []
     (message,) = warnings(caplog)
     assert "spend limit proj_1" in message
@@ -295,7 +295,7 @@ def test_two_organizations_keep_their_own_budgets(organization, api, warehouse):
     assert warehouse.rows(IN_FORCE) == sorted([*OF_THE_DEMO, ("org-other", Decimal(1))])
 
 
-def test_staging_has_only_what_is_in_force(changing, warehouse):
+def test_models_have_only_the_budgets_in_force(changing, warehouse):
     organization, api = changing
     load(warehouse, api, "costs", since=TODAY - timedelta(days=1))
     organization.spend_alerts[""].pop(0)
@@ -315,7 +315,7 @@ def test_staging_has_only_what_is_in_force(changing, warehouse):
     ]
 
 
-def test_staging_is_empty_if_no_budgets_were_loaded(api, warehouse):
+def test_models_have_no_budgets_if_none_were_loaded(api, warehouse):
     warehouse.load(api, resources=["costs"], since=TODAY)
     built = dbt("build", "--select", "+int_openai__spend_limits", warehouse=warehouse)
     assert built.returncode == 0, built.stdout

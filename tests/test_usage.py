@@ -14,12 +14,12 @@ from openai_costs_source.simulator.api import SimulatedApi
 from openai_costs_source.simulator.unix_time import midnight
 
 NAMES = [kind.name for kind in USAGE_KINDS]
-EVERY = ["costs", "usage_embeddings", "usage_images"]
-SMALL = [days_ago(2), days_ago(1), TODAY]
+COSTS_AND_TWO_KINDS = ["costs", "usage_embeddings", "usage_images"]
+LAST_DAYS = [days_ago(2), days_ago(1), TODAY]
 
 
 class BentUsage(SimulatedApi):
-    """The demo's API; a test may change the replies of a kind of usage, by the kind's name."""
+    """The demo's API; `bends` change the replies of usage, by the name of the kind."""
 
     def __init__(self, *settings, **bends):
         super().__init__(*settings)
@@ -67,7 +67,7 @@ def ledger(warehouse, kind):
 
 
 @pytest.mark.parametrize("kind", USAGE_KINDS, ids=NAMES)
-def test_kind_stores_all_that_openais_own_sdk_reads_of_it(kind):
+def test_kind_stores_all_fields_that_openais_own_sdk_reads(kind):
     sdk = importlib.import_module(f"openai.types.admin.organization.usage_{kind.name}_response")
     (result,) = [
         each
@@ -129,21 +129,21 @@ def test_later_run_requests_the_trailing_days_and_changes_no_row(api, warehouse)
 
 def test_emptied_day_of_usage_is_removed_and_stays_in_the_ledger(organization, api, warehouse):
     first = usage("completions")
-    warehouse.load(api, resources=first, since=SMALL[0])
-    with RememberingApi(organization, overrides={SMALL[0]: []}) as emptied:
-        warehouse.load(emptied, resources=first, since=SMALL[0])
+    warehouse.load(api, resources=first, since=LAST_DAYS[0])
+    with RememberingApi(organization, overrides={LAST_DAYS[0]: []}) as emptied:
+        warehouse.load(emptied, resources=first, since=LAST_DAYS[0])
     assert [count > 0 for _, _, count in ledger(warehouse, "completions")] == [False, True, True]
     stored = "select distinct date from openai_raw.usage_completions order by 1"
-    assert warehouse.rows(stored) == [(SMALL[1],), (SMALL[2],)]
+    assert warehouse.rows(stored) == [(LAST_DAYS[1],), (LAST_DAYS[2],)]
 
 
 def test_today_is_marked_as_not_over(api, warehouse):
-    warehouse.load(api, resources=usage("embeddings"), since=SMALL[0])
+    warehouse.load(api, resources=usage("embeddings"), since=LAST_DAYS[0])
     assert [closed for _, closed, _ in ledger(warehouse, "embeddings")] == [True, True, False]
 
 
 def test_kinds_are_grouped_by_all_their_dimensions(api, warehouse):
-    warehouse.load(api, resources=usage(*NAMES), since=SMALL[0])
+    warehouse.load(api, resources=usage(*NAMES), since=LAST_DAYS[0])
     for kind in USAGE_KINDS:
         finest = [name for name in kind.dimensions if name != "api_source"]
         assert requests_for(api, kind.name)[0]["group_by"] == finest
@@ -151,7 +151,7 @@ def test_kinds_are_grouped_by_all_their_dimensions(api, warehouse):
 
 def test_setting_group_by_applies_to_usage_too(api, warehouse):
     group_by = ["project_id", "line_item", "api_source"]
-    warehouse.load(api, resources=usage("completions"), since=SMALL[0], group_by=group_by)
+    warehouse.load(api, resources=usage("completions"), since=LAST_DAYS[0], group_by=group_by)
     finest = ["project_id", "model", "batch", "service_tier", "api_source"]
     assert requests_for(api, "completions")[0]["group_by"] == finest
     assert warehouse.value("select count(user_id) from openai_raw.usage_completions") == 0
@@ -166,7 +166,7 @@ def test_pages_have_no_more_days_than_the_api_allows(api, warehouse):
 
 
 def test_costs_load_the_same_without_usage(api, warehouse):
-    warehouse.load(api, resources=["costs"], since=SMALL[0])
+    warehouse.load(api, resources=["costs"], since=LAST_DAYS[0])
     assert warehouse.value("select count(*) from openai_raw.costs") > 0
     assert [path for _, path, _ in api.requests if "/usage/" in path] == []
 
@@ -189,7 +189,7 @@ def test_kind_that_the_key_cannot_read_is_reported_and_skipped(
     organization, warehouse, caplog, refusal
 ):
     with BentUsage(organization, embeddings=refusal) as api:
-        warehouse.load(api, resources=["costs", *usage("embeddings", "images")], since=SMALL[0])
+        warehouse.load(api, resources=["costs", *usage("embeddings", "images")], since=LAST_DAYS[0])
     assert len(requests_for(api, "embeddings")) == 1
     assert "Usage of the kind embeddings is skipped" in caplog.text
     assert "ERROR" not in {record.levelname for record in caplog.records}
@@ -228,10 +228,10 @@ def test_kind_that_becomes_readable_is_loaded_with_its_whole_history(organizatio
 def test_kind_that_fails_keeps_its_stored_days_and_costs_load(
     organization, api, warehouse, caplog, bend, message
 ):
-    warehouse.load(api, resources=EVERY, since=SMALL[0])
+    warehouse.load(api, resources=COSTS_AND_TWO_KINDS, since=LAST_DAYS[0])
     before = warehouse.rows("select * from openai_raw.usage_embeddings order by all")
     with BentUsage(organization, embeddings=bend) as bent:
-        warehouse.load(bent, resources=EVERY, since=SMALL[0], max_wait_seconds=0)
+        warehouse.load(bent, resources=COSTS_AND_TWO_KINDS, since=LAST_DAYS[0], max_wait_seconds=0)
     assert warehouse.rows("select * from openai_raw.usage_embeddings order by all") == before
     (error,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
     assert message in error
@@ -264,7 +264,7 @@ def test_users_that_do_not_combine_with_projects_are_omitted_from_usage(organiza
         return status, page
 
     with BentUsage(organization, completions=users_apart) as api:
-        warehouse.load(api, resources=usage("completions"), since=SMALL[0])
+        warehouse.load(api, resources=usage("completions"), since=LAST_DAYS[0])
         first = len(requests_for(api, "completions"))
         api.requests.clear()
         warehouse.load(api, resources=usage("completions"), refetch_days=1)

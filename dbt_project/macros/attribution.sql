@@ -12,8 +12,8 @@
     end as attribution,
     case
         when coalesce({{ charges }}.user_id, {{ keys }}.owner_id) is not null then null
-        when {{ charges }}.api_key_id is not null then 'the owner of the key is not told'
+        when {{ charges }}.api_key_id is not null then 'the API returned no owner of the key'
         when {{ charges }}.grouped_by like '%api_key_id%' then 'no API key'
-        else 'keys were not told on that day'
+        else 'the API returned no keys for that day'
     end as unattributed_because
 {%- endmacro %}

@@ -17,7 +17,7 @@
     'ChargeCategory': ['Usage', 'Credit'], 'ChargeFrequency': ['Usage-Based', 'One-Time'],
     'x_Attribution': ['reported', 'key_owner', 'unattributed'], 'x_QuantitySource': ['reported', 'amount'],
     'x_UnattributedBecause': [
-        'the owner of the key is not told', 'no API key', 'keys were not told on that day',
+        'the API returned no owner of the key', 'no API key', 'the API returned no keys for that day',
     ],
 } %}
 

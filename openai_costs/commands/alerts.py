@@ -1,4 +1,4 @@
-"""`alerts`: print what needs attention, and post what is new of it to Slack."""
+"""`alerts`: print what needs attention, and post new alerts to Slack."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def alerts(warehouse: Warehouse, severity: str, output_format: str | None, post:
         )
     require_costs(warehouse)
     now = datetime.now(UTC)
-    # One connection throughout: meanwhile no other run can post from the same DuckDB file.
+    # The open connection locks a DuckDB file, so that no other run posts the same alerts.
     with open_client(warehouse) as client:
         with explain_missing_models(warehouse):
             raised = find_alerts(query_through(client), now)
@@ -38,5 +38,5 @@ def alerts(warehouse: Warehouse, severity: str, output_format: str | None, post:
                 posted = post_new(client, webhook, counted, now)
             except NotPosted as error:
                 raise Stop(str(error)) from None
-            say(f"Posted to Slack: {posted} new, {len(counted) - posted} were posted before.")
+            say(f"Posted to Slack: {posted} new, {len(counted) - posted} already posted.")
     return 3 if counted else 0

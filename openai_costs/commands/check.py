@@ -22,7 +22,7 @@ from openai_costs_source.doctor import Finding, check_key
 def check(warehouse: Warehouse, api_settings: dict[str, str], as_json: bool) -> int:
     """Print the findings; return the exit code: 0 if a load is possible.
 
-    `api_settings` replace the key and the URL of the settings.
+    `api_settings` override the configured key and URL.
     """
     findings: list[Finding] = []
     keys: list[str] = []
@@ -47,7 +47,7 @@ def _check_key(key: str, url: str) -> Iterator[Finding]:
         for finding in check_key(key, url, datetime.now(UTC).date()):
             yield finding
             if (finding.check, finding.status) == ("key", "ok"):
-                # Raises for a setting that a load would refuse, before any request.
+                # Creating the source raises for a setting that a load would refuse.
                 openai_costs(admin_key=key, base_url=url)
     except OpenAICostsError as error:
         subject = "settings" if error.is_wrong_use else "OpenAI"
@@ -55,7 +55,7 @@ def _check_key(key: str, url: str) -> Iterator[Finding]:
 
 
 def _check_dbt(warehouse: Warehouse) -> Finding:
-    """Return whether dbt finds its profile and opens the same warehouse."""
+    """Return the finding whether dbt finds its profile and opens the same warehouse."""
     from dbt.cli.main import dbtRunner
 
     try:
@@ -73,7 +73,7 @@ def _check_dbt(warehouse: Warehouse) -> Finding:
         finally:
             close_warehouse()
     if result.success:
-        return Finding("dbt", "ok", "Its profile is found, and opens the warehouse.")
+        return Finding("dbt", "ok", "Its profile was found and opens the warehouse.")
     return Finding(
         "dbt",
         "failed",

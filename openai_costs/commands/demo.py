@@ -1,4 +1,4 @@
-"""`--demo`: the simulated API, which the other commands then use instead of OpenAI's."""
+"""`--demo`: serve the simulated API, which commands then use instead of OpenAI's."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from openai_costs_source.simulator.seeds import write_seeds
 
 @contextlib.contextmanager
 def simulated_api(failure_modes: Sequence[str], with_seeds: bool) -> Iterator[dict[str, str]]:
-    """Serve the simulated API, and return the source's settings that select it.
+    """Serve the simulated API; yield the settings that make the source request it.
 
     With `with_seeds`, dbt uses the budgets, invoices, teams and credits of the simulated
     organization.

@@ -22,7 +22,7 @@ def export(
 ) -> int:
     """Write the files of one month, or of all, and print what each contains; return the exit code.
 
-    Reads the models of `lake` instead of the warehouse if it is given.
+    If `lake` is given, reads the models from it instead of the warehouse.
     """
     if not lake:
         require_costs(warehouse)
@@ -38,7 +38,7 @@ def export(
             selected = [loaded for loaded in months if month in (None, loaded.start)]
             if not selected:
                 starts = sorted({f"{loaded.start:%Y-%m}" for loaded in months})
-                raise Stop(f"{month:%Y-%m} is not loaded. Loaded are: {', '.join(starts)}.", 2)
+                raise Stop(f"{month:%Y-%m} is not loaded. Loaded months: {', '.join(starts)}.", 2)
             written = []
             file_format = file_format or focus_export.FORMATS[0]
             for exported in focus_export.export(

@@ -27,8 +27,8 @@ def forget(warehouse: Warehouse, user_id: str) -> None:
                 raise Stop(f"{warehouse} has no user {user_id}: see openai_marts.focus_costs.", 2)
             rows = maintenance.forget(pipeline, user_id, warehouse.file_format)
         output.print(
-            f"The name and e-mail address of {escape(user_id)} are removed, from later loads too. "
-            f"{rows:,} raw rows contain the id, and none a name or an e-mail address. Amounts are "
-            "unchanged.",
+            f"The name and e-mail address of {escape(user_id)} are removed, also from later loads. "
+            f"{rows:,} raw rows contain the id; none contains a name or an e-mail address. "
+            "Amounts are unchanged.",
             soft_wrap=True,
         )

@@ -20,7 +20,7 @@ def load(
 ) -> bool:
     """Load the organizations one after the other, and return whether all days are complete.
 
-    `api_settings` replace the key and the URL of the settings. Raises Stop if none can be loaded.
+    `api_settings` override the configured key and URL. Raises Stop if no organization is loaded.
     """
     with locked(warehouse):
         try:
@@ -31,15 +31,15 @@ def load(
         complete = True
         loaded: set[str] = set()
         for key in keys:
-            # Another key may open the organization of a key that fails.
-            loaded_with_this = set(loaded)
-            others = loaded_with_this if len(keys) > 1 else None
+            # If this key fails, another key may still load the same organization.
+            loaded_after_key = set(loaded)
+            known = loaded_after_key if len(keys) > 1 else None
             settings = {**api_settings, "admin_key": key}
             try:
                 complete &= _load_organization(
-                    warehouse, **settings, since=since, until=until, loaded=others
+                    warehouse, **settings, since=since, until=until, loaded=known
                 )
-                loaded = loaded_with_this
+                loaded = loaded_after_key
             except Stop as stop:
                 if stop.exit_code == 2 or len(keys) == 1:
                     raise

@@ -1,4 +1,4 @@
-"""`models`: which models are built, and the outcome."""
+"""`models`: build and test the models, and return the outcome."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from openai_costs.warehouse.connection import dbt_variables, locked, open_client
 from openai_costs.warehouse.destinations import Warehouse
 
 SEEDS = "OPENAI_COSTS_SEEDS"
-"""The environment variable with the folder of the seeds that a person fills."""
+"""The environment variable that names the folder of the user's own seeds."""
 
 DAILY = ("config.materialized:incremental", "config.materialized:table", "tag:daily")
-"""What a load can change: facts, names, and the tests of both. Views need no build."""
+"""Selects what a load can change: facts, names and their tests. Views need no new build."""
 
 _LAST_BUILD = "openai_intermediate.last_build"
 
 
 def start_parsing(builder: Builder, warehouse: Warehouse) -> None:
-    """Let dbt parse the models for the warehouse. Raises Stop if a seed is missing."""
+    """Start parsing the models for the warehouse. Raises Stop if a seed is missing."""
     _refuse_missing_seeds()
     seeds = {SEEDS: os.environ[SEEDS]} if os.environ.get(SEEDS) else {}
     builder.prepare(dbt_variables(warehouse) | seeds)
@@ -39,9 +39,9 @@ def require_loaded(warehouse: Warehouse) -> None:
 def build(builder: Builder, warehouse: Warehouse, full: bool = False) -> tuple[int, list[str]]:
     """Build and test the models; return how many tests passed, and a sentence for each warning.
 
-    If the models are those of the last complete build, builds only what a load can change, and
-    tests the replaced days; with `full`, builds and tests all days. This process must have closed
-    a DuckDB file.
+    If the models are unchanged since the last complete build, builds only what a load can change,
+    and tests the replaced days; with `full`, builds and tests all days. A DuckDB file must be
+    closed in this process, because dbt opens it in another one.
     """
     arguments = ["--exclude-resource-type", "unit_test"]
     with open_client(warehouse) as client:
@@ -51,7 +51,7 @@ def build(builder: Builder, warehouse: Warehouse, full: bool = False) -> tuple[i
         elif inputs and _fingerprint(client, inputs) == _last_build(client):
             arguments += ["--indirect-selection", "empty", "--select", *DAILY]
             if warehouse.destination in ("postgres", "redshift"):
-                # A replaced table takes with it the views that read it.
+                # Replacing a table drops the views that depend on it.
                 arguments.append("config.materialized:view")
     with progress("Building the models") as shown:
         try:
@@ -59,7 +59,7 @@ def build(builder: Builder, warehouse: Warehouse, full: bool = False) -> tuple[i
                 arguments, lambda node: shown.show(f"Building the models: {node}")
             )
         except BuildFailed as error:
-            raise Stop(f"dbt could not start on the models: {first_lines(error)}") from None
+            raise Stop(f"dbt could not start the build: {first_lines(error)}") from None
     with open_client(warehouse) as client:
         outcome = _outcome(client, nodes)
         if inputs:
@@ -86,7 +86,7 @@ def _outcome(client: Any, nodes: list[dict[str, Any]]) -> tuple[int, list[str]]:
 
 
 def _reasons(client: Any, test: dict[str, Any]) -> str:
-    """Return the column `reason` of the first rows of a failed test, if it has this column."""
+    """Return the reasons in the first rows of a failed test, if it has a column `reason`."""
     with client.execute_query(test["sql"]) as rows:
         columns = [column[0].lower() for column in rows.description or ()]
         if "reason" not in columns:
@@ -99,7 +99,7 @@ def _reasons(client: Any, test: dict[str, Any]) -> str:
 def _inputs(client: Any) -> str | None:
     """Return a hash of what a build reads: the models' files, and which raw tables exist.
 
-    None if the warehouse cannot list its tables; then all models are built.
+    Returns None if the warehouse cannot list its tables; then all models are built.
     """
     seeds = PROJECT / os.environ.get(SEEDS, "own_seeds")
     folders = [seeds, *(PROJECT / name for name in ("macros", "models", "seeds", "tests"))]
@@ -109,7 +109,7 @@ def _inputs(client: Any) -> str | None:
         digest.update(path.name.encode() + path.read_bytes())
     try:
         tables = client.execute_sql(
-            # The database too: views contain its name, and it changes if a DuckDB file is renamed.
+            # With the database: views contain its name, which changes if a DuckDB file is renamed.
             "select table_catalog, table_name from information_schema.tables "
             "where table_schema = 'openai_raw' order by table_name"
         )
@@ -120,7 +120,7 @@ def _inputs(client: Any) -> str | None:
 
 
 def _fingerprint(client: Any, inputs: str) -> str:
-    """Return a hash of the inputs and the views: another version, or a person, may replace one."""
+    """Return a hash of the inputs and of the views, which others may have replaced."""
     views = client.execute_sql(
         "select table_schema, table_name, view_definition from information_schema.views "
         "where table_schema in ('openai_staging', 'openai_intermediate', 'openai_marts') "
@@ -130,7 +130,7 @@ def _fingerprint(client: Any, inputs: str) -> str:
 
 
 def _last_build(client: Any) -> str | None:
-    """Return the fingerprint of the last complete build, which the warehouse stores."""
+    """Return the fingerprint of the last complete build, from the warehouse."""
     with contextlib.suppress(DatabaseUndefinedRelation):
         rows = client.execute_sql(f"select models from {_LAST_BUILD}")  # noqa: S608
         return str(rows[0][0]) if rows else None
@@ -146,7 +146,7 @@ def _store_last_build(client: Any, fingerprint: str) -> None:
 def _refuse_missing_seeds() -> None:
     if not (folder := os.environ.get(SEEDS)):
         return
-    # dbt takes a relative path from the project's folder.
+    # dbt resolves a relative path from the project's folder.
     for seed in sorted((PROJECT / "own_seeds").glob("*.csv")):
         if not (PROJECT / folder / seed.name).is_file():
             raise Stop(

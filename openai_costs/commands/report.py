@@ -19,7 +19,7 @@ def report(warehouse: Warehouse, file: Path | None) -> int:
         raise Stop("The report needs one more package: pip install '.[report]'", 2)
     file = file or Path(FILE)
     if file.is_dir():
-        raise Stop(f"{file} is a folder: --to of report names a file.", 2)
+        raise Stop(f"{file} is a folder: --to must name a file.", 2)
     if not file.parent.is_dir():
         raise Stop(f"The folder {file.parent} does not exist: create it, or name another file.", 2)
     require_costs(warehouse)

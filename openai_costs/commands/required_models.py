@@ -1,4 +1,4 @@
-"""The models that export, report and alerts need: whether they are built and complete."""
+"""Checks that the models that export, report and alerts read are built and complete."""
 
 from __future__ import annotations
 
@@ -31,6 +31,6 @@ def explain_missing_models(source: Warehouse | str) -> Iterator[None]:
 
 
 def require_complete_models(query: Query) -> None:
-    """Raise Stop if a loaded day is missing in the models."""
+    """Raise Stop if a loaded day is missing from the models."""
     if incomplete := unmodelled(query):
         raise Stop(f"{incomplete}: run python pipeline.py models.")

@@ -1,4 +1,4 @@
-"""The summary that a run ends with."""
+"""The summary at the end of a run."""
 
 from __future__ import annotations
 

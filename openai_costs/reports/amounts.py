@@ -7,17 +7,17 @@ from typing import Any
 
 
 def exact(amount: Decimal) -> str:
-    """All digits of an amount, without trailing zeros."""
+    """Return all digits of an amount, without trailing zeros."""
     return _without_trailing_zeros(f"{amount:f}")
 
 
 def exact_grouped(amount: Decimal) -> str:
-    """All digits of an amount, with thousands separators."""
+    """Return all digits of an amount, with thousands separators."""
     return _without_trailing_zeros(f"{amount:,f}")
 
 
 def cents(amount: Any) -> str:
-    """An amount rounded to the cent, with thousands separators."""
+    """Return an amount rounded to the cent, with thousands separators."""
     return f"{amount:,.2f}"
 
 

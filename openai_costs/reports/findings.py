@@ -1,4 +1,4 @@
-"""The findings of `check`, for a person or as JSON."""
+"""Prints the findings of `check` as text or JSON."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
 """FOCUS files: one for each organization and billing month, and their metadata.
 
-    focus-org-1a2b3c-2026-10.parquet    all charges of the month, with FOCUS's and our own columns
+    focus-org-1a2b3c-2026-10.parquet    all charges of the month: FOCUS columns and x_ columns
     focus-org-1a2b3c-metadata.json      FOCUS's metadata of all files of the organization
 
 A file contains the complete month and replaces the previous file (FOCUS: Overwrite, Replacement).
 The export writes a temporary file, compares its totals with the warehouse, and then replaces the
-previous file. If the content is the same, the previous file stays.
+previous file. If the content is the same, the previous file is kept.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def print_exported(console: Console, exported: Sequence[ExportedMonth]) -> None:
 
 
 def _file_prefix(month: Month) -> str:
-    # An id may contain characters that a file name must not.
+    # An id may contain characters that are not allowed in a file name.
     return f"focus-{quote(month.organization_id, safe='')}"
 
 
@@ -140,7 +140,7 @@ def _export_month(client: Any, month: Month, folder: Path, file_format: str) -> 
         written = not (file.is_file() and filecmp.cmp(temporary, file, shallow=False))
         if written:
             temporary.replace(file)
-        # A month is one file: a second format next to it would count its charges twice.
+        # Each month has one file: with a second one in the other format, charges would count twice.
         for other_format in set(FORMATS) - {file_format}:
             file.with_suffix(f".{other_format}").unlink(missing_ok=True)
     billed = {currency: amount for currency, _, amount in totals}
@@ -149,7 +149,7 @@ def _export_month(client: Any, month: Month, folder: Path, file_format: str) -> 
 
 @contextlib.contextmanager
 def _temporary_file(file: Path) -> Iterator[Path]:
-    """An empty file in the same folder, which is removed at the end if it still exists."""
+    """Create an empty file in the same folder; remove it at the end if it still exists."""
     temporary = file.with_name(f".{file.name}.part")
     try:
         temporary.write_bytes(b"")

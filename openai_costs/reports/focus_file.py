@@ -27,7 +27,7 @@ where BillingAccountId = %s and ChargePeriodStart >= %s and ChargePeriodStart < 
 group by ChargePeriodStart
 order by ChargePeriodStart
 """
-# The order is total, so that the same charges produce the same file.
+# Ordered by so many columns that the same charges always produce the same file.
 _CHARGES = """
 select {columns}
 from openai_marts.focus_costs
@@ -52,7 +52,7 @@ def focus_schema() -> pa.Schema:
 
 
 def read_charges(client: Any, month: Month) -> Iterator[pa.Table]:
-    """Yield the charges of a month in parts of some days.
+    """Yield the charges of a month, a few days at a time.
 
     One query for the whole month would need memory for all of it: some engines sort, and some
     drivers fetch, the complete result at once.
@@ -82,8 +82,8 @@ def _date_ranges(client: Any, month: Month) -> Iterator[tuple[date, date]]:
 def _tables(cursor: Any, schema: pa.Schema) -> Iterator[pa.Table]:
     """Yield the rows of a cursor as Arrow tables of the schema.
 
-    A cursor that has no Arrow interface of its own returns Python values; dlt's conversion would
-    guess their types.
+    If the driver has no Arrow interface, its Python values are converted here: dlt would guess
+    their types.
     """
     from dlt.destinations.sql_client import DBApiCursorImpl
 
@@ -106,8 +106,8 @@ def write_charges(file: Path, charges: Iterator[pa.Table], file_format: str) -> 
             for table in charges:
                 parquet.write_table(table)
         return
-    # DuckDB writes the CSV, because PyArrow would write a small amount as 4.5E-6 and a moment
-    # without its T. DuckDB applies the timestamp format only to moments without a time zone.
+    # DuckDB writes the CSV, because PyArrow would write a small amount as 4.5E-6 and a timestamp
+    # without its T. DuckDB applies the format only to timestamps without a time zone.
     schema = pa.schema(
         (field.name, pa.timestamp("us") if pa.types.is_timestamp(field.type) else field.type)
         for field in focus_schema()
@@ -119,7 +119,7 @@ def write_charges(file: Path, charges: Iterator[pa.Table], file_format: str) -> 
 
 
 def file_totals(file: Path, file_format: str) -> list[tuple[Any, ...]]:
-    """Read a file back: its currencies, each with the number and the exact sum of its charges."""
+    """Read a written file; return its currencies, each with the number and exact sum of charges."""
     with duckdb.connect() as reader:
         if file_format == "csv":
             charges = reader.read_csv(str(file), header=True, all_varchar=True)

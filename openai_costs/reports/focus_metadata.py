@@ -1,7 +1,7 @@
 """FOCUS 1.4 metadata of exported files: generator, dataset, schema, recency and file locations.
 
-The objects and keys are those of the specification's chapter Metadata. `data_location` is the key
-that its example of a schema reference uses for files.
+The objects and keys are those in the chapter Metadata of the specification. `data_location` is the
+key for files in its example of a schema reference.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def write_metadata(
 ) -> None:
     """Write the metadata of one organization's files to `temporary`, then move it to `file`.
 
-    What `file` states about other months stays, and so do the times of unchanged months. If nothing
-    changed, the file stays.
+    Keeps what `file` states about other months, and the update times of unchanged months. Keeps the
+    file if nothing changed.
     """
     try:
         before = json.loads(file.read_text(encoding="utf-8"))
@@ -100,7 +100,7 @@ def _metadata(
 def _schema(
     columns: pa.Schema, instance_id: str, before: Sequence[dict[str, Any]], now: datetime
 ) -> dict[str, Any]:
-    """The schema; its id is a hash of its content, and its creation date stays with the id."""
+    """Return the schema. Its id is a hash of its content; the same id keeps its creation date."""
     definition = [_column(field) for field in columns]
     generator = version(GENERATOR)
     content = json.dumps([FOCUS_VERSION, generator, definition])
@@ -137,7 +137,7 @@ def _time_sectors(
     before: Sequence[dict[str, Any]],
     now: datetime,
 ) -> list[dict[str, Any]]:
-    """A time sector for each month, updated when the month's file last changed."""
+    """Return a time sector for each month, with the time at which the month's file last changed."""
     sectors = {_checked(sector["TimeSectorStart"]): sector for sector in before}
     for month, file, _, _, written in exported:
         start, updated = _date_time(month.start), _date_time(now)
@@ -157,7 +157,7 @@ def _time_sectors(
 def _locations(
     exported: Sequence[ExportedMonth], before: Sequence[dict[str, Any]], folder: Path
 ) -> list[dict[str, Any]]:
-    """The organization's existing files, including those of earlier runs."""
+    """Return the organization's existing files, including those of earlier runs."""
     locations = {location["filepath"]: location for location in before}
     for _, file, rows, _, _ in exported:
         size = file.stat().st_size
@@ -166,11 +166,11 @@ def _locations(
 
 
 def _date_time(moment: date) -> str:
-    """FOCUS's Date/Time of a UTC moment, or of the start of a UTC day."""
+    """Format a UTC time, or the start of a UTC day, as Date/Time of FOCUS."""
     return f"{moment:{DATE_TIME}}"
 
 
 def _checked(moment: str) -> str:
-    """A moment that a file contains. Raises ValueError or TypeError if it is not a Date/Time."""
+    """Return a value of a file. Raises ValueError or TypeError if it is not a Date/Time."""
     datetime.strptime(moment, DATE_TIME)
     return moment

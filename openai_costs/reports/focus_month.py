@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 DATE_TIME = "%Y-%m-%dT%H:%M:%SZ"
-"""FOCUS's Date/Time format, for a moment in UTC."""
+"""The format Date/Time of FOCUS, for a time in UTC."""
 
 
 class Month(NamedTuple):

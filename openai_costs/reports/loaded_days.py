@@ -49,7 +49,7 @@ group by organization_id, date, loaded_at
 having count(*) = 1
 order by date
 """
-"""The days that at least one fact was not built from in their current load."""
+"""The days whose latest load is missing from at least one fact."""
 ORGANIZATIONS = """
 select days.organization_id, max(days.organization_name), max(known.earliest_day),
     max(known.earliest_seen_on), max(days.loaded_at)
@@ -58,13 +58,13 @@ left join openai_raw.organizations as known on days.organization_id = known.orga
 group by days.organization_id
 order by days.organization_id
 """
-"""Each organization's id, name, earliest day that OpenAI returns, when that was seen, last load."""
+"""Each organization: id, name, first day that OpenAI returned, when it did so, last load."""
 
 
 def unmodelled(query: Query, organization_id: str | None = None) -> str:
     """Return a sentence that names the days that the models do not contain; empty if none.
 
-    Without an id: the days of all organizations. Raises DatabaseException if there are no models.
+    Without an id, names the days of all organizations. Raises DatabaseException without models.
     """
     rows = query(_UNMODELLED_DAYS)
     days = {day for row_id, day in rows if organization_id in (None, row_id)}
@@ -84,7 +84,7 @@ def expiring_days(earliest: date, seen_on: date, today: date) -> list[date]:
 
 
 def load_age(now: datetime, loaded_at: datetime) -> str:
-    """2026-10-05 04:00 UTC, 7 hours ago."""
+    """Return the time and age of a load, such as "2026-10-05 04:00 UTC, 7 hours ago"."""
     hours = _hours_since(now, loaded_at)
     age = f"{hours // 24} days" if hours >= 48 else f"{hours} hours" if hours else "minutes"
     return f"{in_utc(loaded_at):%Y-%m-%d %H:%M} UTC, {age} ago"
@@ -103,12 +103,12 @@ def in_utc(moment: datetime) -> datetime:
 
 
 def days_between(first: date, until: date) -> Iterator[date]:
-    """The days from `first` to the day before `until`."""
+    """Return the days from `first` to the day before `until`."""
     return (first + timedelta(days=n) for n in range((until - first).days))
 
 
 def day_ranges(days: Sequence[date]) -> str:
-    """2026-10-01, 2026-10-05 to 2026-10-07."""
+    """Return the days as text, such as "2026-10-01, 2026-10-05 to 2026-10-07"."""
     ranges: list[list[date]] = []
     for day in days:
         if ranges and ranges[-1][-1] == day - timedelta(days=1):

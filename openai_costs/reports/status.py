@@ -86,6 +86,4 @@ def _restated(restatements: Sequence[Sequence[Any]]) -> str:
     longest = max((seen_on - day).days for day, _, _, seen_on in restatements)
     largest = max(abs(after - before) for _, before, after, _ in restatements)
     days = len({day for day, *_ in restatements})
-    return (
-        f"{days} days, up to {longest} days after the day, by at most {exact(largest)}; the last:"
-    )
+    return f"{days} days, up to {longest} days later, by at most {exact(largest)}; the latest:"

@@ -1,4 +1,4 @@
-"""The check of the warehouse for `check`."""
+"""The part of `check` that checks the warehouse."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from openai_costs_source.doctor import Finding
 
 
 def check_warehouse(warehouse: Warehouse) -> Finding:
-    """Return whether the warehouse can be written; a new file is not kept."""
+    """Return the finding whether the warehouse can be written; keep no new file."""
     new = bool(warehouse.file and not warehouse.file.exists())
     try:
         with locked(warehouse):

@@ -1,4 +1,4 @@
-"""Connections to the warehouse: pipelines, SQL clients, queries, and the lock while one writes."""
+"""Connections to the warehouse: pipelines, SQL clients, queries, and the lock for writers."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def open_pipeline(warehouse: Warehouse | duckdb.DuckDBPyConnection) -> Iterator[
 
 @contextlib.contextmanager
 def open_client(warehouse: Warehouse) -> Iterator[Any]:
-    """Open a SQL client of dlt, or for a lake, of the engine that reads it."""
+    """Open a dlt SQL client, or for a lake, a client of the engine that reads it."""
     try:
         if warehouse.lake:
             with open_spark_client() as client:
@@ -59,7 +59,7 @@ def open_client(warehouse: Warehouse) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def open_query(warehouse: Warehouse) -> Iterator[Query]:
-    """Open a connection, and return a function that runs SQL on it and returns the rows."""
+    """Open a connection; yield a function that runs SQL on it and returns the rows."""
     with open_client(warehouse) as client:
         yield query_through(client)
 
@@ -70,9 +70,9 @@ def query_through(client: Any) -> Query:
 
 @contextlib.contextmanager
 def locked(warehouse: Warehouse, must_have_costs: bool = False) -> Iterator[None]:
-    """Keep other runs out of the warehouse, where it has one writer; explain errors of the work.
+    """Keep other runs out of a warehouse that allows one writer, and explain errors as Stop.
 
-    Raises Stop if another program uses the warehouse, or if costs are needed and missing.
+    Raises Stop if another program uses the warehouse, or if it must have costs and has none.
     """
     if must_have_costs:
         require_costs(warehouse)
@@ -98,7 +98,7 @@ def require_costs(warehouse: Warehouse) -> None:
 
 
 def dbt_variables(warehouse: Warehouse) -> dict[str, str]:
-    """Return the environment variables by which the dbt profile finds the warehouse."""
+    """Return the environment variables that tell the dbt profile how to open the warehouse."""
     if warehouse.file:
         return duckdb_file.dbt_variables(warehouse.file)
     try:
@@ -115,9 +115,9 @@ def _destination(warehouse: Warehouse | duckdb.DuckDBPyConnection) -> Any:
         credentials = DuckDbCredentials(str(warehouse.file))
     else:
         return warehouse.destination
-    # The order of rows has no meaning, and without it DuckDB writes on all cores.
+    # The order of rows has no meaning. DuckDB writes on all cores if it need not keep it.
     credentials.local_config = {"preserve_insertion_order": False}
-    # What DuckDB may keep in memory; by default, 80 % of the machine's.
+    # By default, DuckDB would use up to 80 % of the machine's memory.
     credentials.global_config = {"memory_limit": "400MB"}
     return dlt.destinations.duckdb(credentials)
 
@@ -132,7 +132,7 @@ def _lock(warehouse: Warehouse) -> contextlib.AbstractContextManager[None]:
 
 @contextlib.contextmanager
 def _postgres_lock(warehouse: Warehouse) -> Iterator[None]:
-    """Keep other runs out: dlt's staging tables are shared, so both would load the same days."""
+    """Keep other runs out, because two runs would write to the same staging tables of dlt."""
     with open_client(warehouse) as client:
         if not client.execute_sql(_POSTGRES_LOCK)[0][0]:
             raise Stop(f"{warehouse} is in use by another run: wait until it ends, and run again.")

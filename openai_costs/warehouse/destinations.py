@@ -34,7 +34,7 @@ DESTINATIONS: Mapping[str, Destination] = MappingProxyType(
     {
         "duckdb": Destination(),
         "motherduck": Destination(),
-        # PostgreSQL loads CSV fastest without another driver.
+        # CSV is the format that PostgreSQL loads fastest without another driver.
         "postgres": Destination(("dbt.adapters.postgres", "psycopg2"), "postgres", "csv"),
         "redshift": Destination(("dbt.adapters.redshift", "psycopg2"), "redshift", None),
         "snowflake": Destination(("dbt.adapters.snowflake", "snowflake.connector"), "snowflake"),
@@ -60,7 +60,7 @@ class Warehouse:
     file: Path | None = None
 
     def __str__(self) -> str:
-        """The subject of a sentence."""
+        """Return a name that can begin a sentence."""
         return str(self.file or f"The warehouse in {self.destination}")
 
     @property
@@ -93,9 +93,9 @@ def configured_warehouse(demo: bool, destination: str | None) -> Warehouse:
 
 
 def dbt_variables(warehouse: Warehouse, configuration: Any) -> dict[str, str]:
-    """Return the environment variables by which the dbt profile finds a server.
+    """Return the environment variables that tell the dbt profile how to open a server.
 
-    `configuration` is that of dlt's client: dbt uses the same credentials.
+    `configuration` is the configuration of dlt's client: dbt uses the same credentials.
     """
     prefix = f"DESTINATION__{warehouse.destination.upper()}__"
     variables = {"DESTINATION_TYPE": warehouse.destination}

@@ -39,7 +39,7 @@ def file_in_settings() -> Path:
 def locked(file: Path) -> Iterator[None]:
     """Lock the file for this process: DuckDB allows one writer.
 
-    A file that is new and has no costs after the work is removed.
+    A file that did not exist before, and has no costs at the end, is removed.
     """
     if file.is_file() and not file.stat().st_size:
         file.unlink()  # mktemp creates such a file; DuckDB must create its file itself.
@@ -49,7 +49,7 @@ def locked(file: Path) -> Iterator[None]:
             try:
                 yield
             finally:
-                # An existing file may be damaged, and is not queried.
+                # Only a new file is queried: an existing one may be damaged.
                 keep = keep or _LEDGER in connection.execute(_TABLES).fetchall()
     finally:
         if not keep:
@@ -64,9 +64,9 @@ def has_costs(file: Path) -> bool:
 
 
 def dbt_variables(file: Path) -> dict[str, str]:
-    """Return the environment variables by which the dbt profile finds the file."""
-    # dbt parses all models again if a variable differs from the previous run, so the name is
-    # short where it can be, and the destination is only set where it was set.
+    """Return the environment variables that tell the dbt profile which file to open."""
+    # dbt parses all models again if a variable differs from the previous run. So a file in the
+    # current folder has no folder in its path, and the destination is set only if it was set.
     path = file.name if file.parent == Path.cwd() else str(file)
     variables = {VARIABLE: path}
     return variables | ({"DESTINATION_TYPE": "duckdb"} if "DESTINATION_TYPE" in os.environ else {})

@@ -1,4 +1,4 @@
-"""Errors of dlt, DuckDB and the warehouses' drivers, explained in a sentence."""
+"""Explains errors of dlt, DuckDB and database drivers, each in a sentence."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def disk_full(cause: BaseException) -> bool:
         return "No space left" in str(cause) or "File too large" in str(cause)
     if not isinstance(cause, OSError):
         return False
-    # Python says so if it cannot write a file to any folder for temporary files.
+    # Python's message if it cannot write to any folder for temporary files.
     no_temporary_folder = "No usable temporary directory" in str(cause)
     return no_temporary_folder or cause.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
@@ -73,7 +73,7 @@ def _explained_cause(cause: BaseException, warehouse: Any) -> Stop | None:
         fields = re.findall(r"missing\s+field\(s\): ([^\n(]+)", str(cause))
         missing = fields[-1].replace("`", "").strip() if fields else first_lines(cause)
         return Stop(
-            f"{warehouse} is missing settings of its credentials: {missing}. They are listed in "
+            f"{warehouse} needs credentials that are not set: {missing}. They are listed in "
             "docs/warehouses.md.",
             2,
         )
@@ -81,7 +81,7 @@ def _explained_cause(cause: BaseException, warehouse: Any) -> Stop | None:
 
 
 def _explained_by_driver(causes: list[BaseException], warehouse: Warehouse) -> Stop | None:
-    """Return the first words of the warehouse's driver."""
+    """Return the message of the warehouse's driver, shortened to its first lines."""
     for cause in causes:
         # PEP 249 defines these names for all drivers.
         if type(cause).__name__ in ("OperationalError", "InterfaceError"):

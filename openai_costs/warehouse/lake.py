@@ -20,7 +20,7 @@ _TABLES = ("focus_costs", "reconciliation")
 
 @contextlib.contextmanager
 def open_lake_client(folder: str) -> Iterator[Any]:
-    """Open a SQL client on the tables of a lake, each in a subfolder of its name.
+    """Open a SQL client on the tables of a lake; each table is a subfolder with its name.
 
     `folder` is a path, or the URL of an object store for which fsspec has a file system installed.
     """
@@ -31,7 +31,7 @@ def open_lake_client(folder: str) -> Iterator[Any]:
             if "://" in folder:
                 connection.register_filesystem(fsspec.filesystem(folder.partition("://")[0]))
             for table in _TABLES:
-                # The folder's name may contain characters of a pattern.
+                # The folder's name may contain characters that are special in a glob pattern.
                 escaped = re.sub(r"([*?\[])", r"[\1]", folder.rstrip("/"))
                 files = f"{escaped}/{table}/**/*.parquet"
                 connection.read_parquet(files).create_view(table)

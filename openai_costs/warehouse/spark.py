@@ -12,7 +12,7 @@ from dlt.destinations.exceptions import DatabaseTransientException, DatabaseUnde
 
 
 class _Cursor:
-    """Returns rows in Python's types: PyHive returns dates and timestamps as text."""
+    """A cursor that returns dates and timestamps, which PyHive returns as text."""
 
     def __init__(self, cursor: Any) -> None:
         self._cursor = cursor
@@ -38,7 +38,7 @@ def _converted(value: Any, column_type: str) -> Any:
 
 
 class _Client:
-    """Has the methods of dlt's SQL clients that this project uses."""
+    """A client with those methods of dlt's SQL clients that this project uses."""
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
@@ -55,7 +55,7 @@ class _Client:
         try:
             cursor.execute(sql, values or None)
         except Error as error:
-            # The text contains the server's whole log; its first line is the message.
+            # The error contains the server's whole log; the first line is the message.
             status = getattr(error.args[0], "status", None) if error.args else None
             cause = RuntimeError(str(getattr(status, "errorMessage", error)).split("\n")[0])
             table_missing = "TABLE_OR_VIEW_NOT_FOUND" in str(cause)

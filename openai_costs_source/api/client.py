@@ -45,7 +45,7 @@ PATHS = frozenset(
 )
 """All paths that the client can read. It has no other method than GET."""
 
-_RUN_AGAIN = "Nothing of this answer was stored: run again."
+_RUN_AGAIN = "Nothing from this reply was stored: run again."
 TIMEOUT_SECONDS = (10, 120)
 CHUNK_BYTES = 1 << 20
 LARGEST_LISTING = 100
@@ -56,7 +56,7 @@ Params = Mapping[str, str | int | tuple[str, ...]]
 
 
 class Buckets(Protocol):
-    """What a decoded page of buckets must hold to find the next page."""
+    """A decoded page of buckets, with all that is needed to request the next one."""
 
     @property
     def buckets(self) -> Sequence[Any]: ...
@@ -67,7 +67,7 @@ class Buckets(Protocol):
 
 
 class Objects(Protocol):
-    """What a decoded page of a listing must hold to find the next page."""
+    """A decoded page of a listing, with all that is needed to request the next one."""
 
     @property
     def objects(self) -> Sequence[dict[str, Any]]: ...
@@ -84,16 +84,16 @@ T = TypeVar("T")
 class Client:
     """The administration API of one organization.
 
-    `admin_key` must be an admin key; `base_url` ends in the version, as OpenAI's own tools expect
-    it. All waits for rate limits and outages together take at most `max_wait_seconds`. Raises
-    OpenAICostsError (wrong use) for an invalid key or address, before anything is sent.
+    `admin_key` must be an admin key; `base_url` ends in the API version, as for OpenAI's
+    own tools. All waits for rate limits and outages together take at most `max_wait_seconds`.
+    Raises OpenAICostsError (wrong use) for an invalid key or address, before anything is sent.
     """
 
     organization: str | None = None
-    """What the replies call the organization, in their header."""
+    """The id or name of the organization in the replies' header `openai-organization`."""
 
     clock_error: timedelta | None = None
-    """How far this machine's clock is ahead of the one in the replies."""
+    """How far this machine's clock is ahead of the time in the replies."""
 
     def __init__(
         self,
@@ -118,7 +118,7 @@ class Client:
         final: Container[int] = (),
         cancelled: Event | None = None,
     ) -> Iterator[B]:
-        """Each page of buckets once, decoded; `decode` raises ValueError if a reply is no page.
+        """Yield each page of buckets, decoded; `decode` raises ValueError if a reply is not a page.
 
         A refusal with one of the `final` statuses is not retried. Once `cancelled` is set, no
         request is sent and no wait begins.
@@ -134,7 +134,7 @@ class Client:
                 return
             if not token:
                 raise self._error(path, "announced more pages but named none", _RUN_AGAIN)
-            # After the last bucket, the API may return new tokens without end.
+            # After the last bucket, the API may return new page tokens endlessly.
             if not page.buckets:
                 return
             if token in tokens:
@@ -149,7 +149,7 @@ class Client:
         ids: Mapping[str, str] = MappingProxyType({}),
         final: Container[int] = (),
     ) -> Iterator[dict[str, Any]]:
-        """Each object of a listing; `ids` replace the path's braces. `final` as for `pages`."""
+        """Yield objects of a listing; `ids` fill the braces in `path`, `final` as for `pages`."""
         after: str | None = None
         cursors: set[str] = set()
         while True:
@@ -172,7 +172,7 @@ class Client:
         ids: Mapping[str, str] = MappingProxyType({}),
         final: Container[int] = (),
     ) -> T:
-        """The single object of a path. `ids` and `final` as for `listing`."""
+        """The single object at a path. `ids` and `final` as for `listing`."""
         return self._decoded(path, {}, decode, ids, final)
 
     def _decoded(
@@ -191,7 +191,7 @@ class Client:
             raise self._error(
                 path,
                 f"gave a reply that cannot be used ({content_type}): {error}",
-                "If a proxy stands between, let it pass this host through.",
+                "If there is a proxy in between, let it pass requests to this host unchanged.",
             ) from None
 
     def _get(
@@ -210,7 +210,9 @@ class Client:
         if path not in PATHS:
             raise OpenAICostsError(f"This client does not read {path}.", is_wrong_use=True)
         if invalid := [value for value in ids.values() if not _ID.fullmatch(value)]:
-            raise self._error(path, f"cannot be requested for {invalid[0][:60]!r}, which is no id")
+            raise self._error(
+                path, f"cannot be requested for {invalid[0][:60]!r}, which is not an id"
+            )
         url = self._base_url + path.format_map(ids)
 
         def send() -> tuple[bytes, str]:
@@ -225,14 +227,16 @@ class Client:
             reply = self._session.get(
                 url, params=params, timeout=TIMEOUT_SECONDS, allow_redirects=False, stream=True
             )
-            # By default, requests reads 10 kB at a time, and a page has megabytes.
+            # By default, requests reads 10 kB at a time; a page has several megabytes.
             body = b"".join(reply.iter_content(CHUNK_BYTES))
         except requests.RequestException as error:
             host = urlsplit(url).netloc
             # A handshake that was cut off is transient; a refused certificate or protocol is not.
             if isinstance(error, requests.exceptions.SSLError) and "EOF" not in str(error):
                 message = f"has no TLS certificate at {host} that this machine trusts"
-                remedy = "A proxy may have its own: REQUESTS_CA_BUNDLE names its authority."
+                remedy = (
+                    "If a proxy has its own, set REQUESTS_CA_BUNDLE to its certificate authority."
+                )
                 raise self._error(path, message, remedy) from None
             message = f"did not answer at {host} ({type(error).__name__})"
             remedy = "Check the network and base_url, and run again."
@@ -245,7 +249,7 @@ class Client:
         if reply.is_redirect:
             raise self._error(
                 path,
-                "redirects elsewhere, where the key is not sent",
+                "redirects to another address, to which the key is not sent",
                 "Set base_url to the real address.",
             )
         if reply.status_code != 200:
@@ -270,7 +274,7 @@ class Client:
             code=code,
             param=param,
             retry_after=float(retry_after[0]) if retry_after else None,
-            # OpenAI's outages have appeared as 404 on paths that exist.
+            # During outages, OpenAI has returned 404 for paths that exist.
             is_transient=reply.status_code in (404, 429, *range(500, 600)) and code != "not_found",
         )
 
@@ -290,5 +294,5 @@ def _remedy(status: int, code: str | None, message: str) -> str | None:
     if code == "invalid_api_key" or status == 401:
         return "It was revoked or is mistyped: create a new admin key, or correct OPENAI_ADMIN_KEY."
     if status == 429 or status >= 500 or (status == 404 and code != "not_found"):
-        return "This may pass: run again later."
+        return "This may be temporary: run again later."
     return None

@@ -1,4 +1,4 @@
-"""The admin key and the address that it is sent to: their checks, the header, the redaction."""
+"""The admin key and the API's address: validation, the Authorization header, redaction."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _ADMIN_KEY = re.compile(r"sk-admin-[!-~]+")
 class BearerKey(AuthBase):
     """Sends the key in the Authorization header.
 
-    Because it is set, requests takes no other credential from ~/.netrc.
+    With an `auth` of its own, a session of requests ignores the credentials in ~/.netrc.
     """
 
     def __init__(self, key: str) -> None:
@@ -53,7 +53,7 @@ def checked_key(key: str) -> str:
         kinds = (kind for prefix, kind in _OTHER_KEYS.items() if key.startswith(prefix))
         kind = next(kinds, "") if not key.startswith("sk-admin-") else ""
         raise OpenAICostsError(
-            f"The key is no admin key: those start with sk-admin-. {kind}".strip(),
+            f"The key is not an admin key: those start with sk-admin-. {kind}".strip(),
             WHERE_KEYS_COME_FROM,
             is_wrong_use=True,
         )

@@ -2,8 +2,8 @@
 
 A run reads one range of UTC days. The API may refuse part of it: its history is a rolling year, API
 keys are known only from some day on, and not every organization can combine users with projects.
-The refusal says what is available; the range is then shortened, or split into ranges with fewer
-dimensions, and never given up.
+The refusal says what is available. The range is then shortened, or split into ranges with fewer
+dimensions; no available day is skipped.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ FIRST_DAY = date(2020, 6, 11)
 """OpenAI opened its API on this day; nothing can have been billed before."""
 
 GROUP_BY = ("project_id", "user_id", "api_key_id", "line_item")
-"""The finest grouping that every row can be attributed by."""
+"""The grouping by default: all dimensions that costs are attributed by."""
 
 BY_USER = ("user_id", "line_item")
-"""Requested in addition on days that cannot combine users with projects."""
+"""The grouping that is also requested for days on which users do not combine with projects."""
 
 DIMENSIONS = (*GROUP_BY, "api_source")
-"""All that the costs endpoint can group by."""
+"""All dimensions that the costs endpoint can group by."""
 
 ONE_DAY = timedelta(days=1)
 NEVER = date.max
-"""The first day of a dimension that the API returns for no day so far."""
+"""Stands for the first day of a dimension that the API does not return for any day yet."""
 
 _HORIZON = re.compile(r"start date:?\s*(\d{4}-\d{2}-\d{2})")
 _KEY_FLOOR = re.compile(r"on or after (\d{9,11})")
@@ -67,8 +67,8 @@ class History:
     """Which days of an organization the warehouse holds without a gap; kept in dlt's state.
 
     `requested_from` is the first day that the first load requested; OpenAI's history may begin
-    later. `first_open_day` was not over, or not read, when the last load ran: all days before it
-    are closed.
+    later. `first_open_day` is the first day that was not over, or not read, when the last load ran:
+    all days before it are closed.
     """
 
     requested_from: date
@@ -79,7 +79,7 @@ class History:
         return replace(self, first_open_day=min([self.first_open_day, *days]))
 
     def as_state(self) -> dict[str, str]:
-        """The history in the spelling of dlt's state, which older warehouses hold too."""
+        """The history for dlt's state, with the keys that older warehouses already have."""
         return {
             "asked_from": self.requested_from.isoformat(),
             "first_open_day": self.first_open_day.isoformat(),
@@ -87,7 +87,7 @@ class History:
 
     @classmethod
     def from_state(cls, state: dict[str, str] | None) -> History | None:
-        """The history of `as_state`; None if there is none."""
+        """The history that `as_state` returned; None if there is no state."""
         if not state:
             return None
         names = ("asked_from", "first_open_day")
@@ -103,12 +103,13 @@ def days_to_load(
     until: date | None = None,
     not_final: Iterable[date] = (),
 ) -> DateRange:
-    """The date range of one run; `not_final` are days that were last read before they were final.
+    """The date range of a run; `not_final` are days that were last read before they were final.
 
-    `since` and `until`, if given, decide. Otherwise the first run takes all days from `start_date`
-    (without it: all that the API offers), and later runs the trailing `refetch_days`. They reach
-    further back if the last run was longer ago, so that a pause leaves no gap, and until each day
-    was read at an age of `refetch_days`, whatever days `since` and `until` selected in between.
+    `since` and `until`, if given, take precedence. Otherwise, the first run reads all days from
+    `start_date` on (without it: all that the API offers), and later runs read the trailing
+    `refetch_days`. They reach further back after a pause, so that it leaves no gap. They also read
+    each day again until it was read at an age of `refetch_days`, even if runs with `since` and
+    `until` came in between.
     """
     until = min(until or today + ONE_DAY, today + ONE_DAY)
     requested_from = start_date or FIRST_DAY
@@ -117,7 +118,7 @@ def days_to_load(
             since = requested_from
         else:
             trailing = today - timedelta(days=refetch_days)
-            # The last load read these while OpenAI could still restate them.
+            # From this day on, days were last read while OpenAI could still restate them.
             young = history.first_open_day - timedelta(days=max(refetch_days - 1, 0))
             since = max(min(trailing, young), requested_from)
         since = min([since, *not_final])
@@ -141,19 +142,19 @@ def after_loading(
 
 
 def is_final(day: date, read_on: date, refetch_days: int) -> bool:
-    """Whether a day that was read then need not be read again: it was over, and old enough."""
+    """Whether a day that was read on `read_on` was old enough not to be read again."""
     return (read_on - day).days >= max(refetch_days, 1)
 
 
 def after_refusal(
     date_range: DateRange, message: str, code: str | None, param: str | None
 ) -> list[DateRange] | None:
-    """What to request instead of a range that was refused with a 400; None if nothing helps."""
+    """What to request instead of a range that was refused with 400; None without an alternative."""
     earliest = earliest_day(message, code)
     if earliest and earliest > date_range.since:
         return [replace(date_range, since=earliest)] if earliest < date_range.until else []
     if "api_key_id" in date_range.group_by and (first := first_day_with_keys(message)):
-        # A range that begins there and is refused all the same has no day with keys.
+        # A range that begins on that day and is still refused has no day with keys.
         return split_by_dimension(
             date_range, {"api_key_id": first if first > date_range.since else NEVER}
         )
@@ -166,7 +167,7 @@ def after_refusal(
 
 
 def earliest_day(message: str, code: str | None) -> date | None:
-    """The first day of the API's own history, if a refusal names it."""
+    """The first day of the API's history, if a refusal names it."""
     horizon = _HORIZON.search(message) if code == "reporting_lookback_exceeded" else None
     try:
         return date.fromisoformat(horizon[1]) if horizon else None
@@ -175,7 +176,7 @@ def earliest_day(message: str, code: str | None) -> date | None:
 
 
 def first_day_with_keys(message: str) -> date | None:
-    """The first whole day for which a refusal offers API keys."""
+    """The first whole day with API keys, if a refusal names it."""
     floor = _KEY_FLOOR.search(message)
     return _first_whole_day(int(floor[1])) if floor else None
 

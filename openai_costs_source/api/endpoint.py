@@ -1,4 +1,4 @@
-"""One reporting endpoint of one key: its days, with as many dimensions as it returns for them."""
+"""Reads days from a reporting endpoint, each with as many dimensions as it returns for them."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ FIRST_DAYS = 7
 CONCURRENT_REQUESTS = 2
 """Concurrent requests of one key."""
 CLOSE_SECONDS = 5
-"""How long a running request is waited for when its reply is no longer needed."""
+"""How long to wait for a running request when its reply is no longer needed."""
 
 
 @dataclass
 class _Reply:
-    """A window's pages, `size` bytes in all, up to the error that ended them, if there was one."""
+    """The pages of a window and their total `size` in bytes, up to the `error` if there was one."""
 
     pages: list[Page] = field(default_factory=list)
     size: int = 0
@@ -48,10 +48,10 @@ class _Reply:
 
 @dataclass
 class Endpoint:
-    """An endpoint of the API, and the limits of it that refusals revealed.
+    """An endpoint of the API, and the limits that its refusals revealed.
 
-    `decode` reads a page from its bytes and raises ValueError if they are no page; a page holds at
-    most `days_per_page`. Refusals with one of the `final` statuses are not retried.
+    `decode` reads a page from its bytes and raises ValueError if they are not a page. A page has
+    at most `days_per_page`. Refusals with one of the `final` statuses are not retried.
     `first_day_by_dimension` is the first day for which the API returns each dimension, and
     `earliest_day` the first day of its history. `bytes_per_day` is the size of a day, or an
     estimate of it.
@@ -70,7 +70,7 @@ class Endpoint:
     def pages(self, date_range: DateRange) -> Iterator[tuple[DateRange, Page]]:
         """The range's pages, each with the request that returned it.
 
-        If the API refuses days or a grouping, the remaining days are requested as it allows.
+        If the API refuses days or a grouping, the remaining days are requested as far as it allows.
         Raises OpenAICostsError unless the pages hold each day once; only today may be missing.
         """
         requests = deque(split_by_dimension(date_range, self.first_day_by_dimension))
@@ -115,8 +115,8 @@ class Endpoint:
     def _pages(self, date_range: DateRange) -> Iterator[Page]:
         """The range's pages in windows; the next windows are read while one is processed.
 
-        A window is a query of its own. A page token belongs to its exact query, so pages that
-        follow tokens can neither be requested concurrently nor be chosen by their size.
+        Each window is a separate query. A page token is valid for its exact query only, so the
+        pages of one query can neither be requested concurrently nor be sized by the client.
         """
         cancelled = threading.Event()
         running: deque[Future[_Reply]] = deque()
@@ -198,8 +198,8 @@ class Endpoint:
     def _first_day_with_users(self, refused: DateRange) -> date:
         """The first day on which users combine with projects.
 
-        It depends on the date range whether they do. The API is assumed to combine them from some
-        day on, which a few small requests find.
+        Whether the API combines them depends on the date range. It is assumed to do so from some
+        day on, which a binary search finds with a few small requests.
         """
         known_from, refused_from = refused.until - ONE_DAY, refused.since
         if refused.days == 1 or not self._has_users(replace(refused, since=known_from)):
@@ -213,7 +213,7 @@ class Endpoint:
         return known_from
 
     def _has_users(self, date_range: DateRange) -> bool:
-        """False if the range is refused for another reason than its API keys."""
+        """Whether users combine with projects; a refusal of API keys does not count."""
         refusal = self.refusal(date_range)
         return refusal is None or first_day_with_keys(str(refusal)) is not None
 

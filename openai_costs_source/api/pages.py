@@ -26,6 +26,7 @@ MONEY = pa.decimal128(38, 18)
 QUANTITY = pa.decimal128(38, 9)
 DAY_SECONDS = 86_400
 END_OF_CALENDAR = 253_402_300_800
+"""The Unix time of the year 10000, which Python's dates do not reach."""
 
 _EXACT_LITERAL = pa.decimal256(76, 38)
 _WHOLE = pa.decimal128(38, 0)
@@ -64,7 +65,7 @@ COST_RESULT = pa.struct(
 
 @dataclass(frozen=True)
 class Bucket:
-    """One UTC day of a page: Unix seconds, end excluded, and how many results it holds."""
+    """One UTC day of a page: start and end (excluded) in Unix seconds, and number of results."""
 
     start: int
     end: int
@@ -96,9 +97,9 @@ class Page:
 def read_page(body: bytes, result: pa.StructType = COST_RESULT) -> Page:
     """Decode a page of buckets with results of the type `result`; other fields are ignored.
 
-    Raises ValueError, which names the invalid bucket, if the reply is no such page.
+    Raises ValueError, which names the invalid bucket, if the reply is not such a page.
     """
-    # PyArrow searches a large page 25 times as fast as Python, and without its global lock.
+    # PyArrow searches a large page 25 times as fast as Python, and releases the GIL.
     text = pa.Array.from_buffers(
         pa.binary(),
         1,
@@ -146,7 +147,7 @@ def _read_page_with_arrow(body: bytes, result: pa.StructType) -> Page:
     buckets = data.flatten()
     results = buckets.field("results")
     rows = results.flatten()
-    # The Python reader names a missing object or an invalid day.
+    # The Python reader reports which object is missing or which day is invalid.
     if any(a.null_count for a in (buckets, *buckets.flatten(), rows)):
         raise pa.ArrowInvalid("a bucket is incomplete")
     return Page(
@@ -298,7 +299,7 @@ def _bucket(start: int, end: int, size: int) -> Bucket:
 def json_object(body: bytes) -> dict[str, Any]:
     """A JSON object with exact decimals. Raises ValueError if the reply is not JSON.
 
-    Only a number that neither a decimal nor an integer can hold is a float, 0 or infinite.
+    A number becomes a float (0 or infinity) only if neither a decimal nor an integer can hold it.
     """
 
     def number(literal: str) -> Any:

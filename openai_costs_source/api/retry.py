@@ -15,7 +15,7 @@ from openai_costs_source.errors import OpenAICostsError
 log = logging.getLogger(__name__)
 
 MAX_WAIT_SECONDS = 600
-"""The retry budget of a client, unless a setting names another one."""
+"""The default retry budget of a client."""
 
 T = TypeVar("T")
 

@@ -1,7 +1,7 @@
 """The kinds of usage that the API returns: path, dimensions and measures of each.
 
-The names are OpenAI's, as published for `GET /v1/organization/usage/{kind}`. Decisions, the source
-of a request and the two lifetimes of the cache are in the openai SDK 3.51.
+The names are OpenAI's, as published for `GET /v1/organization/usage/{kind}`. The kind `decisions`,
+the dimension `api_source` and cache writes by lifetime (30m, 12h) are from the openai SDK 3.51.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _KEY = ("project_id", "user_id", "api_key_id")
 _MODEL = (*_KEY, "model")
 _TOKEN_DIMENSIONS = (*_MODEL, "batch", "service_tier", "api_source")
 _TOKENS = (
-    "input_tokens",  # All of them, with those read from and written to the cache.
+    "input_tokens",  # All input tokens, including those read from and written to the cache.
     "output_tokens",
     "input_uncached_tokens",
     "input_cached_tokens",
@@ -60,7 +60,7 @@ class UsageKind:
         return dimensions + [(name, _TYPES.get(name, pa.int64())) for name in self.measures]
 
     def read(self, body: bytes) -> Page:
-        """A page of this kind. Raises ValueError if the reply is no such page."""
+        """A page of this kind. Raises ValueError if the reply is not such a page."""
         return read_page(body, pa.struct(self.columns))
 
 

@@ -29,7 +29,7 @@ from openai_costs_source.extract.replace_days import replacing_rows
 log = logging.getLogger(__name__)
 
 BYTES_PER_ROW = 400
-"""About the size of a row of costs, or of usage, in a reply."""
+"""The approximate size of a row of costs or usage in a reply."""
 
 
 def costs(load: Load) -> DltResource:
@@ -56,7 +56,7 @@ def costs(load: Load) -> DltResource:
 
 
 class RelatedTables:
-    """The tables that are loaded with `costs`, and the rows that they replace, as SQL."""
+    """The tables that are loaded with `costs`, and SQL conditions for the rows they replace."""
 
     def __init__(self, first_kept: date | None) -> None:
         self.costs_by_user = [rows.COSTS_BY_USER.empty_table()]
@@ -76,8 +76,8 @@ class RelatedTables:
     ) -> None:
         """Add the days of an organization, which may be stored under any of these ids.
 
-        `loaded_at` is its last completed load: restatements after it were logged by a load that
-        was killed, and are replaced.
+        `loaded_at` is the time of its last completed load: restatements after it were logged by a
+        load that was killed, and are replaced.
         """
         self.cost_days += ledger
         self.cost_restatements.append(restatements)
@@ -105,7 +105,7 @@ def _costs_of(
 ) -> Iterator[pa.Table]:
     """The rows of an organization's due days; adds to the related tables and to dlt's state.
 
-    `first_id` is its id before the days are read: their rows may return another one.
+    `first_id` is its id as known before the days are read: their rows may return another one.
     """
     state = dlt.current.source_state()
     states = state.setdefault("organizations", {})
@@ -114,7 +114,7 @@ def _costs_of(
         former_id = UNKNOWN
     load_state = LoadState.from_state(states.get(first_id) or states.get(former_id), load.today)
     if first_id != former_id and former_id in states:
-        # Days that are stored under the former id take the new one: all are requested again.
+        # Days stored under the former id must get the new one: all are requested again.
         load_state.history = None
     ids = {first_id, former_id, organization.id_in_header or former_id}
     mismatched = load.mismatched_days("costs", ids)
@@ -122,7 +122,7 @@ def _costs_of(
         mismatched |= load_state.missing_costs(loaded)
     due = load.due_days(load_state, mismatched)
     if load.first_kept and load.since and load.since < load.first_kept:
-        log.warning("keep_months keeps no day before %s.", load.first_kept)
+        log.warning("With keep_months, no day before %s is kept.", load.first_kept)
     pages = _pages(organization, load_state, due, load)
     organization_id = load.id_of(organization)
     if former_id != organization_id:
@@ -140,13 +140,13 @@ def _costs_of(
     for page in _pages_by_user(organization, days_without_users):
         table = rows.cost_rows(page, organization_id, BY_USER, load.now, rows.COSTS_BY_USER)
         related_tables.costs_by_user.append(load.redact("costs_by_user", table))
-    # Days may be stored under each of the ids, also under the one that only these rows returned.
+    # Days may be stored under any of these ids, or under the one that only these rows returned.
     ids.add(organization_id)
     related_tables.add(ids, ledger, load_state.restatements(ledger), load_state.loaded_at)
 
     days = {day for table in ledger for day in table["date"].to_pylist()}
     if organization_id != first_id:
-        # Unless this load requested all days, the next one does, for the new id.
+        # Unless this load requested all days, the next one does, to store them under the new id.
         load_state.history = None
     _update(load_state, organization, due, days, load)
     states.pop(former_id, None)
@@ -172,19 +172,19 @@ def _pages(
     endpoint = organization.endpoint
     endpoint.bytes_per_day = load_state.rows_per_day * BYTES_PER_ROW
     available = _available(organization, due, load.group_by)
-    # Days that are named are requested as finely as the API returns them now.
+    # Days selected by since or until are requested in as much detail as the API returns now.
     endpoint.first_day_by_dimension = {
         name: first
         for name, first in load_state.first_day_by_dimension.items()
         if first <= available.since or not load.has_named_days
     }
     pages = organization.reconciled_costs(available)
-    # An organization without rows so far is small, and a later page may still return its id.
+    # Without rows so far, read all pages first: a later one may return the organization's id.
     return pages if organization.id_in_rows else iter(list(pages))
 
 
 def _available(organization: Organization, due: DateRange, group_by: tuple[str, ...]) -> DateRange:
-    """The due days as far back as the API returns them; reads their totals."""
+    """The due days as far back as the API returns them; also reads their totals."""
     for missing in contiguous_ranges(day for day in due if day not in organization.totals):
         organization.read_totals(missing)
     days = [day for day in due if day in organization.totals]
@@ -195,7 +195,7 @@ def _available(organization: Organization, due: DateRange, group_by: tuple[str, 
         return DateRange(due.since, due.since)
     since = days[0]
     if since == FIRST_DAY:
-        # The API has no limit: skip the years before the first use.
+        # The API sets no limit: skip the years before the first use.
         since = organization.first_used or organization.today
     return DateRange(since, due.until, group_by)
 
@@ -212,7 +212,7 @@ def _pages_by_user(organization: Organization, days: list[date]) -> Iterator[Pag
         except OpenAICostsError as error:
             if error.status != 400:
                 raise
-            log.info("%s Users are attributed by the owners of their keys.", error)
+            log.info("%s Costs are attributed to the owners of API keys.", error)
 
 
 def _update(

@@ -1,8 +1,8 @@
 """The ledgers at the destination: which days are loaded, and whether their rows match.
 
 A load replaces rows and ledger in one transaction if the destination has transactions. Without
-transactions, or after a table was changed by hand, dropped or restored, rows and ledger may differ
-from each other, or from the state of the pipeline. The ledgers win.
+transactions, or after a table was changed by hand, dropped or restored, rows, ledger and the state
+of the pipeline may disagree. The ledgers take precedence.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from dlt.destinations.sql_client import SqlClientBase
 class Ledgers(NamedTuple):
     """The days of the ledgers, by kind (`costs` or a kind of usage) and stored organization.
 
-    `mismatched` are the days on which the ledger does not count the stored rows. `loaded` are all
-    days of the ledger, each with the moment of its load; None if the destination only appends.
+    `mismatched` are the days on which the ledger and the stored rows differ. `loaded` are all days
+    of the ledger, each with the time of its load; None if the destination only appends.
     `without_table` are the kinds for which the destination has no table.
     """
 
@@ -69,10 +69,11 @@ def _days(client: SqlClientBase[Any], ledger: str) -> str:
 
 
 def _mismatched(client: SqlClientBase[Any], ledger: str, tables: dict[str, str]) -> str:
-    """SQL for the kinds, organizations and days on which the row counts differ or, for costs, the
-    amounts, or which the ledger holds twice because dlt loaded a file of an interrupted load again.
+    """SQL that finds the kinds, organizations and days on which the ledger and the rows differ.
 
-    `tables` are the stored tables by kind; a kind without a table has no rows.
+    They differ by the number of rows, by the amount (costs only), or because the ledger has a day
+    twice, after dlt loaded a file of an interrupted load again. `tables` are the stored tables by
+    kind; a kind without a table has no rows.
     """
     is_costs = ledger == "cost_days"
     sides = [

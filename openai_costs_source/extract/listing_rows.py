@@ -1,6 +1,6 @@
 """Arrow rows of projects, users, service accounts and API keys. Pure, like `rows`.
 
-A listing has no amounts: a value of an unexpected type becomes null and stops nothing.
+A listing has no amounts, so a value of an unexpected type becomes null and is not an error.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ API_KEYS = pa.schema(
     ]
 )
 """Without the API's `redacted_value`: no part of a key is stored. The time of the last use is in
-`LISTED`; here it would create a version per day."""
+`LISTED`; in this table, each use would create a version."""
 
 SERVICE_ACCOUNTS = pa.schema(
     [
@@ -86,13 +86,13 @@ LISTINGS = pa.schema(
         ("listed_at", INSTANT),
     ]
 )
-"""One row per listing, with the time when it was last read completely: an object that is missing
-there is deleted. `project_id` is empty for listings of the whole organization."""
+"""One row per listing, with the time when it was last read completely: an object that it did not
+contain then is deleted. `project_id` is empty for listings of the whole organization."""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """A decoded page of projects, users or keys."""
+    """A decoded page of a listing."""
 
     objects: Sequence[dict[str, Any]]
     has_more: bool
@@ -100,7 +100,7 @@ class Listing:
 
 
 def read_listing(body: bytes) -> Listing:
-    """Decode one page of projects, users or keys. Raises ValueError if it is none."""
+    """Decode one page of a listing. Raises ValueError if the reply is not one."""
     document = json_object(body)
     objects = document.get("data")
     if document.get("object") != "list" or not isinstance(objects, list):
@@ -117,7 +117,7 @@ def project_rows(organization_id: str, projects: Iterable[dict[str, Any]]) -> pa
 
 
 def user_rows(organization_id: str, users: Iterable[dict[str, Any]]) -> pa.Table:
-    """Name and e-mail are fields of a user or of its nested `user`: OpenAI documents both."""
+    """Rows of `USERS`; OpenAI documents name and e-mail both in a user and in a nested `user`."""
     flat = [{**_object(user.get("user")), **_without_nulls(user)} for user in users]
     return object_rows(USERS, organization_id, flat)
 

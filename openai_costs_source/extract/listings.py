@@ -1,7 +1,7 @@
 """The listings: projects, users, service accounts and API keys, in versions (dlt's `scd2`).
 
-An object that is missing in a listing keeps its last version. The tables `listed` and `listings`
-show that it is gone, so that a listing which could not be read makes nothing look deleted.
+An object that is missing in a listing keeps its last version; the tables `listed` and `listings`
+show that it is gone. A listing that could not be read therefore makes nothing look deleted.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _SERVICE_ACCOUNTS = "/organization/projects/{project_id}/service_accounts"
 
 
 class Listings:
-    """The listings of one load: the projects of each organization are read once, for all."""
+    """The listings of one load, which read the projects of each organization only once."""
 
     def __init__(self, load: Load) -> None:
         self.load = load
@@ -92,7 +92,7 @@ class Listings:
 
 
 def projects(listings: Listings) -> DltResource:
-    """The projects of each organization, archived ones too."""
+    """The projects of each organization, including archived ones."""
 
     def rows(organization: Organization, organization_id: str) -> pa.Table:
         objects = listings.projects_of(organization, organization_id)
@@ -151,7 +151,7 @@ def api_keys(listings: Listings) -> DltResource:
 def listing_resource(
     name: str, listings: Listings, rows: Callable[[Organization, str], pa.Table]
 ) -> DltResource:
-    """A resource of the rows of each organization, in versions.
+    """A resource that stores the rows of each organization in versions.
 
     Like every listing, it also loads `listed` and `listings`.
     """
@@ -172,7 +172,7 @@ def unique(objects: Iterator[Object]) -> list[Object]:
 
 
 def is_refusal(error: OpenAICostsError) -> bool:
-    """Whether the API refuses this key or this request; an outage is none."""
+    """Whether the API refuses this key or this request, as opposed to an outage."""
     return error.is_missing_permission or error.status in (400, 403)
 
 
@@ -224,7 +224,7 @@ def _objects_of_project(
 
 
 def _warn_of_refusal(error: OpenAICostsError) -> None:
-    """Costs need another permission than names: without names, ids take their place."""
+    """Warn of a refusal, because costs load without names; raise any other error."""
     if not is_refusal(error):
         raise error
     log.warning("%s Ids take the place of these names.", error)

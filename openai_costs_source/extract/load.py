@@ -57,7 +57,7 @@ class Load:
     def begin(self, name: str, write_disposition: Any, merge_key: Any = None) -> None:
         """Refuse changes of the current resource, and prepare the destination for all resources.
 
-        The arguments are what the resource declares.
+        The arguments are those that the resource was declared with.
         """
         refuse_changes(name, write_disposition, merge_key)
         if not self._is_prepared:
@@ -67,7 +67,7 @@ class Load:
             self._is_prepared = True
 
     def organizations(self) -> Iterator[tuple[Organization, str]]:
-        """Each organization once, even if two keys open the same one, with its id."""
+        """Each organization with its id; once, even if two keys belong to it."""
         recent = DateRange(self.today - timedelta(days=self.refetch_days), self.today + ONE_DAY)
         ids = set(self._loaded_before)
         for organization in list(self._organizations):
@@ -75,14 +75,14 @@ class Load:
                 organization.read_totals(recent)
             organization_id = self.id_of(organization)
             if organization_id in ids:
-                log.warning("Two keys open %s; it is loaded once.", organization_id)
+                log.warning("Two keys belong to %s; it is loaded once.", organization_id)
                 self._organizations.remove(organization)
             else:
                 ids.add(organization_id)
                 yield organization, organization_id
 
     def id_of(self, organization: Organization) -> str:
-        """The organization's id, as its rows and dlt's state have it by now."""
+        """The organization's id, as far as its rows and dlt's state tell so far."""
         return organization.id_with(dlt.current.source_state(), self.has_only_key)
 
     @cached_property
@@ -96,7 +96,7 @@ class Load:
         return ledger.read_ledgers([kind.name for kind in USAGE_KINDS])
 
     def mismatched_days(self, kind: str, ids: set[str]) -> set[date]:
-        """The days whose stored rows are not those that the ledger counts."""
+        """The days on which the ledger and the stored rows differ."""
         by_id = self.ledgers.mismatched.get(kind, {})
         return {day for id_ in ids for day in by_id.get(id_, ())}
 
@@ -125,8 +125,8 @@ class Load:
         """Log the days on which rows and ledger differ and that could not be loaded again."""
         if not self.has_named_days and (ranges := contiguous_ranges(days)):
             log.error(
-                "The rows of %s in the table %s are not those that its ledger counts, and OpenAI "
-                "no longer returns them: restore these days of both tables from a backup.",
+                "The rows of %s in the table %s differ from its ledger, and OpenAI no longer "
+                "returns these days: restore them in both tables from a backup.",
                 ", ".join(map(str, ranges)),
                 table,
             )

@@ -1,4 +1,4 @@
-"""One load at a time: in a dataset on PostgreSQL, and in the working directory of a pipeline."""
+"""Locks for one load at a time: per dataset on PostgreSQL, and per working directory."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _directories: dict[str, Any] = {}
 def wait_for_other_loads(client: Any) -> None:
     """Lock the dataset of this PostgreSQL client for the load of this thread.
 
-    The server releases the lock of a process that ends. Raises OpenAICostsError if another load has
+    The server releases the lock when the process ends. Raises OpenAICostsError if another load has
     not ended in an hour.
     """
     try:

@@ -1,7 +1,7 @@
 """The load state of an organization, kept in dlt's state at the destination.
 
-dlt stores the state of completed loads only. Whatever a killed load has written here or into the
-warehouse, the next load finds again, so that no restatement is lost or logged twice.
+dlt stores the state of completed loads only. After a killed load, the next one starts from the
+same state and does the same work again, so that no restatement is lost or logged twice.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from openai_costs_source.api.date_ranges import (
 from openai_costs_source.extract.rows import COST_RESTATEMENTS, ONE_ROUNDING
 
 RETRIED_AFTER = timedelta(days=30)
-"""A dimension that the API refused is requested again then: OpenAI may have added it."""
+"""When to request a refused dimension again: OpenAI may have added it."""
 
 ONE_SECOND = timedelta(seconds=1)
-"""Not all destinations keep the microseconds of a load's moment."""
+"""The tolerance between two times of a load: not all destinations store microseconds."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,13 @@ class ClosedDay:
 
 @dataclass
 class LoadState:
-    """What the loads of one organization leave to the next one.
+    """What the loads of an organization (for usage, of one kind) keep for the next load.
 
     `first_day_by_dimension` is the first day for which the API returns each dimension, as refusals
     on `limits_found_on` revealed. `earliest_day` is the first day of OpenAI's own history on
-    `earliest_seen_on`. `loaded_at` is the last completed load. `read_before_final` is, by day, when
-    it was last read while OpenAI could still restate it. `loaded_from` is the first day of usage if
-    all days were requested.
+    `earliest_seen_on`. `loaded_at` is the time of the last completed load. `read_before_final` maps
+    each day that was last read while OpenAI could still restate it to the date of that read.
+    `loaded_from` is the first day of usage if all days were requested.
     """
 
     history: History | None = None
@@ -72,7 +72,7 @@ class LoadState:
     loaded_from: date | None = None
 
     def missing_costs(self, loaded: Mapping[date, datetime]) -> set[date]:
-        """The closed days that are missing in the ledger, or that it has from another load."""
+        """The closed days that are missing in the ledger, or that another load wrote to it."""
         return {
             day
             for day, closed in self.closed_days.items()
@@ -119,7 +119,7 @@ class LoadState:
 
     @property
     def rows_per_day(self) -> int:
-        """The most rows of one of the newest closed days, at least 1; 0 if there are none."""
+        """The most rows of a day among the last seven closed ones, at least 1; 0 without any."""
         newest = [self.closed_days[day].row_count for day in sorted(self.closed_days)[-7:]]
         return max([1, *newest]) if newest else 0
 
@@ -161,7 +161,7 @@ class LoadState:
             self.history = History(first_kept, max(self.history.first_open_day, first_kept))
 
     def as_state(self) -> dict[str, Any]:
-        """The load state as JSON, with the keys that older warehouses hold too."""
+        """The load state as JSON, with the keys that older warehouses already have."""
         return {
             "history": self.history.as_state() if self.history else None,
             "first_told": _texts(self.first_day_by_dimension),
@@ -184,7 +184,7 @@ class LoadState:
 
     @classmethod
     def from_state(cls, state: dict[str, Any] | None, today: date) -> LoadState:
-        """The load state of `as_state`, without limits that are to be tried again today."""
+        """The load state that `as_state` returned, without limits that are to be tried again."""
         if not state:
             return cls()
         load_state = cls(
@@ -227,7 +227,7 @@ def _texts(days: Mapping[str, date]) -> dict[str, str]:
 
 
 def microseconds(moment: datetime) -> int:
-    """Since 1970, for comparisons in SQL that no session's time zone can shift."""
+    """The microseconds since 1970, to compare in SQL regardless of the session's time zone."""
     return (moment - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1)
 
 

@@ -1,4 +1,4 @@
-"""Changes of a loaded warehouse: organization ids that were found later, and people's names.
+"""Changes to stored rows: organization ids that became known later, and people's names.
 
 Each function takes the pipeline that loads the warehouse and can be run again at any time.
 """
@@ -19,7 +19,7 @@ _VERSIONED = ("projects", "users", "service_accounts", "api_keys", "spend_limits
 
 
 def assign_organization_ids(pipeline: dlt.Pipeline) -> None:
-    """Replace an organization's name from the reply header by its id, once rows returned the id.
+    """Replace an organization's name (from the reply header) with its id, once rows returned it.
 
     A load does so for the days that OpenAI still returns; this function does it for older days.
     """
@@ -70,7 +70,7 @@ def redact_stored(pipeline: dlt.Pipeline, user_emails: str) -> None:
             for column in personal.redacted:
                 is_email = column == personal.email
                 if is_email and user_emails == "none":
-                    # Hashes too, which another setting may have stored.
+                    # This includes hashes, which another setting may have stored.
                     client.execute_sql(
                         f"UPDATE {qualified} SET {column} = NULL WHERE {column} <> ''"
                     )
@@ -105,7 +105,7 @@ def forget(pipeline: dlt.Pipeline, user_id: str, file_format: Any = "parquet") -
 
 @dlt.source(name="openai_costs", section="openai_costs")
 def _forgetting(user_id: str) -> DltResource:
-    """Notes the id in a table and in dlt's state, where later loads find it."""
+    """Records the id in a table and in dlt's state, where later loads find it."""
 
     @dlt.resource(
         write_disposition={"disposition": "merge", "strategy": "delete-insert"},

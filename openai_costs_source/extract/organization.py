@@ -23,12 +23,12 @@ from openai_costs_source.extract.rows import (
 
 COSTS = "/organization/costs"
 DAYS_PER_PAGE = 180
-"""The most that the API returns."""
+"""The most days that the API returns per page of costs."""
 UNKNOWN = "unknown"
 """The id of an organization that no reply names, if there is only one key."""
-# The largest difference between two sums of the same money: one rounding per row, or the noise of
-# doubles if the API's total was added up in them. A missing row that is smaller than that noise
-# passes here, and the dbt test against the API's total warns of it.
+# Two sums of the same amounts may differ by one rounding per row, or by more if the API adds up its
+# total in doubles. A missing row that is smaller than this error is not noticed here; the dbt test
+# against the API's total warns of it.
 NOISE_OF_DOUBLES = Decimal("1e-12")
 _ID = re.compile(r"[\w.:\-]{1,200}", re.ASCII)
 
@@ -38,8 +38,8 @@ class Organization:
 
     `id_in_rows` and `name` come from the rows read so far; `totals` are the API's own ungrouped
     amounts of the days read so far, and `first_used` is the first day that had any row.
-    `mismatched_days` are those whose rows twice did not add up to the total: their rows are never
-    returned.
+    `mismatched_days` are the days whose rows did not add up to the total in two requests: these
+    rows are never returned.
     """
 
     def __init__(self, client: Client, today: date) -> None:
@@ -100,8 +100,8 @@ class Organization:
     def id_with(self, state: dict[str, Any], is_only_key: bool) -> str:
         """The organization's id: from its rows, now or when it last had rows under this header.
 
-        A reply's header may hold a name instead of the id; the source's `state` keeps which id
-        belongs to it. Raises OpenAICostsError if the organization could be any of several.
+        A reply's header may hold a name instead of the id; the source's `state` maps it to
+        the id. Raises OpenAICostsError if the organization could be any of several.
         """
         ids = state.setdefault("ids", {})
         header = self.id_in_header or UNKNOWN
@@ -110,8 +110,9 @@ class Organization:
         others = set(state.get("organizations", {})) - {UNKNOWN}
         if header == UNKNOWN and UNKNOWN not in ids and (others or not is_only_key):
             raise OpenAICostsError(
-                "OpenAI's replies do not say which organization the key opens, and the warehouse "
-                f"may hold several{' (' + ', '.join(sorted(others))[:200] + ')' if others else ''}"
+                "OpenAI's replies do not say which organization the key belongs to, and "
+                "the warehouse may contain several"
+                f"{' (' + ', '.join(sorted(others))[:200] + ')' if others else ''}"
                 ": its days could be counted twice.",
                 "A gateway may be dropping the header openai-organization: let it pass.",
             )
@@ -130,14 +131,14 @@ class Organization:
         for name in (*ids, self.id_in_header):
             if name and not _ID.fullmatch(name):
                 raise OpenAICostsError(
-                    f"OpenAI's {COSTS} named the organization {name[:60]!r}, which is no id. "
+                    f"OpenAI's {COSTS} named the organization {name[:60]!r}, which is not an id. "
                     "Nothing was loaded."
                 )
         self.id_in_rows = next(iter(ids), None)
 
 
 def _read_costs(body: bytes) -> Page:
-    """A page of costs. Raises ValueError if it is none, or if the sum of a day is too large."""
+    """Decode a page of costs. Raises ValueError if it is not one, or if a sum is too large."""
     page = read_page(body)
     amount_per_day(page)
     return page

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 USER_EMAILS = ("plain", "hashed", "none")
 """`hashed` is the SHA-256 of the address in lower case, in hexadecimal: it joins with tables that
-hash the same way. Whoever knows an address can compute its hash, so a hash is a pseudonym and no
+hash the same way. Anyone who knows an address can compute its hash, so a hash is a pseudonym, not a
 secret."""
 
 
@@ -23,7 +23,7 @@ def checked_user_emails(setting: object) -> str:
     """One of `USER_EMAILS`. Raises ValueError for another setting."""
     emails = str(setting or USER_EMAILS[0]).strip().lower()
     if emails not in USER_EMAILS:
-        raise ValueError(f"user_emails is {setting}; it is one of {', '.join(USER_EMAILS)}.")
+        raise ValueError(f"user_emails is {setting}; it must be one of {', '.join(USER_EMAILS)}.")
     return emails
 
 
@@ -52,13 +52,13 @@ PERSONAL: Mapping[str, PersonalColumns] = MappingProxyType(
 
 
 def redact(table_name: str, table: pa.Table, emails: str, forgotten: Collection[str]) -> pa.Table:
-    """The rows with e-mail addresses as `emails` says, and without names of `forgotten` ids."""
+    """The rows with e-mail addresses as set by `emails`, and without names of `forgotten` ids."""
     personal = PERSONAL[table_name]
     for column in personal.redacted:
         values = table[column]
         if emails != "plain":
             is_hashed = emails == "hashed" and column == personal.email
-            values = _with_each(values, hashed if is_hashed else blanked)
+            values = _mapped(values, hashed if is_hashed else blanked)
         if forgotten:
             is_forgotten = pc.is_in(table[personal.id], pa.array(sorted(forgotten), pa.string()))
             values = pc.if_else(is_forgotten, pa.scalar(None, pa.string()), values)
@@ -72,11 +72,11 @@ def hashed(text: str) -> str | None:
 
 
 def blanked(text: str) -> str | None:
-    """None for an e-mail address, which can also be the name of a person without a name."""
+    """None for an e-mail address, which OpenAI may also return as a name; other text unchanged."""
     return None if "@" in text else text
 
 
-def _with_each(values: pa.ChunkedArray, change: Callable[[str], str | None]) -> pa.ChunkedArray:
+def _mapped(values: pa.ChunkedArray, change: Callable[[str], str | None]) -> pa.ChunkedArray:
     """The values after `change`, which is called once for each distinct value."""
     encoded = values.combine_chunks().dictionary_encode()
     if isinstance(encoded, pa.ChunkedArray):

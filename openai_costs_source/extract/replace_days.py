@@ -1,4 +1,4 @@
-"""Replaces days at the destination: whole days, of one organization only."""
+"""Replaces whole days of one organization at the destination."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from openai_costs_source.errors import OpenAICostsError
 from openai_costs_source.extract.load_lock import release_locks, wait_for_other_loads
 
 _TOGETHER: Any = "x-replaced-together"
-"""The hint of tables that are replaced in one transaction: those with the same value."""
+"""A table hint: tables with the same value are replaced in one transaction."""
 
 
 def in_transactions(destination: Destination[Any, Any] | None) -> None:
@@ -31,8 +31,8 @@ def in_transactions(destination: Destination[Any, Any] | None) -> None:
 
     dlt 1.31 merges each table by itself, and commits after each statement unless a destination
     declares transactions: a process that is killed between two statements would leave days on which
-    rows and ledger differ. Two concurrent loads would share the staging tables. The destination
-    that is changed here also loads the extracted rows.
+    rows and ledger differ. Two concurrent loads would share the staging tables. The object
+    `destination` is changed in place: dlt then loads the extracted rows with it.
 
     Raises OpenAICostsError (wrong use) for a destination that cannot replace days.
     """
@@ -137,8 +137,8 @@ def replacing_rows(
 ) -> Any:
     """The tables as one table for dlt, with the rows that it replaces.
 
-    dlt uses the last scopes of a run. All tables of a run with the same `together` are replaced in
-    one transaction.
+    dlt uses the scopes that are yielded last in a run. All tables of a run with the same `together`
+    are replaced in one transaction.
     """
     hints = dlt.mark.make_hints(
         table_name=name,

@@ -1,4 +1,4 @@
-"""Refuses changes of a resource that dlt allows and that would load wrong rows."""
+"""Refuses changes to a resource that dlt allows but that would load wrong rows."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ _METHODS: dict[type, str] = {
 
 
 def refuse_changes(name: str, write_disposition: Any, merge_key: Any = None) -> None:
-    """Refuse the current resource if its rows would be loaded without what they replace.
+    """Refuse the current resource if it was changed in a way that doubles or loses rows.
 
     A load replaces whole days, and the ledger counts their rows: a limit, a filter or another write
     disposition would double rows or contradict the ledger. Functions of `add_map` receive whole
-    Arrow tables and may change them. The arguments are what the resource declares. Raises
-    OpenAICostsError (wrong use), which names the change.
+    Arrow tables and may change them. The arguments are those that the resource was declared
+    with. Raises OpenAICostsError (wrong use), which names the change.
     """
     resource = dlt.current.resource()
     for change in _changes(resource, name, write_disposition, merge_key):
         raise OpenAICostsError(
-            f"The resource {name} cannot be loaded with {change}: each load must hold all of what "
-            "it replaces, as OpenAI returned it.",
+            f"The resource {name} cannot be loaded with {change}: each load must contain all rows "
+            "that it replaces, as OpenAI returned them.",
             "Select days with since and until, resources with with_resources(), and filter rows in "
             "your dbt models.",
             is_wrong_use=True,
@@ -83,7 +83,7 @@ def _changes(
         if "discard" in str(contract):
             yield f"the schema contract {contract}"
     if hints.get("file_format") == "jsonl":
-        yield "the file format jsonl"  # dlt 1.31 makes an unreadable file of an empty table.
+        yield "the file format jsonl"  # dlt 1.31 writes an unreadable file for an empty table.
 
 
 def _name(write_disposition: Any) -> str:

@@ -20,10 +20,10 @@ from openai_costs_source.api.pages import DAY_SECONDS, MONEY, QUANTITY, Page, st
 INSTANT = pa.timestamp("us", tz="UTC")
 
 ONE_ROUNDING = decimal.Decimal("1e-18")
-"""The most that rounding changes the amount of a row."""
+"""The most by which rounding can change the amount of a row."""
 
 TOO_LARGE = 10**15
-"""No bill has an amount like this; sums of smaller ones fit the decimals of every engine."""
+"""Amounts from here on are refused: sums of smaller ones fit the decimals of every engine."""
 
 _EXACT_SUM = pa.decimal256(76, 18)
 
@@ -152,7 +152,7 @@ def cost_day_rows(
     loaded_at: datetime,
     api_amounts: Mapping[date, decimal.Decimal],
 ) -> pa.Table:
-    """The page's days as rows of the ledger `COST_DAYS`; a day that is not over is not closed."""
+    """The page's days as rows of the ledger `COST_DAYS`; a day is closed once it is over."""
     amounts = amount_per_day(page)
     days = [
         {
@@ -179,7 +179,7 @@ def organization_row(*values: Any) -> pa.Table:
 
 @functools.lru_cache(maxsize=4)
 def amount_per_day(page: Page) -> Mapping[date, decimal.Decimal]:
-    """The sum of each of the page's days; an empty day has zero.
+    """The total amount of each day of the page; zero for an empty day.
 
     Raises ValueError if the amount of a row or a day is too large.
     """

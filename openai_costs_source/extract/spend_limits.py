@@ -1,4 +1,4 @@
-"""Budgets that are set at OpenAI: hard limits of a month's spend, and alerts.
+"""Budgets that are set at OpenAI: hard limits of monthly spend, and alerts.
 
 The recipients of an alert are not stored.
 """
@@ -64,7 +64,7 @@ def spend_limits(listings: Listings) -> DltResource:
             if project.get("status") != "archived":
                 project_ids.append(project["id"])
                 continue
-            # Nothing can be spent there, so no budget is in force.
+            # An archived project cannot spend, so none of its budgets is in force.
             for kind in _PATHS:
                 listings.note(kind, organization_id, project["id"], [])
         kinds, refusal = list(_PATHS), None
@@ -91,7 +91,7 @@ def spend_limits(listings: Listings) -> DltResource:
 
 
 def read_limit(body: bytes) -> Object:
-    """Decode a hard limit. Raises ValueError if the reply is none."""
+    """Decode a hard limit. Raises ValueError if the reply is not one."""
     document = json_object(body)
     if not str(document.get("object")).endswith(LIMIT):
         raise ValueError("it is not a spend limit")
@@ -107,7 +107,7 @@ def readable(kind: str, objects: Iterable[Object]) -> list[Object]:
             budgets.append(row)
         else:
             log.warning(
-                "The %s %s has a threshold that is no number of cents, and is skipped.",
+                "The %s %s has a threshold that is not a number of cents, and is skipped.",
                 kind.replace("_", " "),
                 row["id"],
             )
@@ -151,5 +151,5 @@ def _read_budgets(
         return [{**limit, "id": project_id or organization_id}]
     except OpenAICostsError as error:
         if error.status == 404 and not error.is_unknown_path:
-            return []  # None is set.
+            return []  # No budget is set.
         raise

@@ -33,7 +33,7 @@ from openai_costs_source.extract.rows import INSTANT, dated_rows
 log = logging.getLogger(__name__)
 
 DAYS_PER_PAGE = 31
-"""The most that the API returns."""
+"""The most days that the API returns per page of usage."""
 
 USAGE_DAYS = pa.schema(
     [
@@ -52,7 +52,7 @@ usage."""
 
 def usage(load: Load) -> list[DltResource]:
     """One resource for each kind of usage."""
-    # dlt uses the last scopes of a run, so those of `usage_days` grow with each kind.
+    # dlt uses the scopes that are yielded last, so those of `usage_days` grow with each kind.
     ledger_scopes: list[str] = []
     return [_usage_of_kind(kind, load, ledger_scopes) for kind in USAGE_KINDS]
 
@@ -90,7 +90,7 @@ def usage_day_rows(
     grouped_by: Sequence[str],
     loaded_at: datetime,
 ) -> pa.Table:
-    """The page's days as rows of the ledger `USAGE_DAYS`; a day that is not over is not closed."""
+    """The page's days as rows of the ledger `USAGE_DAYS`; a day is closed once it is over."""
     days = [
         {
             "organization_id": organization_id,
@@ -144,11 +144,11 @@ def _usage_of(
     due = load.due_days(load_state, mismatched)
     first = due.since
     if first == FIRST_DAY and first in organization.totals:
-        first = organization.first_used or load.today  # Before, there was no usage.
+        first = organization.first_used or load.today  # There was no usage before.
         load_state.loaded_from = first
     endpoint = Endpoint(organization.client, load.today, kind.path, kind.read, DAYS_PER_PAGE)
     endpoint.bytes_per_day = organization.endpoint.bytes_per_day
-    endpoint.final = (404,)  # The answer of an API that does not have the kind.
+    endpoint.final = (404,)  # The reply of an API that does not have this kind.
     endpoint.first_day_by_dimension = load_state.first_day_by_dimension
     days: list[date] = []
     try:
@@ -189,7 +189,7 @@ def _pages(
 
 
 def _report_skipped(kind: UsageKind, error: OpenAICostsError) -> None:
-    """Costs load without usage: a kind that cannot be read keeps its stored days."""
+    """Log that a kind could not be read: its stored days stay, and costs load without it."""
     if error.is_missing_permission or error.status in (400, 403, 404):
         log.warning("%s Usage of the kind %s is skipped.", error, kind.name)
     else:

@@ -13,7 +13,7 @@ it:
     usage_kinds        what each kind of usage measures and can be grouped and filtered by
     usage              the rows of `/usage/…`, from the same charges
     server             the HTTP server on 127.0.0.1
-    failure_modes      what live organizations' APIs were observed to do to their clients, by name
+    failure_modes      unusual replies that were observed on live APIs, by name
     api                `SimulatedApi`: routes, keys, refusals and failure modes, served over HTTP
     seeds              teams, invoices, budgets and credits that the organization's people enter
 """

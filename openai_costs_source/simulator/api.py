@@ -48,11 +48,11 @@ class SimulatedApi:
     """The API of one organization, served while in the `with` block.
 
     `base_url` ends in `/v1`. `requests` contains each request as (method, path, query as sent).
-    `overrides` replaces the charges of a day (an empty list: a day without any). Both `overrides`
-    and `organization`, by the same one of a later day, may change between requests. A page holds at
-    most `days_per_page` days, whatever the requested limit. `key_floor` is the first Unix time for
-    which costs can be grouped by API key. `failure_modes` are names in `FAILURE_MODES`, applied in
-    that order. Requests that arrive at the same time are answered one after the other.
+    `overrides` replaces the charges of a day (an empty list: a day without any). Between requests,
+    `overrides` may change, and `organization` may be set to the same one on a later day. A page has
+    at most `days_per_page` days, whatever the requested limit. `key_floor` is the first Unix time
+    for which costs can be grouped by API key. `failure_modes` are names in `FAILURE_MODES`, applied
+    in the given order. Requests that arrive at the same time are answered one after the other.
     """
 
     base_url: str
@@ -92,7 +92,7 @@ class SimulatedApi:
         """Return the reply to one request, changed by the failure modes."""
         status, body = self.answer(method, target, authorization)
         headers = {"Content-Type": "application/json"}
-        # Live, the header may contain a name instead of the id that is on the rows.
+        # The live API's header may contain a name instead of the id that is on the rows.
         if self.organization.slug:
             headers["openai-organization"] = self.organization.slug
         reply = Reply(status, body, headers)
@@ -103,7 +103,7 @@ class SimulatedApi:
         return reply
 
     def answer(self, method: str, target: str, authorization: str) -> tuple[int, str]:
-        """Return the status and the JSON text for one request, without failure modes of replies."""
+        """Return the status and the JSON text for one request, before failure modes change it."""
         url = urlsplit(target)
         parameters = parse_qs(url.query, keep_blank_values=True)
         self.requests.append((method, url.path, parameters))

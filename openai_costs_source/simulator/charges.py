@@ -17,15 +17,15 @@ from openai_costs_source.simulator.workloads import AGENTS_KEY, WORKLOADS, Workl
 RUNAWAY_AGE = 9
 RUNAWAY_KEY = "key_search-reranker"
 
-# Sums and products of money raise rather than lose a digit.
+# Sums and products of amounts raise an error instead of losing a digit.
 EXACT = Context(prec=80, traps=[Inexact])
 
 _DECIMALS = {"1000_tokens": 3, "duration_hours": 9, "gibibyte_hours": 9}
-# Data stored in the EU costs a tenth more; the tail of this factor takes amounts past 18 decimals.
+# Data stored in the EU costs a tenth more; the last digit gives amounts more than 18 decimals.
 _UPLIFT = {"proj_europe": Decimal("1.10000000000001")}
 
 _WEEKDAYS = (0.96, 1.06, 1.10, 1.05, 0.91)
-_GROWTH_A_DAY = 0.0011
+_GROWTH_PER_DAY = 0.0011
 _GROWTH_FROM = date(2026, 1, 1).toordinal()
 
 
@@ -49,7 +49,7 @@ class Charge(NamedTuple):
 def charges_at_age(day: date, age: int) -> list[Charge]:
     """Return the day's charges as the API returns them when the day is `age` days old.
 
-    A day of age 0 is partial, one of age 1 is missing rows. From then on a day stays unchanged,
+    A day is partial at age 0, and lacks rows at age 1. From then on a day stays unchanged,
     with two exceptions: every eleventh day is restated at the age of five (amounts change and a row
     vanishes), and events that are defined by age (the runaway key, the migration) move with it.
     """
@@ -83,14 +83,14 @@ def charges_at_age(day: date, age: int) -> list[Charge]:
 
 def _rhythm(day: date, work: Workload) -> tuple[float, float]:
     """Return how likely each of the workload's rows is on that weekday, and its relative volume."""
-    growth = max(0.2, 1 + (day.toordinal() - _GROWTH_FROM) * _GROWTH_A_DAY)
+    growth = max(0.2, 1 + (day.toordinal() - _GROWTH_FROM) * _GROWTH_PER_DAY)
     if day.weekday() < 5:
         return 1.0, growth * _WEEKDAYS[day.weekday()]
     return (1.0, growth * 0.68) if work.automatic else (0.45, growth * 0.4)
 
 
 def _charge(work: Workload, meter: Meter, dollars: float, free: bool) -> Charge | None:
-    """Return the charge for about that many dollars. A volume may be a float; money never is."""
+    """Return the charge for about that many dollars. Volumes may be floats; amounts never are."""
     decimals = _DECIMALS.get(meter.unit, 0)
     quantity = Decimal(round(dollars / float(meter.price) * 10**decimals)).scaleb(-decimals)
     if not quantity:

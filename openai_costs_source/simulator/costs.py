@@ -16,7 +16,7 @@ from openai_costs_source.simulator.organization import Organization
 
 DIMENSIONS = ("project_id", "user_id", "api_key_id", "line_item", "api_source")
 FILTERS = {"project_ids": "project_id", "api_key_ids": "api_key_id", "line_items": "line_item"}
-"""The parameters that filter by a dimension, and which."""
+"""The filter parameters, each with the dimension that it filters by."""
 
 
 def cost_rows(
@@ -64,14 +64,14 @@ def _row(
 
 
 _json = functools.cache(json.dumps)
-"""The JSON of a name or an id; many rows have the same ones."""
+"""The JSON of a name or an id, cached because many rows repeat it."""
 
 
 def literal(amount: Decimal, *row_key: object) -> str:
     """Return the JSON text of an amount in one of the spellings that the live API uses.
 
-    A number, a string or a string of 39 decimals; zero also as `0E-6176`, bare or as a string. The
-    row's key decides.
+    A number, a string or a string of 39 decimals; zero also as `0E-6176`, bare or as a string.
+    Which one depends on `row_key` alone.
     """
     choice = noise("literal", *row_key)[0]
     if amount == 0 and choice < 0.6:

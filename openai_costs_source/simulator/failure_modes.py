@@ -1,4 +1,4 @@
-"""What live organizations' APIs were observed to do to their clients, by name in `FAILURE_MODES`.
+"""Unusual replies that were observed on live APIs, by name in `FAILURE_MODES`.
 
 A failure mode takes a request and the reply that it would get, and returns the reply that it gets
 instead. `restated`, `credits` and `usage-lost` change charges instead of replies. The command's
@@ -211,7 +211,7 @@ def _same_token_again(request: Request, reply: Reply) -> Reply:
 
 
 def _missing_scope(scope: str, status: int, *ends: str) -> FailureMode:
-    """Return the failure mode that refuses paths with one of these ends; without any, all paths."""
+    """Return the failure mode that refuses paths with one of these ends, or without ends, all."""
 
     def mode(request: Request, reply: Reply) -> Reply:
         refused = not ends or request.path.endswith(ends)
@@ -323,7 +323,7 @@ def restated_days(organization: Organization) -> dict[date, list[Charge]]:
 
 
 def credited_days(organization: Organization) -> dict[date, list[Charge]]:
-    """Return days with negative rows, as `credits` adds them: of a project, and of none."""
+    """Return days with negative rows, as `credits` adds them: with and without a project."""
     days = {ago: organization.today - timedelta(days=ago) for ago in (3, 12, 40)}
     charges = {day: organization.charges(day) for day in days.values()}
     grant = Charge(None, None, None, "promotional credit", Decimal("-250"), None, None)

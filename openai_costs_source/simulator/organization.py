@@ -1,4 +1,4 @@
-"""The simulated organization: what OpenAI's API knows of it on one day."""
+"""The simulated organization: what OpenAI's API knows about it on one day."""
 
 from datetime import date, timedelta
 
@@ -10,7 +10,7 @@ _DELETED = ("user-noah", "user-olga")
 
 
 class Organization:
-    """What the API returns on the UTC day `today` of one organization.
+    """One organization, as the API returns it on the UTC day `today`.
 
     `projects`, `users`: the listings' objects. `service_accounts`, `api_keys`: the same, by project
     id; `spend_limits`, `spend_alerts`: by project id, the organization's under an empty one.

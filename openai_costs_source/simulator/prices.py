@@ -8,7 +8,8 @@ PRICE_CUT_AGE = 50
 
 # mix; era; unit; model or tool; then each of its meters with its price and its share (per cent) of
 # the mix's dollars. Prices are per million tokens or characters, per thousand calls, or per one of
-# any other unit. `old` meters are replaced by `new` ones, `dear` ones by `cheap` ones.
+# any other unit. `old` meters are replaced by `new` ones, and prices
+# `before_cut` by those `after_cut`.
 _PRICES = """
     frontier; old; tokens; gpt-5.4-2026-03-05; input 2.50 36; cached input 0.25 9; output 15.00 45
     frontier; old; tokens; gpt-5.4-2026-03-05; input, long context 5.00 7
@@ -24,8 +25,8 @@ _PRICES = """
     terra; ; tokens; gpt-5.6-terra; cache writes 1.5625 10
     latest; ; tokens; gpt-5.5-2026-04-23; input 5.00 40; cached input 0.50 8; output 30.00 52
     codex; ; tokens; gpt-5.3-codex; input 1.75 45; output 14.00 55
-    mini; dear; tokens; gpt-5-mini-2025-08-07; input 0.35 45; output 2.80 55
-    mini; cheap; tokens; gpt-5-mini-2025-08-07; input 0.25 45; output 2.00 55
+    mini; before_cut; tokens; gpt-5-mini-2025-08-07; input 0.35 45; output 2.80 55
+    mini; after_cut; tokens; gpt-5-mini-2025-08-07; input 0.25 45; output 2.00 55
     astra; ; tokens; gpt-6-astra; input_tokens 8.00 100
     four; ; tokens; gpt-4.1-2025-04-14; input 2.00 20; output 8.00 25
     four; ; tokens; gpt-4o-2024-08-06; output 10.00 25
@@ -66,13 +67,14 @@ class Meter(NamedTuple):
     price: Decimal
 
     def volume(self, age: int) -> float:
-        """The share of its volume on a day of that age.
+        """The share of its full volume on a day of this age.
 
         From 105 to 45 days ago, `new` models replace `old` ones; 50 days ago, a price was cut.
         """
         migrated = min(1.0, max(0.0, (105 - age) / 60))
-        dear = float(age > PRICE_CUT_AGE)
-        shares = {"old": 1 - migrated, "new": migrated, "dear": dear, "cheap": 1 - dear}
+        before = float(age > PRICE_CUT_AGE)
+        prices = {"before_cut": before, "after_cut": 1 - before}
+        shares = {"old": 1 - migrated, "new": migrated, **prices}
         return shares.get(self.era, 1.0)
 
 

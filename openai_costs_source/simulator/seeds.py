@@ -14,7 +14,7 @@ from pathlib import Path
 from openai_costs_source.simulator.charges import EXACT, Charge
 from openai_costs_source.simulator.organization import Organization
 
-# kind; id; team; cost centre. Two projects and most people have no team.
+# kind; id; team; cost center. Two projects and most people have no team.
 _TEAMS = """
     project;         proj_storefront;        Commerce;         CC-1100
     project;         proj_support;           Customer care;    CC-1200
@@ -28,7 +28,7 @@ _TEAMS = """
     api_key;         key_search-codex-ci;    Developer tools;  CC-2200
     api_key;         key_europe-tuned;       Research;         CC-3100
 """
-# scope; id; per cent of its cost in the month before. The budget of proj_europe is too small.
+# scope; id; percentage of its cost in the month before. The budget of proj_europe is too small.
 _BUDGETS = """
     organization; ;               115
     project;      proj_europe;    25
@@ -66,7 +66,7 @@ def write_seeds(
 def _invoices(
     organization: Organization, overrides: Mapping[date, list[Charge]]
 ) -> list[list[str]]:
-    """Return one invoice for each month that is over; the last but one has credits.
+    """Return one invoice for each month that is over; the second to last has credits.
 
     The first month began before the history: its invoice is higher than the costs that can be
     loaded.

@@ -2,7 +2,7 @@
 
 Usage therefore agrees with the bill by day, model and meter, also on days that the API restates. It
 contains more than the bill: requests, free moderations, the model that made each tool call. Some
-models have other names than on the bill.
+models have different names on the bill.
 """
 
 import re
@@ -32,12 +32,12 @@ _METERS = {
     "cache writes": "input_cache_write_tokens",
     "output": "output_{}_tokens",
 }
-# The bill's unit in the measure's: a day's gibibyte hours as the bytes stored on average.
+# Usage per billed unit; the gibibyte hours of a day become the average number of bytes stored.
 _UNITS = {"1000_tokens": Decimal(1000), "gibibyte_hours": Decimal(2**30) / 24}
 
 
 class _Use(NamedTuple):
-    """The usage that a line item is for."""
+    """The usage that a line item bills."""
 
     kind: str
     measure: str
@@ -54,8 +54,8 @@ _TOOLS = {
     "file search tool calls": _Use("file_search_calls", "num_requests"),
     "web search tool calls": _Use("web_search_calls", "num_requests"),
 }
-# Usage that is never billed, along with billed tokens of some keys: the keys; the model, and the
-# number of billed tokens per unbilled one; the measure for each measure of the billed tokens.
+# Usage that is never billed; it accompanies billed tokens of some keys. By kind: the keys; the
+# model, and the number of billed tokens per unbilled one; the unbilled measure for each billed one.
 _UNBILLED = {
     "moderations": (
         ("key_storefront-chat", "key_helpdesk-replies", "key_europe-chat"),

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from openai_costs_source.simulator.query import Query
 
 Row = dict[str, Any]
-"""The measures of one project, user, key, model, …, and these dimensions."""
+"""One combination of dimensions (project, user, key, model, …), and its measures."""
 
 _OWNER = ("project_id", "user_id", "api_key_id")
 _MODEL = (*_OWNER, "model")
@@ -29,7 +29,7 @@ CHOICES = {
     "context_level": ("low", "medium", "high"),
     "vector_store_id": ("vs_handbook", "vs_tickets"),
 }
-"""The values of dimensions that the bill does not have."""
+"""The values of the dimensions that only usage has, not the bill."""
 # The values that a filter accepts, where OpenAI lists them.
 _ACCEPTED = {
     "sizes": (*CHOICES["size"], "1792x1792", "1024x1792"),
@@ -66,7 +66,7 @@ class Kind(NamedTuple):
 
     @property
     def filters(self) -> dict[str, str]:
-        """The parameters that filter by a dimension, and which."""
+        """The filter parameters, each with the dimension that it filters by."""
         return {filter: name for filter, name in _FILTERS.items() if name in self.dimensions}
 
     def filtered(self, query: Query) -> dict[str, list[str]]:

@@ -11,10 +11,10 @@ SERVICE_ACCOUNTS = {
 }
 AGENTS_KEY = "key_europe-agents"
 
-# key; project; owner; state; mixes, each with its dollars a weekday and, after @, the percentage of
-# days on which it runs. Rows without a key are the playground (with an owner) and storage (without
-# one). The number after a state is an age in days. The owner of an `inactive` key has lost access
-# to the project.
+# key; project; owner; state; mixes, each with its dollars per weekday and, after @, the percentage
+# of days on which it runs. Rows without a key are the playground (with an owner) and storage
+# (without one). The number after a state is an age in days. The owner of an `inactive` key has lost
+# access to the project.
 _WORKLOADS = """
     storefront-chat;        storefront; storefront-prod; ;  frontier 210, small 26, web 9
     storefront-priority;    storefront; storefront-prod; ;  priority 34
@@ -57,9 +57,9 @@ _WORKLOADS = """
 
 
 class Workload(NamedTuple):
-    """One key's work, or the work without a key of one person in one project.
+    """What one key runs, or what one person runs in a project without a key.
 
-    `mixes`: the mix's name, dollars a weekday, and the share of days on which it runs.
+    `mixes`: the mix's name, dollars per weekday, and the share of days on which it runs.
     """
 
     key: str
@@ -71,11 +71,11 @@ class Workload(NamedTuple):
 
     @property
     def automatic(self) -> bool:
-        """Services and storage run every day; people rest at weekends."""
+        """Whether it runs every day, as services and storage do; people rest at weekends."""
         return not self.owner or self.owner in SERVICE_ACCOUNTS
 
     def activity(self, age: int) -> float:
-        """The share of its volume on a day of that age; work that ended long ago had faded out."""
+        """The share of its full volume on a day of this age; work that ended long ago fades out."""
         if self.state == "since":
             return float(age <= self.age)
         if self.state in ("deleted", "archived"):

@@ -14,7 +14,7 @@ QUIETLY = ("--quiet", "--log-level", "none", "--no-write-json")
 
 
 class ParsedProject:
-    """The project for a target of its profile, with the target's settings in `environment`.
+    """The dbt project, parsed for a target of its profile; `environment` has the target's settings.
 
     If no target is given, the settings choose it.
     """

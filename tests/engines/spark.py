@@ -1,7 +1,7 @@
 """Spark and its Thrift server, in one process or on a standalone cluster.
 
-Everything comes from PyPI's pyspark, runs on Java and loopback, and is removed afterwards. The time
-zone is not UTC, so that a shifted day fails a test.
+The programs are in PyPI's pyspark and need Java. The server listens on loopback only, and its files
+are removed at the end. Its time zone is not UTC, so that a shifted day fails a test.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ START_TIMEOUT = 120
 
 
 def missing():
-    """The reason why Spark cannot be started here, or None."""
+    """Return why Spark cannot be started here, or None."""
     if not importlib.util.find_spec("pyspark") or not importlib.util.find_spec(
         "dbt.adapters.spark"
     ):
@@ -49,16 +49,16 @@ _WITHOUT_OPTIMIZATION = {
     # Spark would write out a plan for each query, which no test reads.
     "spark.sql.ui.explainMode": "simple",
     "spark.sql.maxPlanStringLength": "100",
-    # Without a file of checksums next to each file.
+    # Hadoop would write a file with a checksum for each file.
     "spark.hadoop.fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
 }
 _DEPLOY = "org.apache.spark.deploy"
 
 
 class Spark:
-    """The server, while in the `with` block; `port` is the port of its Thrift server.
+    """Runs the server during the `with` block; `port` is the port of its Thrift server.
 
-    `clustered` runs it on a standalone cluster of a master and two workers, not in two threads.
+    With `clustered`, it runs on a cluster of a master and two workers instead of in two threads.
     """
 
     def __init__(self, folder, clustered=False):
@@ -81,7 +81,7 @@ class Spark:
         shutil.rmtree(self.folder)
 
     def rows(self, sql):
-        """The column names and rows that a new session reads, in the cluster's time zone."""
+        """Return the column names and rows of a query in a new session."""
         from pyhive import hive
 
         with (

@@ -1,4 +1,4 @@
-"""Warehouses that no test can reach: the SQL that dbt would send to each for the models."""
+"""The SQL that dbt would send to warehouses that no test can reach."""
 
 import importlib.util
 import json
@@ -19,7 +19,7 @@ WAREHOUSES = {
 }
 BUILDS = ("first build", "next build")
 FACTS = {path.stem for path in (PROJECT / "dbt_project/models/intermediate/facts").glob("*.sql")}
-# Digits and decimals: of money, of quantities, then of intermediate factors.
+# Precision and scale of decimals: money, quantities, then intermediate factors.
 DECIMALS = {
     (38, 18), (38, 9), (37, 18), (28, 9), (27, 18), (26, 6), (24, 9), (18, 18), (18, 0), (13, 9),
     (12, 12), (9, 8), (7, 6), (7, 0), (6, 0),
@@ -28,7 +28,7 @@ DECLARED = {"decimal(38, 18)": (38, 18), "decimal(38, 9)": (38, 9)}
 
 
 class Unsent:
-    """What dbt compiled and would have sent, by build, and how sqlglot parses it."""
+    """What dbt compiled and would have sent, by build, and as sqlglot parses it."""
 
     def __init__(self, dialect, answer):
         self.dialect = dialect
@@ -47,9 +47,9 @@ class Unsent:
             yield from self.builds[build]["compiled"].items()
 
     def replacing(self, built_days=False):
-        """By fact, the statements of the next build that delete or insert its rows.
+        """Return, by fact, the statements of the next build that delete or insert its rows.
 
-        With `built_days`, the statements that record the days that the fact was built from.
+        With `built_days`, returns those that record the days that the fact was built from.
         """
         statements = {fact: [] for fact in FACTS}
         for node, sql in self.builds["next build"]["sent"]:
@@ -100,7 +100,7 @@ def test_every_model_and_test_is_compiled(unsent, build):
     assert set(unsent.builds[build]["compiled"]) == set(unsent.declared)
 
 
-def test_every_compiled_statement_is_of_the_dialect(unsent):
+def test_every_compiled_statement_is_valid_in_the_dialect(unsent):
     for node, sql in unsent.compiled():
         (tree,) = unsent.parse(sql)
         assert isinstance(tree, exp.Query), node
@@ -133,7 +133,7 @@ def test_built_days_of_a_fact_are_replaced_in_statements_of_the_dialect(unsent):
         assert f"'{fact}'" in removes[0].sql(unsent.dialect)
 
 
-def test_the_next_build_reads_the_days_to_build_alone(unsent):
+def test_next_build_reads_only_the_days_to_build(unsent):
     compiled = {build: unsent.builds[build]["compiled"] for build in BUILDS}
     for fact in FACTS:
         node = f"model.openai_costs.{fact}"
@@ -142,7 +142,7 @@ def test_the_next_build_reads_the_days_to_build_alone(unsent):
 
 
 def decimal(kind):
-    """Digits and decimals of a type; BigQuery's type has neither."""
+    """Return precision and scale of a type; BigQuery's type has neither."""
     return tuple(int(parameter.name) for parameter in kind.expressions)
 
 

@@ -1,8 +1,8 @@
 """The official FOCUS validator on exported files: `make focus-check RULES=DIR`.
 
 It needs the FinOps Foundation's rules, model-1.4.json, in the folder that FOCUS_RULES names, and
-the validator in its own environment, which that command creates, because it needs another Python
-and another PyArrow. Without them, the tests are skipped.
+the validator in its own environment, because it needs another Python and another PyArrow; the
+command creates it. Without them, the tests are skipped.
 """
 
 import json
@@ -25,7 +25,7 @@ ALWAYS = {
 }
 WITH_CREDITS = {
     "CAU-PricingCurrencyContractedUnitPrice-C-012-C": (
-        "requires a price if SkuPriceId is null; its text requires one if it is not null"
+        "requires a price if SkuPriceId is null, but its text requires one if it is not null"
     ),
 }
 DEVIATIONS = ("credits", "restated", "missing-amounts", "users-apart-before", "key-floor")
@@ -53,7 +53,7 @@ def rules(tmp_path_factory):
 
 
 def failing(rules, file, report):
-    """The rules that a file fails, without composite rules, and the validator's counts."""
+    """Return the rules that a file fails, without composite rules, and the validator's counts."""
     folder, known = rules
     where = "import focus_validator; print(*focus_validator.__path__)"
     package = subprocess.check_output([VALIDATOR, "-c", where], text=True).strip()

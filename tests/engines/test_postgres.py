@@ -1,4 +1,4 @@
-"""PostgreSQL: commands, loads and marts are as on DuckDB. The tests start a real server."""
+"""PostgreSQL behaves as DuckDB: commands, loads and marts. The tests start a real server."""
 
 import importlib.util
 import json
@@ -32,13 +32,13 @@ from openai_costs_source.simulator.api import DEMO_ADMIN_KEY
 from openai_costs_source.simulator.organization import Organization
 from openai_costs_source.simulator.seeds import write_seeds
 
-# Ten weeks contain every event of the demo that a mart or the report shows, also a price change.
+# Ten weeks contain every event of the demo that marts and the report show, even a price change.
 FIRST_DAY = days_ago(70)
 PASSWORD = "loopback-only"
 
 
 def programs():
-    """The folder of PostgreSQL's server programs: installed, or from PyPI."""
+    """Return the folder of PostgreSQL's server programs: installed, or from PyPI."""
     initdb = shutil.which("initdb")
     folders = [Path(initdb).parent] if initdb else []
     folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
@@ -48,7 +48,7 @@ def programs():
 
 
 def server_user():
-    """The arguments of `subprocess` for the server's user; PostgreSQL does not run as root."""
+    """Return `subprocess` arguments for the server's user, because PostgreSQL refuses root."""
     if os.getuid():
         return {}
     names = {user.pw_name for user in pwd.getpwall()}
@@ -57,7 +57,7 @@ def server_user():
 
 @pytest.fixture(scope="module")
 def server():
-    """The port of a server; tests create their own databases in it."""
+    """The port of a server, on which tests create their own databases."""
     if not (folder := programs()):
         pytest.skip("PostgreSQL's server programs are not installed.")
     with socket.socket() as free:
@@ -185,9 +185,9 @@ def comparable(value):
 
 
 def assert_equal(one, other, empty=()):
-    """The rows of each mart are equal: money to the last digit, ratios at 1e-12 relative.
+    """Check that the rows of each mart are equal: exact values exactly, ratios within 1e-12.
 
-    `empty`: the marts that have no rows.
+    `empty` names the marts that have no rows.
     """
     assert marts(one) == marts(other)
     without_rows = set()
@@ -207,7 +207,7 @@ def assert_equal(one, other, empty=()):
 
 
 def split(columns, row):
-    """A row's exact values as text, and its ratios; prices are compared as doubles."""
+    """Return a row's exact values as text, and its ratios, which include prices."""
     exact, ratios = [], []
     for column, value in zip(columns, row, strict=True):
         if isinstance(value, float) or (value is not None and column.endswith("unitprice")):
@@ -231,7 +231,7 @@ def both(server, tmp_path_factory, organization):
 
 
 def load_and_build(postgres, duck, api, folder, *arguments):
-    """Run the whole command on PostgreSQL, and on DuckDB all but the data tests."""
+    """Load and build both: on PostgreSQL with the command, on DuckDB without the data tests."""
     done = postgres.run(api, *arguments, cwd=folder)
     assert done.returncode == 0, done.stderr
     done = run_pipeline("load", *arguments, cwd=folder, **known(api))
@@ -248,7 +248,7 @@ def test_marts_of_the_demo_organization_are_equal(both):
     assert_equal(postgres, duck, empty=["restatements"])
 
 
-def test_documented_queries_return_as_many_rows(both):
+def test_documented_queries_return_equally_many_rows(both):
     postgres, duck, *_ = both
     queries = re.findall(
         r"```sql\n(.*?)```", (PROJECT / "docs" / "queries.md").read_text(), re.DOTALL
@@ -296,28 +296,28 @@ def test_reports_show_the_same_figures(both):
         done = run_pipeline("report", "--to", f"{name}.html", cwd=folder, **settings)
         assert done.returncode == 0, done.stderr
         page = (folder / f"{name}.html").read_text(encoding="utf-8")
-        (book,) = json.loads(re.search(r'id="data">(.*?)</script>', page)[1])["books"]
+        (bill,) = json.loads(re.search(r'id="data">(.*?)</script>', page)[1])["bills"]
         # The order of names follows the server's collation.
         figures.append(
             {
-                "total": book["total"],
+                "total": bill["total"],
                 "by day": sorted(
-                    (day, book["projects"][project]["name"], cost)
-                    for day, project, cost in book["by_day"]
+                    (day, bill["projects"][project]["name"], cost)
+                    for day, project, cost in bill["by_day"]
                 ),
-                "by person": sorted(
-                    (when, str(project is None), book["people"][person]["name"], cost)
-                    for when, project, person, cost in book["by_person"]
+                "by user": sorted(
+                    (when, str(project is None), bill["users"][user]["name"], cost)
+                    for when, project, user, cost in bill["by_user"]
                 ),
                 "by model": sorted(
-                    (when, book["models"][model]["name"], str(meter), cost)
-                    for when, _, model, meter, cost in book["by_model"]
+                    (when, bill["models"][model]["name"], str(meter), cost)
+                    for when, _, model, meter, cost in bill["by_model"]
                 ),
                 "prices": sorted(
                     [f"{cell:.12g}" if isinstance(cell, float) else str(cell) for cell in price]
-                    for price in book["prices"]
+                    for price in bill["prices"]
                 ),
-                "checks": sorted(book["checks"]),
+                "checks": sorted(bill["checks"]),
             }
         )
     assert figures[0]["by day"]
@@ -435,11 +435,11 @@ def test_wrong_settings_are_one_sentence_without_the_password(server, api, tmp_p
 
 def test_second_run_on_a_database_is_refused_and_the_first_one_completes(server, tmp_path):
     postgres = Postgres(server, "two_runs")
-    started_loading, may_continue = threading.Event(), threading.Event()
+    requested, may_answer = threading.Event(), threading.Event()
 
     def hang(number):
-        started_loading.set()
-        assert may_continue.wait(100)
+        requested.set()
+        assert may_answer.wait(100)
 
     with Serving(Organization(TODAY), overrides={}) as api:
         api.before_answering = hang
@@ -448,9 +448,9 @@ def test_second_run_on_a_database_is_refused_and_the_first_one_completes(server,
         with subprocess.Popen(
             [sys.executable, *command], cwd=tmp_path, env=variables, stderr=subprocess.PIPE
         ) as first:
-            assert started_loading.wait(100)
+            assert requested.wait(100)
             second = run_process(*command, cwd=tmp_path, **postgres.environment, **known(api))
-            may_continue.set()
+            may_answer.set()
             assert first.wait(100) == 0
     assert second.returncode == 1
     assert second.stderr == (
@@ -494,8 +494,7 @@ RESOURCES = ("costs", "projects", "users", "usage_completions")
 
 
 def loaded_by(postgres, listings=("projects", "users"), ledgers=("cost_days", "usage_days")):
-    """The days, rows and costs of each organization; then the duplicate rows of each listing and
-    ledger."""
+    """Return each organization's days, rows and costs; then each table's number of duplicates."""
     rows = postgres.rows("""
         select organization_id, count(distinct date), count(*), sum(amount)
         from openai_raw.costs group by organization_id order by organization_id
@@ -520,7 +519,7 @@ class OtherOrganization(Organization):
 
 @pytest.mark.parametrize("names", [("one", "one"), ("one", "two")])
 def test_pipelines_that_load_at_once_load_the_same_as_in_turn(names, server, own_pipeline):
-    """One organization loaded twice by pipelines of one name, or two organizations."""
+    """Pipelines with the same name load one organization twice; with two names, two of them."""
     organizations = [Organization(TODAY), Organization(TODAY)]
     if len(set(names)) == 2:
         organizations[1] = OtherOrganization(TODAY)

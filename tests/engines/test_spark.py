@@ -59,7 +59,7 @@ class Lake:
         }
 
     def load(self, api, **settings):
-        """Load with the state in the lake only; returns the id of the load."""
+        """Load without local state; return the id of the load."""
         pipeline = dlt.pipeline(
             "openai_costs",
             destination=dlt.destinations.filesystem(self.bucket.as_uri()),
@@ -73,7 +73,7 @@ class Lake:
         return list(self.bucket.glob("openai_raw/_dlt_loads/*.jsonl"))
 
     def files(self, fact, day):
-        """The files of one day of a fact. A rewritten file has another name."""
+        """Return the files of one day of a fact. A rewritten file has another name."""
         table = self.spark.warehouse / "openai_intermediate.db" / fact
         return sorted(table.glob(f"organization_id=*/date={day}/*.parquet"))
 
@@ -138,7 +138,7 @@ def both(spark, tmp_path_factory):
 
 
 def assert_equal(lake, warehouse):
-    """No mart is empty; rows are equal to the last digit, ratios at 1e-12 relative."""
+    """Check that no mart is empty, exact values are equal, and ratios differ by at most 1e-12."""
     marts = warehouse.rows("""
         select table_name from information_schema.tables where table_schema = 'openai_marts'
     """)
@@ -170,7 +170,7 @@ def same(row, expected, absolute):
 
 
 def in_order(rows, are_ratios):
-    """Each row as a pair: its exact values, and its ratios."""
+    """Return the sorted rows, each as a pair: its exact values and its ratios."""
     split = [
         (
             tuple(v for v, is_ratio in zip(row, are_ratios, strict=True) if not is_ratio),
@@ -202,7 +202,7 @@ def test_commands_work_on_a_lake(both, tmp_path):
     assert f"exactly {exact(total)} USD" in command("export", "--to", "focus")
     files = duckdb.sql(f"select sum(BilledCost), count(*) from '{tmp_path}/focus/*.parquet'")
     assert files.fetchall() == [(total, rows)]
-    assert "Its profile is found" in command("check")
+    assert "Its profile was found" in command("check")
 
 
 def test_spark_accepts_every_data_test(both):

@@ -32,7 +32,7 @@ DAYS = [
 
 
 def reply_to(sql):
-    """The reply of a warehouse that has built facts and was loaded since."""
+    """Return the reply of a warehouse with built facts and a later load."""
     number, truth = agate.Number(), agate.Boolean()
     if "should_error" in sql:
         return agate.Table(
@@ -61,7 +61,7 @@ class Unsent:
         }
 
     def columns_of(self, relation):
-        """An empty table with the columns that this model declares."""
+        """Return an empty table with the columns that the relation's model declares."""
         name = re.sub(r"[`\"]", "", relation).split(".")[-1].lower()
         names = [*self.named["openai_intermediate", name].columns]
         return agate.Table([], names, [agate.Text()] * len(names))
@@ -145,7 +145,7 @@ class Unsent:
 
 
 def statements_of(target):
-    """What dbt compiled and would have sent to the target, by build, and its declared columns."""
+    """Return what dbt compiled and would have sent to the target, by build, and its columns."""
     options = [*OPTIONS, "--target", target]
     parsed = dbtRunner().invoke(["parse", *options, "--no-partial-parse"])
     if not parsed.success:
@@ -181,7 +181,7 @@ def statements_of(target):
 
 
 def main(folder, *targets):
-    # Collecting garbage takes a fifth of the time, and the process ends soon.
+    # Garbage collection takes a fifth of the time, and the process ends soon.
     gc.disable()
     for target in targets:
         Path(folder, f"{target}.json").write_text(json.dumps(statements_of(target)))

@@ -11,10 +11,10 @@ SEVERITIES = ("info", "warning", "critical")
 
 @dataclass(frozen=True)
 class Alert:
-    """`key` identifies the problem: a later run that finds it again gives it the same key.
+    """A problem. `key` identifies it: a later run that finds it again gives it the same key.
 
-    The fields are the JSON of `alerts --format json`. The warehouse stores the keys of posted
-    alerts, so a change of a key posts its alert again.
+    `alerts --format json` prints these fields. The warehouse stores the keys of posted alerts, so
+    an alert whose key changes is posted again.
     """
 
     kind: str
@@ -31,7 +31,7 @@ class Alert:
 
 
 def severity_counts(alerts: Sequence[Alert]) -> str:
-    """2 critical, 1 warning."""
+    """Return the number of alerts by severity, such as "2 critical, 1 warning"."""
     severities = [alert.severity for alert in alerts]
     counts = {severity: severities.count(severity) for severity in reversed(SEVERITIES)}
     return ", ".join(f"{count} {severity}" for severity, count in counts.items() if count)

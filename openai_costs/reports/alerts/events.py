@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 SCOPES = {"api_key": "API key", "user": "user", "model": "model", "project": "project"}
-"""The scopes of anomalies from the narrowest to the widest, with their names in messages."""
+"""The scopes of anomalies, from the narrowest to the widest, and their names in messages."""
 
 EXPLAINED_SHARE = Decimal(2) / 3
 """A row joins narrower events that account for at least this share of its excess."""
@@ -47,17 +47,17 @@ def group_into_events(
     at most its own excess, and at most the charges that it shares with the wider row. A row that
     no events explain well enough starts an event.
 
-    `charges` are the day's charges as rows of the ids in the order of `SCOPES`, then the cost.
+    `charges` are the day's charges: each row has the ids in the order of `SCOPES`, then the cost.
     """
     costs = [(set(zip(SCOPES, ids, strict=True)), cost) for *ids, cost in charges]
 
     def shared_cost(narrow: Anomaly, wide: Anomaly) -> Decimal:
         pair = {(narrow.scope, narrow.scope_id), (wide.scope, wide.scope_id)}
-        if any(not any(place in places for places, _ in costs) for place in pair):
+        if any(not any(scoped_id in ids for ids, _ in costs) for scoped_id in pair):
             # The day's charges do not contain the id, for example where OpenAI reports users
             # separately.
             return wide.excess
-        return sum((cost for places, cost in costs if pair <= places), Decimal(0))
+        return sum((cost for ids, cost in costs if pair <= ids), Decimal(0))
 
     scopes = list(SCOPES)
     events: list[list[Anomaly]] = []

@@ -1,8 +1,8 @@
 """Alerts as messages to a Slack incoming webhook.
 
-Each alert is posted once, and once more when its severity rises. The warehouse stores which alerts
-were posted, because a CI runner's disk does not outlive the run. A webhook's address is a secret,
-because anybody who knows it can post: no message of this module contains it.
+Each alert is posted once, and again if its severity rises. The warehouse stores which alerts were
+posted, because a CI runner's disk is lost after the run. A webhook's address is a secret, because
+anybody who knows it can post: no message of this module contains it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MAX_SECTION = 3_000
 MAX_MESSAGE = 10_000
 
 _POSTED = "openai_intermediate.posted_alerts"
-# The columns take the types of a table that dlt created: each warehouse names them differently.
+# The column types are copied from a table of dlt, because each warehouse names types differently.
 _CREATE = f"""
 create table if not exists {_POSTED} as
 select
@@ -64,10 +64,10 @@ def checked_webhook(address: Any) -> str:
 def post_new(client: Any, webhook: str, alerts: Sequence[Alert], now: datetime) -> int:
     """Post the alerts that are new, or more severe than when they were posted; return their number.
 
-    `client` is a dlt SQL client of the warehouse. Only a DuckDB file prevents two runs from posting
-    the same alerts at the same time. Raises NotPosted.
+    `client` is a dlt SQL client of the warehouse. Except with a DuckDB file, two runs at the same
+    time may post the same alerts. Raises NotPosted.
     """
-    # Before the first message: if the table cannot be created, every run would post all alerts.
+    # Created before the first message is posted: without it, every run would post all alerts.
     client.execute_sql(_CREATE)
     posted: dict[str, int] = {}
     for key, severity in client.execute_sql(_SELECT) or []:
@@ -145,9 +145,9 @@ def _post(webhook: str, alerts: Sequence[Alert]) -> None:
 
 
 def _error_code(body: bytes, webhook: str) -> str:
-    """Slack's error code, such as invalid_token, after a comma; empty for any other text.
+    """Return a comma and Slack's error code, such as invalid_token; empty for any other body.
 
-    Another text may contain the webhook's address.
+    Another body may contain the webhook's address.
     """
     code = body.decode("ascii", "replace").strip()
     return f", {code}" if re.fullmatch(r"[a-z]+(_[a-z]+)+", code) and code not in webhook else ""

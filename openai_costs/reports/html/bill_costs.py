@@ -95,7 +95,7 @@ from openai_marts.unit_prices
 where organization_id = %s and currency = %s and changed_on >= %s and previous_price is not null
 order by changed_on, model, service, meter, tier, modality, context, date
 """
-# Rows without an id have no key, user or model that could be new.
+# Rows without an id name no key, user or model that could be new.
 _FIRST_COSTS = """
 select {id}, max({name}), SubAccountId, min(cast(ChargePeriodStart as date)), sum(BilledCost)
 from openai_marts.focus_costs
@@ -126,7 +126,7 @@ def bill_costs(
 
 
 class _Index:
-    """A list of entries, in which each entry has one index, however many rows refer to it."""
+    """A list of distinct entries, to which rows refer by index."""
 
     def __init__(self) -> None:
         self.entries: list[Any] = []
@@ -182,7 +182,7 @@ class _Bill:
         return [[json_value(value) for value in row] for row in self._rows(sql, *values)]
 
     def _rows_by_period(self, sql: str) -> list[tuple[str, list[Any]]]:
-        """The rows of each month and of each date range, with the name of the period."""
+        """Return the rows of each month and of each date range, with the name of the period."""
         rows = [
             (f"{int(year)}-{int(month):02}", values)
             for year, month, *values in self._rows(sql, self._first, self._until)
@@ -216,7 +216,7 @@ class _Bill:
         ]
 
     def _by_user(self) -> list[Any]:
-        """Costs of all projects together: rows without a project."""
+        """Return costs by user of all projects together, as rows without a project."""
         rows = []
         for period, (*user, cost) in self._rows_by_period(_BY_USER):
             rows.append([period, None, self._user(*user), exact(cost)])
@@ -241,14 +241,14 @@ class _Bill:
         return rows
 
     def _prices(self) -> list[Any]:
-        """Each change of a price, with the price on its first day."""
+        """Return each price change, with the price on its first day."""
         changes: dict[tuple[Any, ...], list[Any]] = {}
         for *change, before, price in self._json_rows(_PRICES, self._first):
             changes.setdefault(tuple(change), [*change, before, price])
         return list(changes.values())
 
     def _first_costs(self, kind: str) -> list[Any]:
-        """First costs in the months of the report: the first day in a project, and in any."""
+        """Return the first day of costs in each project, with the first day in any project."""
         id_column, name_column = _FIRST_COST_COLUMNS[kind]
         rows = self._rows(_FIRST_COSTS.format(id=id_column, name=name_column))
         first_anywhere: dict[str, date] = {}

@@ -1,4 +1,4 @@
-"""Values of the warehouse as JSON values."""
+"""Converts values of the warehouse to JSON values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from openai_costs.reports.amounts import exact
 
 
 def json_value(value: Any) -> Any:
-    """Return decimals and dates as text, exact; dictionaries by value; other values unchanged."""
+    """Convert decimals and dates to exact text, also in dictionaries; keep other values."""
     if isinstance(value, Decimal):
         return exact(value)
     if isinstance(value, date):

@@ -28,7 +28,7 @@ SCRIPTS = (
     *("charts", "daily_chart", "burn_up_chart", "monthly_chart", "budgets"),
     *("how_much", "breakdown", "changes", "alerts", "trust", "main"),
 )
-"""The scripts of the page in the order of their data flow; the last one shows the page."""
+"""The scripts of the page, each after those that it uses; the last one shows the page."""
 
 _PAGE = Path(__file__).resolve().parent / "page"
 
@@ -74,13 +74,13 @@ def render(data: dict[str, Any]) -> str:
         "charts": charts,
         "program": program,
     }
-    # In one pass: a placeholder inside a part, for example in a name, is not replaced.
+    # In one pass, so that a placeholder inside a part, such as a name, is not replaced.
     return re.sub(r"\{\{ (\w+) \}\}", lambda match: parts[match[1]], _read("report.html"))
 
 
 @functools.cache
 def _chart_library() -> str:
-    """Vega-Lite as one script without dependencies."""
+    """Return Vega-Lite as one script without dependencies."""
     import vl_convert
 
     return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed")
@@ -95,6 +95,6 @@ def _hash(script: str) -> str:
 
 
 def _script_json(data: dict[str, Any]) -> str:
-    """JSON for a script element: escaped, so that no name in it can end the element."""
+    """Return JSON for a script element, escaped so that no name in it can end the element."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -1,6 +1,6 @@
-"""The data of the report as JSON: for each organization and currency, the marts in short.
+"""The data of the report as JSON: an extract of the marts for each organization and currency.
 
-A bill is what one organization spent in one currency. Amounts are text, exact.
+A bill is what one organization spent in one currency. Amounts are exact, as text.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from openai_costs.reports.html.months import month_names, next_month
 from openai_costs.reports.loaded_days import load_age, stale
 
 MONTHS = 13
-"""The last month, and all months since the same month of the year before."""
+"""The months of the report: the last month and the twelve before it."""
 
 _ORGANIZATIONS = """
 select organization_id, max(organization_name), max(loaded_at)
@@ -85,7 +85,7 @@ def report_data(query: Query, now: datetime) -> dict[str, Any]:
 def _organization(
     query: Query, organization_id: str, now: datetime, loaded_at: datetime
 ) -> dict[str, Any]:
-    """The data of an organization that do not depend on a currency: days, loads and checks."""
+    """Return what does not depend on a currency: days, loads and checks of an organization."""
     days = query(_DAYS, organization_id)
     open_days = [day for day, is_closed in days if not is_closed]
     restated_days, restatements, days_after = query(_RESTATED, organization_id)[0]
@@ -101,7 +101,7 @@ def _organization(
 
 
 def _comparison(days: Sequence[date], open_days: Sequence[date]) -> dict[str, Any]:
-    """The closed days of the last month, and the same days of the month before, as date ranges."""
+    """Return two date ranges: the last month's closed days, and those days of the month before."""
     month = days[-1].replace(day=1)
     closed = [day for day in days if day >= month and day not in open_days]
     if not closed:

@@ -28,7 +28,7 @@ select
     date,
     user_id,
     case when user_id is not null then 'reported' else 'unattributed' end as attribution,
-    case when user_id is null then 'the API names nobody' end as unattributed_because,
+    case when user_id is null then 'the API returned no user' end as unattributed_because,
     currency,
     coalesce(amount, 0) as unblended_cost
 from {{ ref('stg_openai__costs_by_user') }}

@@ -16,9 +16,9 @@ from openai_costs.reports.amounts import cents
 ANOMALY_DAYS = 14
 """Two weeks: a person who returns from a vacation still sees the alert."""
 USUAL_DAYS = 28
-"""Four weeks, so that each weekday has the same weight."""
+"""The usual daily cost is the median of four weeks, in which all weekdays have equal weight."""
 CRITICAL_SHARE = Decimal("0.5")
-"""An event above this share of the organization's usual day is critical."""
+"""An event whose excess is above this share of the usual daily cost is critical."""
 
 _CAUSES = {
     "volume": "because of its volume",

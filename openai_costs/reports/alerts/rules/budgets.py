@@ -1,4 +1,4 @@
-"""Budgets that are passed, or are expected to be passed, in the mart `budget_status`."""
+"""Budgets that are exceeded, or are expected to be exceeded, in the mart `budget_status`."""
 
 from __future__ import annotations
 
@@ -61,6 +61,6 @@ def budget_alerts(query: Query, now: datetime) -> Iterator[Alert]:
             name,
             breach_day or month,
             f"{scope[:1].upper()}{scope[1:]} {name} {text}",
-            # The key contains the amount: a raised budget that is passed again is a new alert.
+            # The key contains the amount: a raised budget that is exceeded again is a new alert.
             f"budget {organization_id} {budget_id} {month:%Y-%m} {exact_grouped(budget)}",
         )

@@ -52,6 +52,6 @@ def credit_alerts(query: Query, now: datetime) -> Iterator[Alert]:
             name,
             day,
             text,
-            # The key contains the last grant: credits that run out after the next one are new.
+            # The key contains the last grant: running out after another grant is a new alert.
             f"prepaid credits {organization_id} {currency} {last_grant}",
         )

@@ -23,7 +23,7 @@ from openai_costs.reports.loaded_days import (
 CRITICAL_HOURS = 7 * 24
 """A week without a load is longer than any weekend."""
 CRITICAL_DAYS_LEFT = 7
-"""A week to load days before OpenAI stops returning them."""
+"""Missing days that OpenAI returns for less than a week are critical."""
 
 
 class _Organization(NamedTuple):
@@ -85,9 +85,9 @@ def _incomplete_days(query: Query, organization: _Organization) -> Iterator[Aler
 
 
 def _expiring_days(query: Query, organization: _Organization, now: datetime) -> Iterator[Alert]:
-    """Days that OpenAI will soon stop returning, and that are not loaded.
+    """Yield alerts about days that are not loaded and that OpenAI will soon stop returning.
 
-    Days between loaded days are a gap. Days before the first loaded day are info: the start date
+    Days after the first loaded day are a gap. Days before it are only info, because the start date
     may exclude them on purpose.
     """
     if not organization.earliest_day:

@@ -14,8 +14,8 @@ from openai_costs.reports.amounts import cents, exact_grouped
 RECENT_DAYS = 62
 """The open month and the one before it: a finance team can still ask OpenAI about them."""
 
-# These checks may differ while the bill is right, or because a person entered a wrong figure. Any
-# other difference means that money was lost or counted twice.
+# These checks may differ although the costs are right, or because a person entered a wrong figure.
+# A difference in any other check means that money was lost or counted twice.
 _WARNING_CHECKS = (
     "every day is in the ledger",
     "tokens billed equal tokens used",
@@ -32,7 +32,7 @@ order by organization_id, check_name, period_start, user_id, model_family, meter
 
 
 def reconciliation_alerts(query: Query, now: datetime) -> Iterator[Alert]:
-    """Yield one alert for each check that differs recently, and one for its older differences."""
+    """Yield an alert for the recent differences of each check, and one for its older ones."""
     checks: dict[tuple[str, str, bool], list[Sequence[Any]]] = {}
     for row in query(_DIFFERING):
         organization_id, _, check_name, period, start = row[:5]
@@ -67,7 +67,7 @@ def _period_end(period: str, start: date) -> date:
 
 
 def _difference(amount: Decimal, currency: str | None) -> str:
-    """The size of a difference; exact where it is not money, or less than a cent."""
+    """Return the size of a difference, exact if it is not money or is less than a cent."""
     amount = abs(amount)
     if not currency:
         return exact_grouped(amount)

@@ -1,9 +1,9 @@
 // Amounts: exact arithmetic, and their text.
-// An amount is a BigInt of 10^-18 currency units, so that sums are exact. Floats only place marks in charts.
+// An amount is a BigInt of 10^-18 currency units, so that sums are exact. Floats are used only for charts.
 
 const DIGITS = 18;
 
-/** The amount of a decimal text such as "-12.5". */
+/** Parse a decimal text such as "-12.5". */
 function parseAmount(text) {
   const [, sign, whole, fraction = ""] = /^(-?)(\d+)(?:\.(\d+))?$/.exec(text);
   const size = BigInt(whole + fraction.padEnd(DIGITS, "0"));
@@ -22,7 +22,7 @@ function toNumber(amount) {
   return Number(amount) / 10 ** DIGITS;
 }
 
-/** A share of two amounts, to six decimals; null if the whole is zero. */
+/** `part` divided by `whole`, to six decimals; null if `whole` is zero. */
 function ratio(part, whole) {
   return whole ? Number((part * 1000000n) / whole) / 1000000 : null;
 }

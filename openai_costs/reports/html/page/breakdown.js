@@ -100,14 +100,14 @@ function attributionCard(whole) {
   return card(title, "", table(columns, lines, { class: "ranked", id: "attribution" }));
 }
 
-/** Why costs are unattributed; with amounts if those of the single charges add up to the total. */
+/** Why costs are unattributed; with amounts if the amounts by reason add up to the total. */
 function unattributedNotes(amount) {
   const { bill, month, project } = selection;
   const reasons = unattributedReasons();
   const texts = sumAmounts([...reasons.values()]) === amount
     ? [...reasons].map(([reason, part]) => `${capital(reason)}: ${cents(part)}`)
     : [...new Set(userRows(month).map(([index]) => bill.users[index].reason).filter(Boolean))].map(capital);
-  if (project !== ALL && reasons.has("the API names nobody")) {
+  if (project !== ALL && reasons.has("the API returned no user")) {
     texts.push(
       "On some days OpenAI reports users separately from projects: it is not known who spent this project's money.",
     );
@@ -115,7 +115,7 @@ function unattributedNotes(amount) {
   return texts;
 }
 
-/** The amount by reason, from single charges: `daily_costs_by_user` joins several reasons into one text. */
+/** The amount by reason, from rows by user and project: `daily_costs_by_user` joins several reasons into one text. */
 function unattributedReasons() {
   const { bill, month } = selection;
   const reasons = new Map();

@@ -24,7 +24,7 @@ function urgency({ status, source }) {
   return 3 * Object.keys(BUDGET_STATUSES).indexOf(status) + Object.keys(BUDGET_SOURCES).indexOf(source);
 }
 
-/** The budget of the whole selection; one of budgets.csv takes precedence over the limits at OpenAI. */
+/** The budget of the selected project or of the organization; budgets.csv takes precedence over OpenAI's limits. */
 function mainBudget() {
   const scope = selection.project === ALL ? "organization" : "project";
   const sources = Object.keys(BUDGET_SOURCES);

@@ -1,4 +1,4 @@
-// The chart "As the month adds up": its running total, the month before, the budget and the forecast.
+// The chart "As the month adds up": the running totals of this and the previous month, the budget and the forecast.
 
 function burnUpChart(budget, forecast) {
   const { month, bill } = selection;
@@ -56,7 +56,7 @@ function burnUpChart(budget, forecast) {
   );
 }
 
-/** The sum of the month's costs until each loaded day. */
+/** The running total of the month's costs on each loaded day. */
 function runningTotal(month, color) {
   const name = monthName(month);
   const amounts = costsByDay(firstDay(month), lastDay(month));

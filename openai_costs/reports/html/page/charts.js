@@ -18,7 +18,7 @@ const CHART = {
   },
 };
 
-/** The place of a chart; `drawCharts` draws it once it has a width. */
+/** An empty element, into which `drawCharts` draws the chart once the element has a width. */
 function chart(label, height, spec) {
   const place = element("div", { class: "chart", role: "img", "aria-label": label });
   place.style.minHeight = `${height}px`;
@@ -30,7 +30,7 @@ function removeCharts() {
   for (const chart of charts.splice(0)) chart.drawn?.then((drawn) => drawn.finalize());
 }
 
-/** Draw the charts that are new, or have a new width. */
+/** Draw the charts that are new or whose width changed. */
 function drawCharts() {
   for (const chart of charts) {
     const width = chart.place.clientWidth;

@@ -1,9 +1,9 @@
 // Costs of the selected project: by day, and by project, user, model or meter.
 
 const METERS = {
-  input: ["Input", "Tokens read, at the full price"],
-  "cached input": ["Cached input", "Tokens read again, at a lower price"],
-  "cache write": ["Cache write", "Tokens stored to be read again"],
+  input: ["Input", "Input at the full price"],
+  "cached input": ["Cached input", "Input from the prompt cache, at a lower price"],
+  "cache write": ["Cache write", "Input written to the prompt cache"],
   output: ["Output", "Generated tokens, images and audio"],
   calls: ["Tool calls"],
   sessions: ["Tool sessions"],

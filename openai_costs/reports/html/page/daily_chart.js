@@ -38,7 +38,7 @@ function dailyChart(budget) {
       [month === ALL ? "Weekdays" : monthName(month), "var(--accent)"],
       months.length > 1 && month !== ALL && ["Before", "var(--past)"],
       ["Weekends are lighter", "var(--accent-soft)"],
-      before !== null && [`Mean day of ${monthName(monthBefore(month))}`, "var(--soft)", "dashed"],
+      before !== null && [`Daily mean of ${monthName(monthBefore(month))}`, "var(--soft)", "dashed"],
       budget && ["Budget per day", "var(--critical)", "dashed"],
       unusual.length && ["Unusually high", "var(--critical)", "mark"],
     ),
@@ -84,13 +84,13 @@ function vegaDate(day) {
   return { year, month, date: number, utc: true };
 }
 
-/** The labelled days: the first of each month and, if there are few months, its middle. */
+/** The labelled days: the first and, if there are few months, the 15th of each month. */
 function dayTicks(months) {
   const days = months.length > 3 ? ["01"] : ["01", "15"];
   return months.flatMap((month) => days.map((day) => `${month}-${day}`));
 }
 
-/** A dashed line at an amount, from a day to another. */
+/** A dashed line at an amount, from one day to another. */
 function rule(amount, first, last, color) {
   return {
     data: { values: [{ first, last, amount }] },

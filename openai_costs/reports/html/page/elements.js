@@ -1,4 +1,4 @@
-// Elements of the page: text, cards, tables. Text is never markup.
+// Elements of the page: text, cards, tables. Text is never parsed as HTML.
 
 const NEGLIGIBLE_CHANGE = 0.01;
 

@@ -82,7 +82,7 @@ function monthBeforeFigure(before) {
 function meanDayFigure(month) {
   const mean = meanDay(month);
   const note = `Of ${loadedDaysOf(month)} days loaded`;
-  return figure("day", "Mean cost of a day", mean === null ? null : estimate(mean), [note]);
+  return figure("day", "Mean cost per day", mean === null ? null : estimate(mean), [note]);
 }
 
 function expectedFigure(expected) {
@@ -118,7 +118,7 @@ function figuresOfAllMonths() {
     amountFigure("total", `${shortMonthName(first)} – ${shortMonthName(last)}`, total(ALL), [note]),
     amountFigure("highest", "Highest month", amount, [monthName(highest)]),
     amountFigure("last", lastName, total(last), [loadedNote(last)]),
-    figure("day", "Mean cost of a day", mean, [`Of ${days} days loaded`]),
+    figure("day", "Mean cost per day", mean, [`Of ${days} days loaded`]),
   ];
 }
 

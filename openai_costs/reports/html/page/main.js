@@ -1,4 +1,4 @@
-// The page: the three selectors, and all sections of the selection.
+// Sets up the three selectors, and shows all sections for the selection.
 
 function setUpSelectors() {
   const [bill, project, month] = ["bill", "project", "month"].map((id) => document.getElementById(id));

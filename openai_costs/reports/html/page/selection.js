@@ -46,12 +46,12 @@ function isSelectedProject(project) {
   return selection.project === ALL || project === selection.project;
 }
 
-/** Whether a row of a period belongs to the wanted one; ALL consists of the months. */
+/** Whether a row's period is the wanted one; ALL includes the months, and not the date ranges. */
 function isPeriod(period, wanted) {
   return wanted === ALL ? /^\d/.test(period) : period === wanted;
 }
 
-/** Two periods of the same length to compare, with their names; or the reason why there are none. */
+/** Two periods to compare, with their names; or the reason why there are none. */
 function comparison() {
   const { bill, month } = selection;
   if (month === ALL) return { reason: "Select a month to compare it with the month before." };
