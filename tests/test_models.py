@@ -12,7 +12,6 @@ from conftest import RememberingApi, Warehouse, days_ago
 from running import (
     PROJECT,
     READ_BY_THE_SUMMARY,
-    WITHOUT_TESTS,
     build_models,
     dbt,
     parsed_models,
@@ -268,7 +267,9 @@ def test_large_costs_of_unknown_line_items_warn_and_a_negative_amount_is_a_credi
     assert credits == [(half, half, "Credit", "One-Time", None, None)]
 
 
-def test_row_added_to_a_seed_sets_the_tier_and_meter_of_days_already_loaded(api, warehouse):
+def test_row_added_to_a_seed_sets_the_tier_and_meter_of_days_already_loaded(
+    api, warehouse, monkeypatch
+):
     day = days_ago(5)
     api.overrides[day] = [charge("1", "lunar | gpt-7, thinking", quantity=10)]
     warehouse.load(api, resources=["costs"], since=day, until=days_ago(4))
@@ -276,16 +277,17 @@ def test_row_added_to_a_seed_sets_the_tier_and_meter_of_days_already_loaded(api,
         select x_Service, x_Model, x_ServiceTier, x_Meter, SkuMeter
         from openai_marts.focus_costs
     """
-    selected = ("build", "-s", "+openai__focus_costs", *WITHOUT_TESTS)
-    assert dbt_in_a_copy(*selected, warehouse=warehouse).returncode == 0
+    build_models("-s", "+openai__focus_costs", warehouse=warehouse)
     assert warehouse.rows(parsed) == [("Other", None, None, None, "Tokens")]
     for seed, row in (
         ("line_item_tiers", "lunar,before,lunar,,"),
         ("token_meters", "thinking,reasoning,Reasoning,Output,"),
     ):
-        with (warehouse.folder / f"dbt_project/seeds/{seed}.csv").open("a") as file:
-            file.write(f"{row}\n")
-    assert dbt_in_a_copy(*selected, warehouse=warehouse).returncode == 0
+        node = parsed_models().nodes[f"seed.openai_costs.{seed}"]
+        file = warehouse.folder / f"{seed}.csv"
+        file.write_text((PROJECT / "dbt_project/seeds" / file.name).read_text() + f"{row}\n")
+        monkeypatch.setattr(node, "original_file_path", str(file))
+    build_models("-s", "+openai__focus_costs", warehouse=warehouse)
     assert warehouse.rows(parsed) == [
         ("Chat and completions", "gpt-7", "lunar", "reasoning", "Reasoning Tokens")
     ]
