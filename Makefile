@@ -1,8 +1,9 @@
 # make setup   installs everything that development needs into .venv
 # make demo    loads a simulated organization and builds the models; needs no key
 # make test    runs the tests on DuckDB
+# make test-faults   runs the tests with kills, full disks and a failing API
 # make test-engines   runs the tests on PostgreSQL, Spark and other engines
-# make test-all   runs both
+# make test-all   runs these three
 # make mutations   checks that the tests catch known bugs; takes half an hour
 # make lint    runs ruff, mypy and sqlfluff
 # make format  formats Python and SQL
@@ -20,7 +21,7 @@ FOCUS_PYTHON ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.12.*/bin/python
 
 # $(VENV)/runs and $(VENV)/develops are stamp files: the packages of `make demo`, or of `make setup`, are installed.
 
-.PHONY: demo setup test test-engines test-all mutations lint format docs bench focus-check
+.PHONY: demo setup test test-faults test-engines test-all mutations lint format docs bench focus-check
 
 demo: $(VENV)/runs
 	$(VENV)/bin/python pipeline.py --demo
@@ -28,12 +29,15 @@ demo: $(VENV)/runs
 setup: $(VENV)/develops
 
 test: $(VENV)/develops
-	$(VENV)/bin/python -m pytest --ignore tests/engines
+	$(VENV)/bin/python -m pytest --ignore tests/engines --ignore tests/faults
+
+test-faults: $(VENV)/develops
+	$(VENV)/bin/python -m pytest tests/faults
 
 test-engines: $(VENV)/develops
 	$(VENV)/bin/python -m pytest tests/engines
 
-test-all: test test-engines
+test-all: test test-faults test-engines
 
 mutations: $(VENV)/develops
 	$(VENV)/bin/python tests/mutations.py
