@@ -608,7 +608,7 @@ def test_day_whose_rows_and_ledger_disagree_is_named_where_openai_no_longer_retu
         load(loaded, api, refetch_days=0, resources=["costs"])
     (message,) = [record.message for record in caplog.records if record.levelname == "ERROR"]
     assert f"The rows of {CORRECTED} to {CORRECTED} in the table costs differ" in message
-    assert "restore these days" in message
+    assert "restore them in both tables from a backup" in message
 
 
 def test_restatement_that_only_a_killed_run_saw_is_not_recorded(
