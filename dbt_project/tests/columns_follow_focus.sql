@@ -1,6 +1,6 @@
 -- One row per column of FOCUS that is missing in the table, per column that is neither FOCUS's nor starts
 -- with x_, and per column of another type. Engines name types differently, so only decimal, timestamp and
--- text are told apart.
+-- text are distinguished.
 {% set decimals = [
     'BilledCost', 'CommitmentDiscountQuantity', 'ConsumedQuantity', 'ContractedCost', 'ContractedUnitPrice',
     'EffectiveCost', 'ListCost', 'ListUnitPrice', 'PricingCurrencyContractedUnitPrice',

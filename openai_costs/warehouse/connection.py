@@ -98,7 +98,7 @@ def require_costs(warehouse: Warehouse) -> None:
 
 
 def dbt_variables(warehouse: Warehouse) -> dict[str, str]:
-    """Return the environment variables that tell the dbt profile how to open the warehouse."""
+    """Return the environment variables with which the dbt profile opens the warehouse."""
     if warehouse.file:
         return duckdb_file.dbt_variables(warehouse.file)
     try:

@@ -93,7 +93,7 @@ def configured_warehouse(demo: bool, destination: str | None) -> Warehouse:
 
 
 def dbt_variables(warehouse: Warehouse, configuration: Any) -> dict[str, str]:
-    """Return the environment variables that tell the dbt profile how to open a server.
+    """Return the environment variables with which the dbt profile opens a server.
 
     `configuration` is the configuration of dlt's client: dbt uses the same credentials.
     """

@@ -64,7 +64,7 @@ def has_costs(file: Path) -> bool:
 
 
 def dbt_variables(file: Path) -> dict[str, str]:
-    """Return the environment variables that tell the dbt profile which file to open."""
+    """Return the environment variables with which the dbt profile opens the file."""
     # dbt parses all models again if a variable differs from the previous run. So a file in the
     # current folder has no folder in its path, and the destination is set only if it was set.
     path = file.name if file.parent == Path.cwd() else str(file)

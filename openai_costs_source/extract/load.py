@@ -82,7 +82,7 @@ class Load:
                 yield organization, organization_id
 
     def id_of(self, organization: Organization) -> str:
-        """The organization's id, as far as its rows and dlt's state tell so far."""
+        """The organization's id, from the rows read so far, else from dlt's state."""
         return organization.id_with(dlt.current.source_state(), self.has_only_key)
 
     @cached_property
