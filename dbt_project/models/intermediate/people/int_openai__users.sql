@@ -1,19 +1,11 @@
 {{ config(materialized='table') }}
+{% set in_listings = [
+    ref('stg_openai__users'), ref('stg_openai__service_accounts'), ref('int_openai__key_owners'),
+] %}
 
 -- The name and type of a user id come from the listing of users, else from that of service accounts, else
 -- from the owners of API keys, else from the cost rows.
-with owners as (
-    select
-        organization_id,
-        owner_id as user_id,
-        max(owner_type) as user_type,
-        max(case when owner_type = 'service_account' then project_id end) as project_id
-    from {{ ref('stg_openai__api_keys') }}
-    where owner_id is not null
-    group by organization_id, owner_id
-),
-
-known_ids as (
+with known_ids as (
     {% for table in (ref('stg_openai__costs'), ref('stg_openai__costs_by_user')) %}
         select
             organization_id,
@@ -26,7 +18,7 @@ known_ids as (
         union all
     {% endfor %}
 
-    {% for table in (ref('stg_openai__users'), ref('stg_openai__service_accounts'), 'owners') %}
+    {% for table in in_listings %}
         select
             organization_id,
             user_id,
@@ -84,6 +76,6 @@ left join {{ ref('stg_openai__service_accounts') }} as accounts
     on ids.organization_id = accounts.organization_id
     and ids.user_id = accounts.user_id
     and accounts.is_latest
-left join owners
+left join {{ ref('int_openai__key_owners') }} as owners
     on ids.organization_id = owners.organization_id
     and ids.user_id = owners.user_id
