@@ -230,6 +230,12 @@ def test_every_model_and_column_is_described(built):
         assert described == existing[node.schema, node.alias], node.name
 
 
+def test_dbt_generates_its_documentation(bare):
+    generated = dbt("docs", "generate", warehouse=bare)
+    assert generated.returncode == 0, generated.stdout
+    assert "Catalog written" in generated.stdout
+
+
 @pytest.fixture
 def small(api, warehouse):
     """One day of four rows, loaded, with no models built yet."""
