@@ -277,26 +277,31 @@ def test_row_added_to_a_seed_sets_the_tier_and_meter_of_days_already_loaded(
     api, warehouse, monkeypatch
 ):
     day = days_ago(5)
-    api.overrides[day] = [charge("1", "lunar | gpt-7, thinking", quantity=10)]
+    line_items = ("lunar | gpt-7, input", "gpt-7, thinking")
+    api.overrides[day] = [charge("1", line_item, quantity=10) for line_item in line_items]
     warehouse.load(api, resources=["costs"], since=day, until=days_ago(4))
-    parsed = """
-        select x_Service, x_Model, x_ServiceTier, x_Meter, SkuMeter
-        from openai_marts.focus_costs
-    """
-    build_models("-s", "+openai__focus_costs", warehouse=warehouse)
-    assert warehouse.rows(parsed) == [("Other", None, None, None, "Tokens")]
-    for seed, row in (
-        ("line_item_tiers", "lunar,before,lunar,,"),
-        ("token_meters", "thinking,reasoning,Reasoning,Output,"),
-    ):
+
+    def parsed():
+        build_models("-s", "+openai__focus_costs", warehouse=warehouse)
+        return warehouse.rows("""
+            select x_Service, x_Model, x_ServiceTier, x_Meter, SkuMeter
+            from openai_marts.focus_costs order by x_LineItem desc
+        """)
+
+    def add(seed, row):
         node = parsed_models().nodes[f"seed.openai_costs.{seed}"]
         file = warehouse.folder / f"{seed}.csv"
         file.write_text((PROJECT / "dbt_project/seeds" / file.name).read_text() + f"{row}\n")
         monkeypatch.setattr(node, "original_file_path", str(file))
-    build_models("-s", "+openai__focus_costs", warehouse=warehouse)
-    assert warehouse.rows(parsed) == [
-        ("Chat and completions", "gpt-7", "lunar", "reasoning", "Reasoning Tokens")
-    ]
+
+    unparsed = ("Other", None, None, None, "Tokens")
+    assert parsed() == [unparsed, unparsed]
+    add("line_item_tiers", "lunar,before,lunar,,")
+    lunar = ("Chat and completions", "gpt-7", "lunar", "input", "Input Tokens")
+    assert parsed() == [lunar, unparsed]
+    add("token_meters", "thinking,reasoning,Reasoning,Output,")
+    thinking = ("Chat and completions", "gpt-7", "standard", "reasoning", "Reasoning Tokens")
+    assert parsed() == [lunar, thinking]
 
 
 def test_wrong_fraction_of_a_cent_in_a_fact_fails_the_build(small):
