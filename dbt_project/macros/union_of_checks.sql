@@ -7,7 +7,7 @@
     {%- set text = dbt.type_string() -%}
     {%- set defaults = {
         'check_name': 'check_name', 'period': "'day'", 'period_start': 'date', 'currency': 'null',
-        'user_id': 'null', 'model_family': 'null', 'meter': 'null', 'expected': 'expected', 'actual': 'actual',
+        'item': 'null', 'model_family': 'null', 'meter': 'null', 'expected': 'expected', 'actual': 'actual',
         'tolerance': '0', 'not_comparable_because': 'null',
     } -%}
     {%- set types = {'period_start': 'date', 'expected': money(), 'actual': money(), 'tolerance': money()} -%}

@@ -7,7 +7,7 @@ select
     period_start,
     currency,
     check_name,
-    user_id,
+    item,
     model_family,
     meter,
     expected,

@@ -2,7 +2,7 @@
 select
     organization_id,
     date,
-    user_id,
+    item,
     currency,
     expected,
     actual

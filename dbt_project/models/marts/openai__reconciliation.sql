@@ -24,7 +24,7 @@ select
     with_status.period_start,
     with_status.currency,
     with_status.check_name,
-    with_status.user_id,
+    with_status.item,
     with_status.model_family,
     with_status.meter,
     with_status.expected,

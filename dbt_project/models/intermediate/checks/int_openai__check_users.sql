@@ -7,9 +7,10 @@ with days_by_user as (
 
 both_sides as (
     select
+        {{ text_literal("users equal the API's own per-user answer") }} as check_name,
         organization_id,
         date,
-        nullif(user_id, '') as user_id,
+        nullif(user_id, '') as item,
         {{ currency_code() }} as currency,
         coalesce(amount, 0) as expected,
         cast(0 as {{ money() }}) as actual
@@ -18,9 +19,10 @@ both_sides as (
     union all
 
     select
+        {{ text_literal("users equal the API's own per-user answer") }} as check_name,
         mart.organization_id,
         mart.date,
-        mart.user_id,
+        mart.user_id as item,
         mart.currency,
         cast(0 as {{ money() }}) as expected,
         mart.unblended_cost as actual
@@ -30,12 +32,4 @@ both_sides as (
         and mart.date = days_by_user.date
 )
 
-select
-    organization_id,
-    date,
-    user_id,
-    currency,
-    cast(sum(expected) as {{ money() }}) as expected,
-    cast(sum(actual) as {{ money() }}) as actual
-from both_sides
-group by organization_id, date, user_id, currency
+{{ items_that_differ('both_sides') }}

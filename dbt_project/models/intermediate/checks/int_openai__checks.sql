@@ -5,7 +5,7 @@ select
     period,
     period_start,
     currency,
-    user_id,
+    item,
     model_family,
     meter,
     expected,

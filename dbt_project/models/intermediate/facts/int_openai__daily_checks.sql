@@ -4,10 +4,7 @@ with checks as (
     {{ union_of_checks({
         ref('int_openai__check_api_totals'): dict(approximate, currency='currency'),
         ref('int_openai__check_marts'): {'currency': 'currency'},
-        ref('int_openai__check_users'): {
-            'check_name': text_literal("users equal the API's own per-user answer"), 'currency': 'currency',
-            'user_id': 'user_id',
-        },
+        ref('int_openai__check_users'): {'currency': 'currency', 'item': 'item'},
         ref('int_openai__check_tokens'): dict(
             approximate, check_name="'tokens billed equal tokens used'", model_family='model_family', meter='meter'
         ),

@@ -23,11 +23,11 @@ _WARNING_CHECKS = (
 )
 _DIFFERING = """
 select
-    organization_id, organization_name, check_name, period, period_start, currency, user_id,
+    organization_id, organization_name, check_name, period, period_start, currency, item,
     model_family, meter, difference, reason
 from openai_marts.reconciliation
 where status = 'differs'
-order by organization_id, check_name, period_start, user_id, model_family, meter
+order by organization_id, check_name, period_start, item, model_family, meter
 """
 
 
@@ -44,7 +44,8 @@ def reconciliation_alerts(query: Query, now: datetime) -> Iterator[Alert]:
         newest = max(row[4] for row in rows)
         severity = "warning" if check_name in _WARNING_CHECKS else "critical"
         where = [str(detail) for detail in details if detail is not None]
-        where.append(f"in {start:%B %Y}" if period == "month" else f"on {start}")
+        if period != "history":
+            where.append(f"in {start:%B %Y}" if period == "month" else f"on {start}")
         times = f"{len(rows)} times, by at most" if len(rows) > 1 else "once, by"
         yield Alert(
             "reconciliation",
@@ -54,13 +55,15 @@ def reconciliation_alerts(query: Query, now: datetime) -> Iterator[Alert]:
             check_name,
             newest,
             f'The check "{check_name}" fails {times} {_difference(difference, currency)} '
-            f"({', '.join(where)}): {reason}.",
+            f"({', '.join(where) or 'whole history'}): {reason}.",
             # The key contains the month: a lasting difference is posted once a month, not daily.
             f"reconciliation {organization_id} {check_name} {newest:%Y-%m}",
         )
 
 
 def _period_end(period: str, start: date) -> date:
+    if period == "history":
+        return date.max
     if period == "month":
         return (start + timedelta(days=31)).replace(day=1)
     return start + timedelta(days=1)
