@@ -1,42 +1,9 @@
 {#
-    `int_openai__built_days` records, per fact, the load that each of its days was built from. A fact writes its own
-    rows, in the same transaction that replaces its days if the engine has transactions. A fact therefore never skips
-    a day, whatever the selection or order of dbt commands. The rows of `tests` are the days that passed the tests.
+    `int_openai__built_days` records, per fact, the load and the fingerprint that each of its days was built from. A
+    fact writes its own rows, in the same transaction that replaces its days if the engine has transactions. A fact
+    therefore never skips a day, whatever the selection or order of dbt commands. The rows of `tests` are the days
+    that passed the tests.
 #}
-
-{#
-    A hash of the macros, models and seeds that the facts depend on. After a change, for example of the parser or the
-    price list, all days are built again.
-#}
-{% macro models_fingerprint() -%}
-    {%- set parts = [
-        attribution('a', 'b'), currency_code('a'), decimal('a', 1, 1), double(), exact_price('a', 'b', 'c', 'd'),
-        is_model_name('a'), is_team_of_charge('a', 'b'), is_weighted_median('a', 'b', 'c'), json_object({'a': 'b'}),
-        latest_day(), model_family('a'), model_version('a'), money(), nearest_decimal('a', 1, 1), next_value('a', 'b'),
-        previous_value('a', 'b'), price_dimensions(), product('a', 'b'), quantity(), ratio('a', 'b'),
-        readable_email('a'), slash_separated(['a', 'b']), text_literal('a'), timestamp_type(), tokens('a', 'b'),
-        union_of_checks({'a': {}}), usage_kind('a'), utc('a'), var('tokens_tolerance') | string,
-    ] -%}
-    {%- set nodes = {} -%}
-    {%- for fact in facts() -%}
-        {%- set node = graph.nodes['model.openai_costs.' ~ fact] -%}
-        {%- do nodes.update({node.unique_id: node}) -%}
-        {%- do add_ancestors(node, nodes) -%}
-    {%- endfor -%}
-    {%- for node in nodes.values() if node.resource_type == 'model' -%}
-        {%- do parts.append(node.name ~ node.checksum.checksum) -%}
-    {%- endfor -%}
-    {#- Seeds are read from their tables: `dbt run` uses what the last `dbt seed` loaded, not the files. -#}
-    {%- set seeds = [
-        ref('line_item_tiers'), ref('line_item_tools'), ref('token_meters'), ref('quantity_units'), ref('list_prices'),
-    ] -%}
-    {%- for seed in seeds if execute and load_relation(seed) -%}
-        {%- for row in run_query('select * from ' ~ seed).rows -%}
-            {%- do parts.append(seed.identifier ~ row.values() | map('string') | join('|')) -%}
-        {%- endfor -%}
-    {%- endfor -%}
-    {{ local_md5(parts | sort | join) }}
-{%- endmacro %}
 
 {# The names of the facts: the models that this project tags `fact`. #}
 {% macro facts() -%}
@@ -123,12 +90,12 @@
 
 {% macro default__replace_built_days(built, loaded, fact, is_built) -%}
     {%- do run_query("delete from " ~ built ~ " where fact = '" ~ fact ~ "'") -%}
-    insert into {{ built }} (organization_id, date, kind, loaded_at, built_by, fact)
+    insert into {{ built }} (organization_id, date, kind, loaded_at, fingerprint, fact)
     {{ built_days(loaded, fact, is_built) }}
 {%- endmacro %}
 
 {% macro built_days(loaded, fact, is_built) -%}
-    select organization_id, date, kind, loaded_at, built_by, '{{ fact }}' as fact
+    select organization_id, date, kind, loaded_at, {{ fingerprint_of(fact) }} as fingerprint, '{{ fact }}' as fact
     from {{ loaded }}
     {{ 'where 1 = 0' if not is_built }}
 {%- endmacro %}
@@ -138,7 +105,8 @@
     {%- if not is_cached_in_this_run('is_by_other_models') -%}
         {%- set built = intermediate_relation('int_openai__built_days') -%}
         {%- set by_these_models = "select count(*) from " ~ built ~ " where fact = '" ~ model.name
-            ~ "' and built_by in (select built_by from " ~ intermediate_relation('int_openai__loaded_days') ~ ")" -%}
+            ~ "' and fingerprint in (select " ~ fingerprint_of(model.name) ~ " from "
+            ~ intermediate_relation('int_openai__loaded_days') ~ ")" -%}
         {%- set number = run_query(by_these_models).columns[0].values()[0] if load_relation(built) -%}
         {%- do graph.nodes[model.unique_id].update({'is_by_other_models': [invocation_id, not number]}) -%}
     {%- endif -%}

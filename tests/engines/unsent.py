@@ -43,7 +43,7 @@ def reply_to(sql):
     if "select min(date) from" in sql:
         return agate.Table([(DAYS[0][1],)], ["day"], [agate.Date()])
     if "select count(*) from" in sql:
-        return agate.Table([(int("built_by in" in sql),)], ["number"], [number])
+        return agate.Table([(int("fingerprint in" in sql),)], ["number"], [number])
     return agate.Table([], ["text"], [agate.Text()])
 
 

@@ -10,7 +10,7 @@ select
     date,
     kind,
     loaded_at,
-    built_by,
+    built_by as fingerprint,
     cast(null as {{ dbt.type_string() }}) as fact
 from {{ ref('int_openai__loaded_days') }}
 where 1 = 0

@@ -1,6 +1,8 @@
 with facts as (
     {% for fact in facts() + ['tests'] %}
-        select '{{ fact }}' as fact
+        select
+            '{{ fact }}' as fact,
+            '{{ fingerprint_of(fact) }}' as kind_of_fingerprint
         {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
@@ -12,7 +14,7 @@ days as (
         loaded.date,
         loaded.kind,
         loaded.loaded_at,
-        loaded.built_by
+        case facts.kind_of_fingerprint when 'built_by' then loaded.built_by else loaded.checked_by end as fingerprint
     from {{ ref('int_openai__loaded_days') }} as loaded
     cross join facts
 
@@ -24,7 +26,7 @@ days as (
         date,
         kind,
         loaded_at,
-        built_by
+        fingerprint
     from {{ ref('int_openai__built_days') }}
 ),
 
@@ -35,7 +37,7 @@ changed as (
         organization_id,
         date
     from days
-    group by fact, organization_id, date, kind, loaded_at, built_by
+    group by fact, organization_id, date, kind, loaded_at, fingerprint
     having count(*) = 1
 )
 

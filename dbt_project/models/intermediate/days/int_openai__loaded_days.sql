@@ -23,5 +23,6 @@ select
     date,
     kind,
     loaded_at,
-    '{{ models_fingerprint() }}' as built_by
+    '{{ built_by() }}' as built_by,
+    '{{ checked_by() }}' as checked_by
 from ledgers
