@@ -13,6 +13,7 @@ from openai_costs.terminal import INTERRUPTED, Stop, output, say
 
 if TYPE_CHECKING:
     from openai_costs.warehouse.destinations import Warehouse
+    from openai_costs.warehouse.run_log import Run
 
 BUILDS_MODELS = (None, "models", "forget")
 """The commands that build models; None is the run without a command."""
@@ -23,7 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = parse(arguments)
         if options.version:
-            output.print(f"openai-costs {_version()}")
+            from openai_costs.version import version
+
+            output.print(f"openai-costs {version()}")
             return 0
         with contextlib.ExitStack() as stack:
             # dbt takes longest to start, so its process starts before anything large is imported.
@@ -55,14 +58,13 @@ def _run(options: argparse.Namespace, builder: Builder | None) -> int:
 
             api = simulated_api(options.trap, with_seeds=builder is not None)
             api_settings = stack.enter_context(api)
-        if builder:
-            return _change_and_build(options, warehouse, api_settings, builder)
-        match options.command:
-            case "load":
-                from openai_costs.commands.load import load
+        if builder or options.command == "load":
+            from openai_costs.warehouse.run_log import logged
 
-                complete = load(warehouse, api_settings, options.since, options.until)
-                return 0 if complete else 1
+            with logged(warehouse, options.command) as run:
+                run.exit_code = _change(options, warehouse, api_settings, builder, run)
+                return run.exit_code
+        match options.command:
             case "check":
                 from openai_costs.commands.check import check
 
@@ -86,40 +88,39 @@ def _run(options: argparse.Namespace, builder: Builder | None) -> int:
         raise NotImplementedError(options.command)
 
 
-def _change_and_build(
+def _change(
     options: argparse.Namespace,
     warehouse: Warehouse,
     api_settings: dict[str, str],
-    builder: Builder,
+    builder: Builder | None,
+    run: Run,
 ) -> int:
-    """Load costs or forget a person, unless the command is `models`; then build the models."""
-    from openai_costs.commands.models import build, require_loaded, start_parsing
+    """Load costs or forget a person, unless the command is `models`; then build the models.
 
-    start_parsing(builder, warehouse)
+    `builder` is None for the command `load`, which builds no models.
+    """
+    if builder:
+        from openai_costs.commands.models import start_parsing
+
+        start_parsing(builder, warehouse)
     complete = True
-    if options.command is None:
+    if options.command in (None, "load"):
         from openai_costs.commands.load import load
 
-        complete = load(warehouse, api_settings, options.since, options.until)
+        complete = load(warehouse, api_settings, options.since, options.until, run)
     elif options.command == "forget":
         from openai_costs.commands.forget import forget
 
         forget(warehouse, options.user)
-    else:
-        require_loaded(warehouse)
-    full = options.command == "models" and options.full
-    passed, warnings = build(builder, warehouse, full)
-    if options.command != "forget":
-        from openai_costs.commands.summary import summarize
+    if builder:
+        from openai_costs.commands.models import build, require_loaded
 
-        summarize(warehouse, passed, warnings)
+        if options.command == "models":
+            require_loaded(warehouse)
+        full = options.command == "models" and options.full
+        checked = build(builder, warehouse, run, full)
+        if options.command != "forget":
+            from openai_costs.commands.summary import summarize
+
+            summarize(warehouse, checked)
     return 0 if complete else 1
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("openai-costs-source")
-    except PackageNotFoundError:
-        return "(not installed)"

@@ -26,15 +26,19 @@ class Stop(Exception):
 class Progress(logging.Handler):
     """Shows the current step on a terminal; prints warnings, such as waits for a rate limit.
 
-    `errors` counts the errors that were logged.
+    `errors` counts the errors that were logged, `requests` the requests to the API.
     """
 
     def __init__(self, task: str) -> None:
         super().__init__()
         self.status = errors.status(task) if errors.is_terminal else None
         self.errors = 0
+        self.requests = 0
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno == logging.DEBUG:
+            self.requests += record.name == "openai_costs_source.api.client"
+            return
         self.errors += record.levelno >= logging.ERROR
         if record.levelno >= logging.WARNING:
             say(record.getMessage())
@@ -50,7 +54,7 @@ class Progress(logging.Handler):
 def progress(task: str) -> Iterator[Progress]:
     """Show a task, and the steps that the source logs meanwhile."""
     log, handler = logging.getLogger("openai_costs_source"), Progress(task)
-    log.setLevel(logging.INFO)
+    log.setLevel(logging.DEBUG)
     log.addHandler(handler)
     try:
         with handler.status or contextlib.nullcontext():

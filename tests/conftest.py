@@ -184,12 +184,22 @@ def complete_models(connection):
     connection.execute("create schema if not exists openai_intermediate")
     connection.execute("""
         create view openai_intermediate.int_openai__loaded_days as
-        select organization_id, date, 'costs' as kind, loaded_at from openai_raw.cost_days
+        select organization_id, date, 'costs' as kind, loaded_at, 'now' as built_by,
+            'now' as checked_by
+        from openai_raw.cost_days
     """)
     connection.execute("""
         create table openai_intermediate.int_openai__days_to_build
         (fact text, organization_id text, date date)
     """)
+
+
+def last_run(warehouse):
+    """The last row of the run log, by column."""
+    with duckdb.connect(str(warehouse.path), read_only=True) as connection:
+        rows = connection.execute("from openai_raw.runs order by ended_at desc limit 1")
+        names = [column[0] for column in rows.description]
+        return dict(zip(names, rows.fetchone(), strict=True))
 
 
 class Warehouse:

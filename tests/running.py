@@ -26,7 +26,7 @@ from dlt.common.configuration.specs.pluggable_run_context import PluggableRunCon
 import openai_costs
 from openai_costs import cli
 from openai_costs import dbt_runner as building
-from openai_costs.commands.models import SEEDS
+from openai_costs.project_files import SEEDS
 
 PROJECT = Path(__file__).resolve().parent.parent
 DBT_PROJECT = PROJECT / "dbt_project"
@@ -244,6 +244,24 @@ def parsed_models():
         manifest = building.parse()
     gc.freeze()
     return manifest
+
+
+@contextlib.contextmanager
+def changed_models(**changes):
+    """Change attributes of parsed models, tests, seeds and macros by name, as edits of files would.
+
+    A value is a function of the attribute's present value.
+    """
+    manifest = parsed_models()
+    by_name = {node.name: node for node in (*manifest.macros.values(), *manifest.nodes.values())}
+    with contextlib.ExitStack() as stack:
+        stack.callback(manifest.build_flat_graph)
+        for name, attributes in changes.items():
+            for attribute, change in attributes.items():
+                value = change(getattr(by_name[name], attribute))
+                stack.enter_context(mock.patch.object(by_name[name], attribute, value))
+        manifest.build_flat_graph()
+        yield
 
 
 def _speed_up_dbt():

@@ -4,18 +4,28 @@ import contextlib
 import random
 import re
 import tarfile
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import Warehouse, days_ago, known
-from running import build_models, dbt, parsed_models, run_pipeline
+import yaml
+from conftest import Warehouse, days_ago, known, last_run
+from running import (
+    DBT_PROJECT,
+    build_models,
+    changed_models,
+    dbt,
+    parsed_models,
+    run_pipeline,
+)
 from test_source import charge
 
 from openai_costs.commands import models
-from openai_costs.warehouse.connection import open_client
+from openai_costs.warehouse.connection import open_client, query_through
 from openai_costs.warehouse.destinations import configured_warehouse
+from openai_costs.warehouse.run_log import last_build
 
 DATA = Path(__file__).parent / "data"
 FACTS = (
@@ -106,7 +116,7 @@ def test_changed_models_build_all_days_again(own_ten_days):
             "update openai_intermediate.int_openai__focus_charges set service = 'Other'"
         )
         connection.execute(
-            "update openai_intermediate.int_openai__built_days set built_by = 'others'"
+            "update openai_intermediate.int_openai__built_days set fingerprint = 'others'"
         )
     build_facts(own_ten_days)
     services = "select count(distinct service) from openai_intermediate.int_openai__focus_charges"
@@ -181,56 +191,91 @@ def test_facts_are_due_again_if_they_were_built_before_their_inputs(api, own_ten
     assert days_ago(3) in days_to_build(own_ten_days, "int_openai__daily_checks")
 
 
-def test_fingerprint_of_the_facts_contains_every_macro_that_builds_them():
-    """Otherwise a macro could change and days that are already built would keep the old result."""
-    manifest = parsed_models().to_dict()
-    macros, nodes = manifest["macros"], manifest["nodes"]
+def fingerprints(warehouse):
+    build_models("-s", "int_openai__loaded_days", warehouse=warehouse)
+    ((built_by, checked_by),) = warehouse.rows("""
+        select distinct built_by, checked_by from openai_intermediate.int_openai__loaded_days
+    """)
+    return built_by, checked_by
 
-    def used(macro, seen):
-        if macro.startswith("macro.openai_costs.") and macro not in seen:
-            seen.add(macro)
-            for other in macros[macro]["depends_on"]["macros"]:
-                used(other, seen)
-        return seen
 
-    def ancestors(node, seen):
-        if node in nodes and node not in seen:
-            seen.add(node)
-            for other in nodes[node]["depends_on"].get("nodes", []):
-                ancestors(other, seen)
-        return seen
+EDITED_FILE = {"checksum": lambda checksum: replace(checksum, checksum="of an edited file")}
+EDITED_MACRO = {"macro_sql": lambda text: f"{text} "}
 
-    known = used("macro.openai_costs.models_fingerprint", set())
-    # Macros that determine which days are built and where, not the values of the rows.
-    files = (
-        *("days_to_build", "built_days", "replace_days", "source_or_empty"),
-        "generate_schema_name",
-    )
-    subjects = {macro["name"] for macro in macros.values() if Path(macro["path"]).stem in files}
-    subjects |= {"declared_type", "noop_statement"}
-    # An engine's implementation is named engine__macro.
-    selecting_days = {
-        name for name, macro in macros.items() if macro["name"].split("__")[-1] in subjects
-    }
-    used_by_facts = set()
-    for fact in FACTS:
-        for node in ancestors(f"model.openai_costs.{fact}", set()):
-            for macro in nodes[node]["depends_on"]["macros"]:
-                used(macro, used_by_facts)
-    assert used_by_facts - known - selecting_days == set()
+
+def test_change_of_what_facts_depend_on_builds_all_days_and_any_other_change_checks_them(
+    own_ten_days,
+):
+    built_by, checked_by = fingerprints(own_ten_days)
+    assert fingerprints(own_ten_days) == (built_by, checked_by)
+    for name, edit in {
+        "openai__daily_costs_by_project": EDITED_FILE,
+        "charges_follow_focus": EDITED_FILE,
+        "teams": EDITED_FILE,
+        "items_that_differ": EDITED_MACRO,
+        "test_unique_grain": EDITED_MACRO,
+    }.items():
+        with changed_models(**{name: edit}):
+            after = fingerprints(own_ten_days)
+        assert after[0] == built_by, name
+        assert after[1] != checked_by, name
+    for name, edit in {
+        "int_openai__line_items": EDITED_FILE,
+        "stg_openai__costs": EDITED_FILE,
+        "default__product": EDITED_MACRO,
+    }.items():
+        with changed_models(**{name: edit}):
+            after = fingerprints(own_ten_days)
+        assert after[0] != built_by, name
+        assert after[1] != checked_by, name
+
+
+def test_price_in_a_loaded_seed_builds_all_days_and_a_team_checks_them(own_ten_days):
+    def change(sql):
+        with duckdb.connect(str(own_ten_days.path)) as connection:
+            connection.execute(sql)
+
+    first = fingerprints(own_ten_days)
+    seed = own_ten_days.value("""
+        select table_schema from information_schema.tables where table_name = 'teams'
+    """)
+    change(f"insert into {seed}.teams (organization_id, team) values ('org', 'new')")
+    second = fingerprints(own_ten_days)
+    change(f"update {seed}.list_prices set price = price + 1")
+    third = fingerprints(own_ten_days)
+    assert (first[0] == second[0], first[1] == second[1]) == (True, False)
+    assert (second[0] == third[0], second[1] == third[1]) == (False, False)
+
+
+def test_fingerprint_contains_all_variables_of_the_project():
+    project = yaml.safe_load((DBT_PROJECT / "dbt_project.yml").read_text())
+    macro = (DBT_PROJECT / "macros" / "fingerprints.sql").read_text()
+    listed = re.search(r"macro project_variables.*?\[(.*?)\]", macro, re.DOTALL)[1]
+    assert set(re.findall(r"'(\w+)'", listed)) == set(project["vars"])
+
+
+def test_changed_mart_is_checked_on_all_days_by_the_next_run(own_ten_days, monkeypatch):
+    lost = days_ago(6)
+    without_a_day = {"raw_code": lambda code: f"{code}\nwhere daily.date <> '{lost}'"}
+    monkeypatch.setattr(models, "project_files", lambda: "changed")
+    with changed_models(openai__daily_costs_by_project=EDITED_FILE | without_a_day):
+        result = run_pipeline("models", cwd=own_ten_days.folder)
+    assert result.returncode == 1
+    assert "daily_costs_by_project equals raw" in result.stderr
+    assert str(lost) in result.stderr
 
 
 def test_second_run_builds_what_a_load_can_change_and_a_full_run_builds_all(
     ten_days, own_ten_days, api
 ):
-    def tests_passed(result):
+    def tests_passed(*command):
+        result = run_pipeline(*command, cwd=own_ten_days.folder, **known(api))
         assert result.returncode == 0, result.stderr
-        return int(re.search(r"(\d+) tests passed", result.stdout)[1])
+        return last_run(own_ten_days)["tests_passed"]
 
-    folder = own_ten_days.folder
-    first = tests_passed(ten_days.printed)
-    assert tests_passed(run_pipeline("--since", days_ago(2), cwd=folder, **known(api))) < first / 2
-    assert tests_passed(run_pipeline("models", "--full", cwd=folder)) == first
+    first = last_run(ten_days)["tests_passed"]
+    assert tests_passed("--since", days_ago(2)) < first / 2
+    assert tests_passed("models", "--full") == first
 
 
 def test_warehouse_of_an_earlier_version_is_upgraded_by_the_next_build(tmp_path):
@@ -259,7 +304,7 @@ def test_warehouse_of_an_earlier_version_is_upgraded_by_the_next_build(tmp_path)
         select table_schema, table_name from information_schema.tables
         where table_schema in ({schemas})
     """)
-    assert set(existing) - built == {("openai_intermediate", "last_build")}
+    assert set(existing) - built == set()
 
 
 def test_fact_of_another_version_is_built_again(own_ten_days):
@@ -292,8 +337,8 @@ def test_all_models_are_built_after_a_change_since_the_last_build(
 
     def unchanged_since_the_last_build():
         with open_client(warehouse) as client:
-            inputs = models._inputs(client)
-            return models._fingerprint(client, inputs) == models._last_build(client)
+            now = (models.project_files(), models._inputs(client))
+            return now == last_build(query_through(client))
 
     assert unchanged_since_the_last_build()
     with duckdb.connect(str(own_ten_days.path)) as connection:

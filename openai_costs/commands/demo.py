@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
-from openai_costs.commands.models import SEEDS
 from openai_costs.dbt_runner import PROJECT
+from openai_costs.project_files import SEEDS
 from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, SimulatedApi
 from openai_costs_source.simulator.organization import Organization
 from openai_costs_source.simulator.seeds import write_seeds

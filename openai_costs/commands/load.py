@@ -10,17 +10,23 @@ from openai_costs.terminal import Stop, progress, say
 from openai_costs.warehouse.connection import locked, open_pipeline
 from openai_costs.warehouse.destinations import Warehouse
 from openai_costs.warehouse.error_messages import explained
+from openai_costs.warehouse.run_log import Run
 from openai_costs_source import OpenAICostsError, openai_costs
 from openai_costs_source.extract.maintenance import assign_organization_ids, redact_stored
 from openai_costs_source.extract.redaction import checked_user_emails
 
 
 def load(
-    warehouse: Warehouse, api_settings: dict[str, str], since: date | None, until: date | None
+    warehouse: Warehouse,
+    api_settings: dict[str, str],
+    since: date | None,
+    until: date | None,
+    run: Run,
 ) -> bool:
     """Load the organizations one after the other, and return whether all days are complete.
 
-    `api_settings` override the configured key and URL. Raises Stop if no organization is loaded.
+    `api_settings` override the configured key and URL; `run` counts requests and days. Raises Stop
+    if no organization is loaded.
     """
     with locked(warehouse):
         try:
@@ -37,7 +43,7 @@ def load(
             settings = {**api_settings, "admin_key": key}
             try:
                 complete &= _load_organization(
-                    warehouse, **settings, since=since, until=until, loaded=known
+                    warehouse, run, **settings, since=since, until=until, loaded=known
                 )
                 loaded = loaded_after_key
             except Stop as stop:
@@ -51,16 +57,22 @@ def load(
     return complete and not failures
 
 
-def _load_organization(warehouse: Warehouse, **settings: Any) -> bool:
+def _load_organization(warehouse: Warehouse, run: Run, **settings: Any) -> bool:
     """Load one organization; `settings` are those of the source.
 
     Returns False if a day was not replaced because its rows do not add up.
     """
     with progress("Requesting costs from OpenAI") as shown, open_pipeline(warehouse) as pipeline:
         try:
-            pipeline.run(openai_costs(**settings), loader_file_format=warehouse.file_format)
+            source = openai_costs(**settings)
+            pipeline.run(source, loader_file_format=warehouse.file_format)
+            days = source.resources["costs"].custom_metrics
+            run.days_read = (run.days_read or 0) + days.get("days_read", 0)
+            run.days_replaced = (run.days_replaced or 0) + days.get("days_replaced", 0)
         except BaseException as error:
             raise explained(error, warehouse) or error from None
+        finally:
+            run.requests = (run.requests or 0) + shown.requests
         if not warehouse.lake:  # The files of a lake are not changed after they are written.
             assign_organization_ids(pipeline)
             redact_stored(

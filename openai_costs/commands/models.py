@@ -1,4 +1,4 @@
-"""`models`: build and test the models, and return the outcome."""
+"""`models`: build and test the models, and return what was checked."""
 
 from __future__ import annotations
 
@@ -7,25 +7,44 @@ import hashlib
 import os
 from typing import Any
 
-from dlt.destinations.exceptions import DatabaseException, DatabaseUndefinedRelation
+from dlt.destinations.exceptions import DatabaseException
 
-from openai_costs.dbt_runner import PROJECT, Builder, BuildFailed
+from openai_costs.dbt_runner import Builder, BuildFailed
+from openai_costs.project_files import SEEDS, own_seeds, project_files, refuse_missing_seeds
+from openai_costs.reports.checked import Checked, Day, checked
 from openai_costs.terminal import Stop, first_lines, progress
-from openai_costs.warehouse.connection import dbt_variables, locked, open_client
+from openai_costs.warehouse.connection import dbt_variables, locked, open_client, query_through
 from openai_costs.warehouse.destinations import Warehouse
-
-SEEDS = "OPENAI_COSTS_SEEDS"
-"""The environment variable that names the folder of the user's own seeds."""
+from openai_costs.warehouse.run_log import Run, last_build
 
 DAILY = ("config.materialized:incremental", "config.materialized:table", "tag:daily")
 """Selects what a load can change: facts, names and their tests. Views need no new build."""
 
-_LAST_BUILD = "openai_intermediate.last_build"
+_REQUIRED_TESTS = {
+    "charges_follow_focus",
+    "raw_rows_equal_ledger_and_charges",
+    "reconciliation_is_exact",
+}
+"""Without these, nothing is proved."""
+
+_TESTED = """
+select organization_id, date, kind, loaded_at, fingerprint
+from openai_intermediate.int_openai__built_days
+where fact = 'tests'
+"""
+_LOADED = """
+select organization_id, date, kind, loaded_at, checked_by
+from openai_intermediate.int_openai__loaded_days
+"""
+_FINGERPRINTS = """
+select max(built_by), max(checked_by)
+from openai_intermediate.int_openai__loaded_days
+"""
 
 
 def start_parsing(builder: Builder, warehouse: Warehouse) -> None:
     """Start parsing the models for the warehouse. Raises Stop if a seed is missing."""
-    _refuse_missing_seeds()
+    refuse_missing_seeds()
     seeds = {SEEDS: os.environ[SEEDS]} if os.environ.get(SEEDS) else {}
     builder.prepare(dbt_variables(warehouse) | seeds)
 
@@ -36,19 +55,21 @@ def require_loaded(warehouse: Warehouse) -> None:
         pass
 
 
-def build(builder: Builder, warehouse: Warehouse, full: bool = False) -> tuple[int, list[str]]:
-    """Build and test the models; return how many tests passed, and a sentence for each warning.
+def build(builder: Builder, warehouse: Warehouse, run: Run, full: bool = False) -> Checked:
+    """Build and test the models; return what was checked, which `run` records too.
 
-    If the models are unchanged since the last complete build, builds only what a load can change,
-    and tests the replaced days; with `full`, builds and tests all days. A DuckDB file must be
-    closed in this process, because dbt opens it in another one.
+    If the project's files are unchanged since the last complete build, builds only what a load can
+    change, and tests the replaced days; with `full`, builds and tests all days. Raises Stop if a
+    model or a test fails, or if a day was due and a required check did not run. A DuckDB file must
+    be closed in this process, because dbt opens it in another one.
     """
     arguments = ["--exclude-resource-type", "unit_test"]
+    files = project_files()
     with open_client(warehouse) as client:
-        inputs = _inputs(client)
+        tested = set() if full else _days(client, _TESTED)
         if full:
             arguments.append("--full-refresh")
-        elif inputs and _fingerprint(client, inputs) == _last_build(client):
+        elif (inputs := _inputs(client)) and last_build(query_through(client)) == (files, inputs):
             arguments += ["--indirect-selection", "empty", "--select", *DAILY]
             if warehouse.destination in ("postgres", "redshift"):
                 # Replacing a table drops the views that depend on it.
@@ -61,10 +82,15 @@ def build(builder: Builder, warehouse: Warehouse, full: bool = False) -> tuple[i
         except BuildFailed as error:
             raise Stop(f"dbt could not start the build: {first_lines(error)}") from None
     with open_client(warehouse) as client:
-        outcome = _outcome(client, nodes)
-        if inputs:
-            _store_last_build(client, _fingerprint(client, inputs))
-    return outcome
+        run.tests_passed, warnings = _outcome(client, nodes)
+        query = query_through(client)
+        ((run.built_by, run.checked_by),) = query(_FINGERPRINTS)
+        due = {day[:2] for day in _days(client, _LOADED) - tested}
+        _require_tests(due, nodes)
+        result = checked(query, due, warnings)
+        run.days_checked, run.checks = len(result.days), result.checks
+        run.project_files, run.inputs = files, _inputs(client)
+    return result
 
 
 def _outcome(client: Any, nodes: list[dict[str, Any]]) -> tuple[int, list[str]]:
@@ -96,59 +122,41 @@ def _reasons(client: Any, test: dict[str, Any]) -> str:
     return "; ".join([*reasons, *others])
 
 
-def _inputs(client: Any) -> str | None:
-    """Return a hash of what a build reads: the models' files, and which raw tables exist.
+def _days(client: Any, statement: str) -> set[Day]:
+    """Return the days with their loads and fingerprints; none before the first build."""
+    # The column of the fingerprint is missing in the tables of an earlier version.
+    with contextlib.suppress(DatabaseException):
+        return {tuple(row) for row in client.execute_sql(statement)}
+    return set()
 
-    Returns None if the warehouse cannot list its tables; then all models are built.
+
+def _require_tests(due: set[Any], nodes: list[dict[str, Any]]) -> None:
+    """Raise Stop if a day was due and a required test did not pass."""
+    passed = {node["name"] for node in nodes if node["status"] == "pass"}
+    if due and (missing := sorted(_REQUIRED_TESTS - passed)):
+        raise Stop(
+            f"The models are built, but not checked: dbt did not run {', '.join(missing)}. "
+            "Restore these tests in dbt_project, and run python pipeline.py models."
+        )
+
+
+def _inputs(client: Any) -> str | None:
+    """Return a hash of own seeds, views, which others may replace, and which raw tables exist.
+
+    Returns None if the warehouse cannot list them; then all models are built.
     """
-    seeds = PROJECT / os.environ.get(SEEDS, "own_seeds")
-    folders = [seeds, *(PROJECT / name for name in ("macros", "models", "seeds", "tests"))]
-    files = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
-    digest = hashlib.sha256()
-    for path in [PROJECT / "dbt_project.yml", PROJECT / "profiles.yml", *files]:
-        digest.update(path.name.encode() + path.read_bytes())
     try:
         tables = client.execute_sql(
             # With the database: views contain its name, which changes if a DuckDB file is renamed.
             "select table_catalog, table_name from information_schema.tables "
-            "where table_schema = 'openai_raw' order by table_name"
+            "where table_schema = 'openai_raw' and table_name <> 'runs' order by table_name"
         )
     except DatabaseException:
         return None
-    digest.update(repr([tuple(row) for row in tables]).encode())
-    return digest.hexdigest()
-
-
-def _fingerprint(client: Any, inputs: str) -> str:
-    """Return a hash of the inputs and of the views, which others may have replaced."""
     views = client.execute_sql(
         "select table_schema, table_name, view_definition from information_schema.views "
         "where table_schema in ('openai_staging', 'openai_intermediate', 'openai_marts') "
         "order by table_schema, table_name"
     )
-    return hashlib.sha256(repr([inputs, *map(tuple, views)]).encode()).hexdigest()
-
-
-def _last_build(client: Any) -> str | None:
-    """Return the fingerprint of the last complete build, from the warehouse."""
-    with contextlib.suppress(DatabaseUndefinedRelation):
-        rows = client.execute_sql(f"select models from {_LAST_BUILD}")  # noqa: S608
-        return str(rows[0][0]) if rows else None
-    return None
-
-
-def _store_last_build(client: Any, fingerprint: str) -> None:
-    client.execute_sql(f"create table if not exists {_LAST_BUILD} (models varchar(64))")
-    client.execute_sql(f"delete from {_LAST_BUILD}")  # noqa: S608
-    client.execute_sql(f"insert into {_LAST_BUILD} values (%s)", fingerprint)  # noqa: S608
-
-
-def _refuse_missing_seeds() -> None:
-    if not (folder := os.environ.get(SEEDS)):
-        return
-    # dbt resolves a relative path from the project's folder.
-    for seed in sorted((PROJECT / "own_seeds").glob("*.csv")):
-        if not (PROJECT / folder / seed.name).is_file():
-            raise Stop(
-                f"{SEEDS} names {folder}, which has no {seed.name}: copy it from {seed.parent}.", 2
-            )
+    inputs = [own_seeds(), *map(tuple, tables), *map(tuple, views)]
+    return hashlib.sha256(repr(inputs).encode()).hexdigest()

@@ -10,7 +10,8 @@ from dlt.destinations.exceptions import DatabaseException
 from openai_costs.query import Query
 from openai_costs.reports.loaded_days import unmodelled
 from openai_costs.reports.missing_models import models_missing
-from openai_costs.terminal import Stop
+from openai_costs.reports.unverified import unverified
+from openai_costs.terminal import Stop, say
 from openai_costs.warehouse.destinations import Warehouse
 
 
@@ -31,6 +32,8 @@ def explain_missing_models(source: Warehouse | str) -> Iterator[None]:
 
 
 def require_complete_models(query: Query) -> None:
-    """Raise Stop if a loaded day is missing from the models."""
+    """Raise Stop if a loaded day is missing from the models, and say what is not checked."""
     if incomplete := unmodelled(query):
         raise Stop(f"{incomplete}: run python pipeline.py models.")
+    for sentence in unverified(query):
+        say(f"{sentence}: run python pipeline.py models.")

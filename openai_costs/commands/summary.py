@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from rich.markup import escape
 
+from openai_costs.reports.checked import Checked
+from openai_costs.reports.loaded_days import day_ranges, in_utc
 from openai_costs.reports.summary import print_summary
 from openai_costs.terminal import output
 from openai_costs.warehouse.connection import open_query
 from openai_costs.warehouse.destinations import Warehouse
+from openai_costs.warehouse.run_log import last_verified
 
 
-def summarize(warehouse: Warehouse, passed: int, warnings: Sequence[str]) -> None:
-    """Print the costs of each organization, and the outcome of the models' tests."""
+def summarize(warehouse: Warehouse, checked: Checked) -> None:
+    """Print the costs of each organization, and what was checked."""
     with open_query(warehouse) as query:
         print_summary(output, query)
+        verified = last_verified(query)
     output.print()
-    for warning in warnings:
+    for warning in checked.warnings:
         output.print(f"  [yellow]Warning[/yellow]    {escape(warning)}")
-    proof = "each table adds up to the raw rows, day by day, to the last digit"
-    output.print(f"  Checked    {passed} tests passed: {proof}", soft_wrap=True)
+    if checked.days:
+        days = "1 day" if len(checked.days) == 1 else f"{len(checked.days)} days"
+        output.print(
+            f"  Checked    {days} ({day_ranges(checked.days)}), to the last digit: what OpenAI "
+            f"returned equals {', '.join(checked.tables)}",
+            soft_wrap=True,
+        )
+    else:
+        last = f"{in_utc(verified):%Y-%m-%d %H:%M} UTC" if verified else "by an earlier build"
+        output.print(f"  Checked    no day changed; last verified {last}")
     output.print(f"  Warehouse  {escape(warehouse.name)}, schema openai_marts", soft_wrap=True)

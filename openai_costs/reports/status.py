@@ -20,14 +20,22 @@ from openai_costs.reports.loaded_days import (
     day_ranges,
     days_between,
     expiring_days,
+    in_utc,
     load_age,
     stale,
     unmodelled,
 )
+from openai_costs.reports.unverified import unverified
 from openai_costs.reports.verdict import verdict
+from openai_costs.warehouse.run_log import RUNS
 
 LAST_RESTATEMENTS = 5
 
+_RUNS = f"""
+select ended_at, exit_code, requests, days_replaced, days_checked
+from {RUNS}
+order by ended_at desc
+"""  # noqa: S608
 _RESTATEMENTS = """
 select date, was_amount, is_amount, seen_on
 from openai_raw.cost_restatements
@@ -41,8 +49,10 @@ def print_status(console: Console, query: Query, now: datetime) -> None:
     today = now.date()
     # Before the first build, or with the models of another version, the query fails.
     with contextlib.suppress(DatabaseException):
-        if message := unmodelled(query):
+        for message in filter(None, [unmodelled(query), *unverified(query)]):
             console.print(f"\n[yellow]{message}: run python pipeline.py models.[/yellow]")
+    if runs := _runs(query):
+        console.print(f"\n[bold]Runs[/bold]  {runs}", soft_wrap=True)
     for organization_id, name, earliest, seen_on, loaded_at in query(ORGANIZATIONS):
         days = query(DAYS, organization_id)
         restatements = query(_RESTATEMENTS, organization_id)
@@ -71,6 +81,22 @@ def print_status(console: Console, query: Query, now: datetime) -> None:
         for day, before, after, restated_on in restatements[:LAST_RESTATEMENTS]:
             change = f"{day} from {exact(before)} to {exact(after)}, seen on {restated_on}"
             console.print(" " * 26 + change, soft_wrap=True)
+
+
+def _runs(query: Query) -> str:
+    """Return a summary of all runs, and of what the last one did; empty before the first one."""
+    with contextlib.suppress(DatabaseUndefinedRelation):
+        rows = query(_RUNS)
+        failed = sum(row[1] != 0 for row in rows)
+        ended, exit_code, requests, replaced, checked = rows[0]
+        parts = [
+            f"{in_utc(ended):%Y-%m-%d %H:%M} UTC, exit code {exit_code}",
+            *([f"{requests} requests"] if requests is not None else []),
+            *([f"{replaced} days replaced"] if replaced is not None else []),
+            *([f"{checked} days checked"] if checked is not None else []),
+        ]
+        return f"{len(rows)}, of which {failed} failed; the last: {', '.join(parts)}"
+    return ""
 
 
 def _expiring(expiring: Sequence[date], loaded: Collection[date]) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import re
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -28,6 +29,8 @@ from openai_costs_source.api.credentials import (
 from openai_costs_source.api.retry import MAX_WAIT_SECONDS, RetryBudget
 from openai_costs_source.api.usage_kinds import USAGE_KINDS
 from openai_costs_source.errors import OpenAICostsError
+
+log = logging.getLogger(__name__)
 
 PATHS = frozenset(
     {
@@ -223,6 +226,7 @@ class Client:
         return self._retries.call(send, final, cancelled)
 
     def _get_once(self, path: str, url: str, params: Params) -> tuple[bytes, str]:
+        log.debug("GET %s", path)
         try:
             reply = self._session.get(
                 url, params=params, timeout=TIMEOUT_SECONDS, allow_redirects=False, stream=True

@@ -145,6 +145,7 @@ def _costs_of(
     related_tables.add(ids, ledger, load_state.restatements(ledger), load_state.loaded_at)
 
     days = {day for table in ledger for day in table["date"].to_pylist()}
+    _count(len(days), len(organization.mismatched_days))
     if organization_id != first_id:
         # Unless this load requested all days, the next one does, to store them under the new id.
         load_state.history = None
@@ -163,6 +164,13 @@ def _costs_of(
     load.report_mismatched("costs", mismatched - days - organization.mismatched_days)
     if load.loaded is not None:
         load.loaded.add(organization_id)
+
+
+def _count(replaced: int, kept: int) -> None:
+    """Add an organization's days to the resource's metrics in dlt's trace."""
+    metrics = dlt.current.resource_metrics()
+    metrics["days_replaced"] = metrics.get("days_replaced", 0) + replaced
+    metrics["days_read"] = metrics.get("days_read", 0) + replaced + kept
 
 
 def _pages(

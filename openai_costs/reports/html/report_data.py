@@ -18,6 +18,7 @@ from openai_costs.reports.html.bill_costs import bill_costs
 from openai_costs.reports.html.json_values import json_value
 from openai_costs.reports.html.months import month_names, next_month
 from openai_costs.reports.loaded_days import load_age, stale
+from openai_costs.reports.unverified import unverified
 
 MONTHS = 13
 """The months of the report: the last month and the twelve before it."""
@@ -95,6 +96,7 @@ def _organization(
         "months": month_names(days[0][0], days[-1][0])[-MONTHS:],
         "loaded": load_age(now, loaded_at),
         "stale": stale(now, loaded_at),
+        "unverified": unverified(query, organization_id),
         "checks": [list(row) for row in query(_CHECKS, organization_id)],
         "restated": {"days": restated_days, "times": restatements, "days_after": days_after},
     } | _comparison([day for day, _ in days], open_days)

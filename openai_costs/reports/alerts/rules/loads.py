@@ -19,6 +19,7 @@ from openai_costs.reports.loaded_days import (
     stale,
     unmodelled,
 )
+from openai_costs.reports.unverified import unverified
 
 CRITICAL_HOURS = 7 * 24
 """A week without a load is longer than any weekend."""
@@ -55,6 +56,15 @@ def _incomplete_models(query: Query, organization: _Organization, now: datetime)
             now.date(),
             f"{message}, and figures may not include them: run python pipeline.py models.",
             f"{organization.loaded_at:%Y-%m-%d}",
+        )
+    for sentence in unverified(query, organization.id):
+        yield _alert(
+            "unchecked models",
+            "warning",
+            organization,
+            now.date(),
+            f"{sentence}: run python pipeline.py models.",
+            f"{sentence} {organization.loaded_at:%Y-%m-%d}",
         )
 
 

@@ -16,7 +16,8 @@ function trustAnswer() {
   const checks = differing
     ? `${count(differing)} of ${count(all)} checks differ`
     : `Yes: none of ${count(all)} checks differs`;
-  return [`${checks}; ${missingAnswer(missingDays().length)}.`];
+  const answer = `${checks}; ${missingAnswer(missingDays().length)}.`;
+  return [[answer, ...selection.bill.unverified.map((sentence) => `${sentence}.`)].join(" ")];
 }
 
 function missingAnswer(missing) {
