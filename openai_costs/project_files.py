@@ -29,6 +29,17 @@ def marts() -> set[str]:
     return {path.stem.removeprefix("openai__") for path in PROJECT.glob("models/marts/*.sql")}
 
 
+def other_unit_tests() -> list[str]:
+    """Return dbt selectors of the unit tests of all models but the checks.
+
+    Only a unit test notices a check that compares a mart with itself. The others belong to the
+    project's own tests.
+    """
+    folders = {path.parent.relative_to(PROJECT) for path in PROJECT.glob("models/*/**/*.yml")}
+    others = sorted(str(folder) for folder in folders if folder.name != "checks")
+    return [f"resource_type:unit_test,path:{folder}" for folder in others]
+
+
 def refuse_missing_seeds() -> None:
     """Raise Stop if the folder of the user's own seeds lacks a seed."""
     for seed in sorted((PROJECT / "own_seeds").glob("*.csv")):

@@ -197,6 +197,9 @@ class _Builder:
         if self._only:
             arguments = ["--exclude-resource-type", "unit_test", "--select", *self._only]
             arguments += ["--indirect-selection", "buildable"]
+        else:
+            # Another test runs all unit tests.
+            arguments = [*arguments, "--exclude-resource-type", "unit_test"]
         arguments = [*arguments, *ONE_THREAD]
         if os.environ.get("DESTINATION_TYPE", "duckdb") == "duckdb":
             manifest = _manifest_of(Path(os.environ["DESTINATION__DUCKDB__CREDENTIALS"]).stem)

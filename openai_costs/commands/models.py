@@ -10,7 +10,13 @@ from typing import Any
 from dlt.destinations.exceptions import DatabaseException
 
 from openai_costs.dbt_runner import Builder, BuildFailed
-from openai_costs.project_files import SEEDS, own_seeds, project_files, refuse_missing_seeds
+from openai_costs.project_files import (
+    SEEDS,
+    other_unit_tests,
+    own_seeds,
+    project_files,
+    refuse_missing_seeds,
+)
 from openai_costs.reports.checked import Checked, Day, checked
 from openai_costs.terminal import Stop, first_lines, progress
 from openai_costs.warehouse.connection import dbt_variables, locked, open_client, query_through
@@ -63,13 +69,14 @@ def build(builder: Builder, warehouse: Warehouse, run: Run, full: bool = False) 
     model or a test fails, or if a day was due and a required check did not run. A DuckDB file must
     be closed in this process, because dbt opens it in another one.
     """
-    arguments = ["--exclude-resource-type", "unit_test"]
+    arguments = ["--exclude", *other_unit_tests()]
     files = project_files()
     with open_client(warehouse) as client:
         tested = set() if full else _days(client, _TESTED)
         if full:
             arguments.append("--full-refresh")
         elif (inputs := _inputs(client)) and last_build(query_through(client)) == (files, inputs):
+            arguments = ["--exclude-resource-type", "unit_test"]
             arguments += ["--indirect-selection", "empty", "--select", *DAILY]
             if warehouse.destination in ("postgres", "redshift"):
                 # Replacing a table drops the views that depend on it.

@@ -113,4 +113,4 @@ def _insert(warehouse: Warehouse, run: Run) -> None:
                 return  # Nothing was loaded yet.
             raise
         casts = ", ".join(f"cast(%s as {kind})" for kind in columns.values())
-        client.execute_sql(f"insert into {RUNS} select {casts}", *values)
+        client.execute_sql(f"insert into {RUNS} ({', '.join(columns)}) select {casts}", *values)
