@@ -366,7 +366,7 @@ def test_costs_without_a_project_are_named_no_project(marts):
 @pytest.mark.parametrize(
     ("check_name", "severity"),
     [
-        ("focus_costs equals raw", "critical"),
+        ("daily_costs_by_project equals raw by project", "critical"),
         ("rows equal the API's daily total", "critical"),
         ("tokens billed equal tokens used", "warning"),
         ("every day is in the ledger", "warning"),
@@ -393,16 +393,16 @@ def test_check_that_differs_often_is_one_alert_with_count_and_largest_difference
 
 
 def test_difference_below_a_cent_is_shown_exactly(marts):
-    marts.difference("focus_costs equals raw", "0.000000000000000012", currency="USD")
+    marts.difference("daily_costs_by_project equals raw by project", "0.000000000000000012", currency="USD")
     assert "by 0.000000000000000012 USD" in marts.only_alert().text
     marts.change("update openai_marts.reconciliation set difference = 1234.5678")
     assert "by 1,234.57 USD" in marts.only_alert().text
 
 
 def test_old_difference_is_a_separate_info(marts):
-    marts.difference("focus_costs equals raw", 1, period_start=days_ago(63))
+    marts.difference("daily_costs_by_project equals raw by project", 1, period_start=days_ago(63))
     assert marts.alerts()[0].severity == "critical"
-    marts.difference("focus_costs equals raw", 2, period_start=days_ago(64))
+    marts.difference("daily_costs_by_project equals raw by project", 2, period_start=days_ago(64))
     assert [alert.severity for alert in marts.alerts()] == ["critical", "info"]
 
 

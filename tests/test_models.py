@@ -319,7 +319,9 @@ def test_wrong_fraction_of_a_cent_in_a_fact_fails_the_build(small):
         select distinct check_name from openai_marts.reconciliation where status = 'differs'
     """)
     assert sorted(differing) == [
-        (f"daily_costs_by_{dimension} equals raw",) for dimension in ("project", "team", "user")
+        ("daily_costs_by_project equals raw by project",),
+        ("daily_costs_by_team equals raw by team and cost center",),
+        ("daily_costs_by_user equals raw by user and attribution",),
     ]
 
 

@@ -1,19 +1,34 @@
 {#
     Compares the sums of `expected` and `actual` by item: per check, organization, day and currency, one row for all
     items that are equal, with a null `item`, and one row for each item that differs. `both_sides` has a row per
-    amount of either side; the amount of the other side is zero. The comparison includes null items, as 'none'.
+    amount of either side; the amount of the other side is zero. The columns `items` identify an item. The comparison
+    includes null items, as 'none'. `tolerance` is an expression over the sums of an item.
 #}
-{% macro items_that_differ(both_sides, period='date') -%}
+{% macro items_that_differ(both_sides, period='date', items=['item'], tolerance=none) -%}
     {%- set grain = 'check_name, organization_id, ' ~ period ~ ', currency' -%}
+    {%- set differs = 'abs(' ~ difference('actual', 'expected') ~ ') > ' ~ tolerance if tolerance
+        else 'expected <> actual' -%}
+    {%- set item = 'case when ' ~ differs ~ ' then ' ~ items | join(" || ' / ' || ") ~ ' end' -%}
+    {%- set names = [] -%}
+    {%- for column in items -%}
+        {%- do names.append("coalesce(" ~ column ~ ", 'none')") -%}
+    {%- endfor -%}
     select
         {{ grain }},
-        case when expected <> actual then item end as item,
+        {{ item }} as item,
+        {{ 'cast(sum(' ~ tolerance ~ ') as ' ~ money() ~ ') as tolerance,' if tolerance }}
         cast(sum(expected) as {{ money() }}) as expected,
         cast(sum(actual) as {{ money() }}) as actual
     from (
-        select {{ grain }}, coalesce(item, 'none') as item, sum(expected) as expected, sum(actual) as actual
+        select
+            {{ grain }},
+            {% for column in items %}
+                {{ names[loop.index0] }} as {{ column }},
+            {% endfor %}
+            cast(sum(expected) as {{ money() }}) as expected,
+            cast(sum(actual) as {{ money() }}) as actual
         from {{ both_sides }}
-        group by {{ grain }}, coalesce(item, 'none')
+        group by {{ grain }}, {{ names | join(', ') }}
     ) as items
-    group by {{ grain }}, case when expected <> actual then item end
+    group by {{ grain }}, {{ item }}
 {%- endmacro %}

@@ -19,6 +19,7 @@
             'int_scoped_costs', 'int_sightings', 'int_skus', 'int_sold_units', 'int_spike_causes',
             'int_token_prices', 'int_tokens_used', 'int_user_charges', 'int_users', 'int_usual_costs',
             'int_weekday_levels', 'int_weekdays_before', 'last_build', 'metricflow_time_spine',
+            'int_openai__check_marts', 'int_openai__check_users',
         ],
     } -%}
     {%- for schema, names in retired.items() if execute -%}

@@ -15,11 +15,11 @@ Day = tuple[Any, ...]
 """Organization and date, then what the day was loaded and built by."""
 
 _REQUIRED_CHECKS = (
-    "daily_costs_by_model equals raw",
-    "daily_costs_by_project equals raw",
-    "daily_costs_by_team equals raw",
-    "daily_costs_by_user equals raw",
-    "focus_costs equals raw",
+    "daily_costs_by_model equals raw by model, meter and unit",
+    "daily_costs_by_project equals raw by project",
+    "daily_costs_by_team equals raw by team and cost center",
+    "daily_costs_by_user equals raw by user and attribution",
+    "focus_costs equals raw by project, user, API key and line item",
     "rows equal the API's daily total",
 )
 """Each day with costs has a row of each of these in the mart `reconciliation`."""

@@ -1,0 +1,89 @@
+-- By mart: the mart's columns for organization, day, currency, project and amount.
+{% set by_project = {
+    'daily_costs_by_project': 'organization_id, date, currency, project_id, unblended_cost',
+    'unblended_costs_all_providers': 'BillingAccountId, ChargePeriodStart, BillingCurrency, SubAccountId, BilledCost',
+} %}
+{% set check_of_users = "'daily_costs_by_user equals raw by user and attribution' as check_name" %}
+{% set user = "attribution || coalesce(' ' || user_id, '')" %}
+{% set nothing = 'cast(0 as ' ~ money() ~ ')' %}
+
+with charges as (
+    select
+        organization_id,
+        date,
+        currency,
+        project_id,
+        {{ user }} as attributed_to,
+        sum(amount) as amount
+    from {{ ref('int_openai__expected_charges') }}
+    group by organization_id, date, currency, project_id, {{ user }}
+),
+
+both_sides as (
+    {% for mart, columns in by_project.items() %}
+        {% set check_name = "'" ~ mart ~ " equals raw by project' as check_name" %}
+        select
+            {{ check_name }},
+            organization_id,
+            date,
+            currency,
+            project_id as item,
+            amount as expected,
+            {{ nothing }} as actual
+        from charges
+
+        union all
+
+        {% set organization, day, currency, project, amount = columns.split(', ') %}
+        select
+            {{ check_name }},
+            {{ organization }} as organization_id,
+            {{ day }} as date,
+            {{ currency }} as currency,
+            {{ project }} as item,
+            {{ nothing }} as expected,
+            {{ amount }} as actual
+        from {{ ref('openai__' ~ mart) }}
+        {{ "where x_FocusTable = 'openai_marts.focus_costs'" if mart == 'unblended_costs_all_providers' }}
+
+        union all
+    {% endfor %}
+
+    -- On days with OpenAI's separate response by user, the mart follows that response.
+    select
+        {{ check_of_users }},
+        organization_id,
+        date,
+        currency,
+        attributed_to as item,
+        amount as expected,
+        {{ nothing }} as actual
+    from charges
+    where not {{ is_day_of(source('openai_raw', 'costs_by_user'), 'charges.organization_id', 'charges.date') }}
+
+    union all
+
+    select
+        {{ check_of_users }},
+        organization_id,
+        date,
+        {{ currency_code() }} as currency,
+        case when user_id <> '' then 'reported ' || user_id else 'unattributed' end as item,
+        coalesce(amount, 0) as expected,
+        {{ nothing }} as actual
+    from {{ source('openai_raw', 'costs_by_user') }}
+
+    union all
+
+    select
+        {{ check_of_users }},
+        organization_id,
+        date,
+        currency,
+        {{ user }} as item,
+        {{ nothing }} as expected,
+        unblended_cost as actual
+    from {{ ref('openai__daily_costs_by_user') }}
+)
+
+{{ items_that_differ('both_sides') }}

@@ -1,0 +1,27 @@
+with charges as (
+    select
+        organization_id,
+        date,
+        {{ currency_code() }} as currency,
+        nullif(line_item, '') as line_item,
+        quantity_unit,
+        coalesce(amount, 0) as amount,
+        -- Larger quantities are ignored: see the test quantities_are_countable.
+        case when abs(quantity) < 1000000000000000 then quantity end as quantity
+    from {{ source('openai_raw', 'costs') }}
+)
+
+select
+    organization_id,
+    date,
+    currency,
+    line_item,
+    quantity_unit,
+    sum(amount) as cost,
+    sum(quantity) as quantity,
+    sum(case when quantity is not null then amount end) as cost_of_quantity,
+    sum(case when quantity > 0 and amount > 0 then amount end) as priced_cost,
+    sum(case when quantity > 0 and amount > 0 then quantity end) as priced_quantity,
+    sum(case when quantity > 0 and amount = 0 then quantity end) as free_quantity
+from charges
+group by organization_id, date, currency, line_item, quantity_unit
