@@ -25,8 +25,8 @@
             {% for column in items %}
                 {{ names[loop.index0] }} as {{ column }},
             {% endfor %}
-            cast(sum(expected) as {{ money() }}) as expected,
-            cast(sum(actual) as {{ money() }}) as actual
+            cast(coalesce(sum(expected), 0) as {{ money() }}) as expected,
+            cast(coalesce(sum(actual), 0) as {{ money() }}) as actual
         from {{ both_sides }}
         group by {{ grain }}, {{ names | join(', ') }}
     ) as items

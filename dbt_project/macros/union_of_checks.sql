@@ -1,7 +1,7 @@
 {#
     The rows of several check models with the same columns. `checks` maps a relation to its expression for each column
     that differs from the default. By default, a check is exact, comparable, and of one day. With `where`, only rows
-    that match the condition.
+    that match the condition; a check can have its own.
 #}
 {% macro union_of_checks(checks, where=none) -%}
     {%- set text = dbt.type_string() -%}
@@ -18,7 +18,7 @@
         {%- endfor %}
         organization_id
     from {{ check }} as checks
-    {{ 'where ' ~ where if where }}
+    {{ 'where ' ~ (expressions.get('where') or where) if where }}
     {{ 'union all' if not loop.last }}
     {%- endfor -%}
 {%- endmacro %}

@@ -1,13 +1,13 @@
 {% set dimensions = {
     'project_id': 'SubAccountId', 'attribution': 'x_Attribution', 'user_id': 'x_PrincipalId',
-    'api_key_id': 'x_CredentialId', 'line_item': 'x_LineItem',
+    'api_key_id': 'x_CredentialId',
 } %}
 
 with both_sides as (
     select
-        'focus_costs equals raw by project, user, API key and line item' as check_name,
+        'focus_costs equals raw by project, user and API key' as check_name,
         organization_id,
-        date,
+        cast(date as {{ timestamp_type() }}) as charge_period_start,
         currency,
         {{ dimensions | join(', ') }},
         amount as expected,
@@ -17,9 +17,9 @@ with both_sides as (
     union all
 
     select
-        'focus_costs equals raw by project, user, API key and line item' as check_name,
+        'focus_costs equals raw by project, user and API key' as check_name,
         BillingAccountId as organization_id,
-        cast(ChargePeriodStart as date) as date,
+        ChargePeriodStart as charge_period_start,
         BillingCurrency as currency,
         {{ dimensions.values() | join(', ') }},
         cast(0 as {{ money() }}) as expected,
@@ -27,4 +27,4 @@ with both_sides as (
     from {{ ref('openai__focus_costs') }}
 )
 
-{{ items_that_differ('both_sides', items=dimensions) }}
+{{ items_that_differ('both_sides', period='charge_period_start', items=dimensions) }}

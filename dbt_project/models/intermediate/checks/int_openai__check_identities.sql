@@ -3,6 +3,7 @@
     'daily_costs_by_project': 'organization_id, date, currency, project_id, unblended_cost',
     'unblended_costs_all_providers': 'BillingAccountId, ChargePeriodStart, BillingCurrency, SubAccountId, BilledCost',
 } %}
+{% set by_user = source('openai_raw', 'costs_by_user') %}
 {% set check_of_users = "'daily_costs_by_user equals raw by user and attribution' as check_name" %}
 {% set user = "attribution || coalesce(' ' || user_id, '')" %}
 {% set nothing = 'cast(0 as ' ~ money() ~ ')' %}
@@ -59,7 +60,7 @@ both_sides as (
         amount as expected,
         {{ nothing }} as actual
     from charges
-    where not {{ is_day_of(source('openai_raw', 'costs_by_user'), 'charges.organization_id', 'charges.date') }}
+    where not {{ is_day_of(by_user, 'charges.organization_id', 'charges.date') }}
 
     union all
 
@@ -71,7 +72,7 @@ both_sides as (
         case when user_id <> '' then 'reported ' || user_id else 'unattributed' end as item,
         coalesce(amount, 0) as expected,
         {{ nothing }} as actual
-    from {{ source('openai_raw', 'costs_by_user') }}
+    from {{ by_user }}
 
     union all
 

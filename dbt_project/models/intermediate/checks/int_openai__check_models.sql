@@ -39,7 +39,7 @@ both_sides as (
         select
             checks.check_name,
             organization_id,
-            date,
+            {{ 'charge_period_start' if is_raw else 'cast(date as ' ~ timestamp_type() ~ ') as charge_period_start' }},
             currency,
             {{ items | join(', ') }},
             {{ amount if is_raw else 'cast(0 as ' ~ money() ~ ')' }} as expected,
@@ -51,6 +51,6 @@ both_sides as (
 )
 
 -- A price is a ratio of doubles: its product is the cost within the error of a division.
-{{ items_that_differ('both_sides', items=items, tolerance=(
-    "case when check_name like '%price x quantity' then 0.000000001 * abs(expected) else 0 end"
+{{ items_that_differ('both_sides', period='charge_period_start', items=items, tolerance=(
+    "case when check_name like '%price x quantity' then 0.000000001 * abs(expected) + 0.000000000001 else 0 end"
 )) }}

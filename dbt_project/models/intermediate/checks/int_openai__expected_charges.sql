@@ -20,7 +20,6 @@ select
         else 'unattributed'
     end as attribution,
     nullif(costs.api_key_id, '') as api_key_id,
-    nullif(costs.line_item, '') as line_item,
     coalesce(costs.amount, 0) as amount
 from {{ source('openai_raw', 'costs') }} as costs
 left join versions as keys

@@ -7,17 +7,17 @@
 with meanings as (
     select distinct
         BillingAccountId as organization_id,
-        cast(ChargePeriodStart as date) as date,
-        coalesce(x_LineItem, '') as line_item,
+        ChargePeriodStart as charge_period_start,
         {% for name, column in meaning.items() %}
-            {{ column }} as {{ name }}{{ ',' if not loop.last }}
+            {{ column }} as {{ name }},
         {% endfor %}
+        coalesce(x_LineItem, '') as line_item
     from {{ ref('openai__focus_costs') }}
 )
 
 select
     line_items.organization_id,
-    line_items.date,
+    cast(line_items.date as {{ timestamp_type() }}) as charge_period_start,
     line_items.currency,
     {% for name in meaning %}
         meanings.{{ name }},
@@ -32,7 +32,7 @@ select
 from {{ ref('int_openai__expected_line_items') }} as line_items
 left join meanings
     on line_items.organization_id = meanings.organization_id
-    and line_items.date = meanings.date
+    and cast(line_items.date as {{ timestamp_type() }}) = meanings.charge_period_start
     and coalesce(line_items.line_item, '') = meanings.line_item
 group by
     line_items.organization_id, line_items.date, line_items.currency, line_items.quantity_unit,

@@ -1,13 +1,25 @@
 {% set approximate = {'tolerance': 'tolerance', 'not_comparable_because': 'not_comparable_because'} %}
 {% set by_item = {'currency': 'currency', 'item': 'item'} %}
+-- DuckDB pushes no condition on a cast to a date down to the stored days.
+{% set of_charges = {
+    'period_start': 'charge_period_start',
+    'where': is_not_before_days_to_build('charge_period_start', timestamp_type()) if is_incremental() else none,
+} %}
 
 with checks as (
     {{ union_of_checks({
         ref('int_openai__check_api_totals'): dict(approximate, currency='currency'),
-        ref('int_openai__check_charges'): by_item,
+        ref('int_openai__check_charges'): dict(by_item, **of_charges),
         ref('int_openai__check_identities'): by_item,
         ref('int_openai__check_teams'): by_item,
-        ref('int_openai__check_models'): dict(by_item, tolerance='tolerance'),
+        ref('int_openai__check_models'): dict(by_item, tolerance='tolerance', **of_charges),
+        ref('int_openai__check_line_items'): dict(by_item, **of_charges),
+        ref('int_openai__check_list_prices'): dict(by_item, tolerance='tolerance', **of_charges),
+        ref('int_openai__check_meanings'): dict(of_charges, item='item'),
+        ref('int_openai__check_names'): dict(of_charges, item='item'),
+        ref('int_openai__check_usage'): {
+            'check_name': "'daily_usage equals raw by project, user, API key and model'", 'item': 'item',
+        },
         ref('int_openai__check_tokens'): dict(
             approximate, check_name="'tokens billed equal tokens used'", model_family='model_family', meter='meter'
         ),
