@@ -19,7 +19,8 @@ _REQUIRED_CHECKS = (
     "daily_costs_by_project equals raw by project",
     "daily_costs_by_team equals raw by team and cost center",
     "daily_costs_by_user equals raw by user and attribution",
-    "focus_costs equals raw by project, user, API key and line item",
+    "focus_costs equals raw by line item",
+    "focus_costs equals raw by project, user and API key",
     "rows equal the API's daily total",
 )
 """Each day with costs has a row of each of these in the mart `reconciliation`."""
