@@ -69,14 +69,17 @@ def build(builder: Builder, warehouse: Warehouse, run: Run, full: bool = False) 
     model or a test fails, or if a day was due and a required check did not run. A DuckDB file must
     be closed in this process, because dbt opens it in another one.
     """
-    arguments = ["--exclude", *other_unit_tests()]
     files = project_files()
     with open_client(warehouse) as client:
         tested = set() if full else _days(client, _TESTED)
+        inputs, last = _inputs(client), last_build(query_through(client))
+        is_changed = last is not None and last[0] != files
+        # Only a changed project can have changed checks, which only their unit tests notice.
+        excluded = other_unit_tests() if is_changed else ["resource_type:unit_test"]
+        arguments = ["--exclude", *excluded]
         if full:
             arguments.append("--full-refresh")
-        elif (inputs := _inputs(client)) and last_build(query_through(client)) == (files, inputs):
-            arguments = ["--exclude-resource-type", "unit_test"]
+        elif inputs and last == (files, inputs):
             arguments += ["--indirect-selection", "empty", "--select", *DAILY]
             if warehouse.destination in ("postgres", "redshift"):
                 # Replacing a table drops the views that depend on it.
