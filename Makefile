@@ -5,6 +5,7 @@
 # make test-engines   runs the tests on PostgreSQL, Spark and other engines
 # make test-all   runs these three
 # make mutations   checks that the tests catch known bugs; takes half an hour
+# make prove   breaks the models, one bug at a time, and writes to benchmarks/prove.md which ones a run notices; PROVE="--only prices"
 # make lint    runs ruff, mypy and sqlfluff
 # make format  formats Python and SQL
 # make docs    generates the tables in docs/tables.md
@@ -21,7 +22,7 @@ FOCUS_PYTHON ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.12.*/bin/python
 
 # $(VENV)/runs and $(VENV)/develops are stamp files: the packages of `make demo`, or of `make setup`, are installed.
 
-.PHONY: demo setup test test-faults test-engines test-all mutations lint format docs bench focus-check
+.PHONY: demo setup test test-faults test-engines test-all mutations prove lint format docs bench focus-check
 
 demo: $(VENV)/runs
 	$(VENV)/bin/python pipeline.py --demo
@@ -41,6 +42,9 @@ test-all: test test-faults test-engines
 
 mutations: $(VENV)/develops
 	$(VENV)/bin/python tests/mutations.py
+
+prove: $(VENV)/develops
+	$(VENV)/bin/python benchmarks/prove.py $(PROVE)
 
 lint: $(VENV)/develops
 	$(VENV)/bin/ruff format --check .
