@@ -154,7 +154,7 @@ MARTS = [
         "Output tokens are shown as input tokens.",
         "models/marts/openai__daily_usage.sql",
         "daily.{{ measure }},",
-        "daily.{{ measure | replace('input_tokens', 'output_tokens') }} as {{ measure }},",
+        "daily.{{ 'output_tokens' if measure == 'input_tokens' else measure }} as {{ measure }},",
     ),
     Mutation(
         "The usage of embeddings is missing.",

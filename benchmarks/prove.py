@@ -57,7 +57,7 @@ REFUSED = re.compile(
 MART_COLUMNS = """
 select table_name, string_agg(
     case data_type when 'DOUBLE' then format('format(''{{:.6g}}'', "{}")', column_name)
-    else format('"{}"', column_name) end, ', '
+    else format('"{}"', column_name) end, ', ' order by column_name
 )
 from information_schema.columns
 where table_schema = 'openai_marts'
@@ -81,8 +81,15 @@ class Outcome:
             return f"INVALID: {self.error}"
         if self.noticed_by:
             return f"noticed by {self.noticed_by}"
+        if self.mutation.survives_because:
+            return self.mutation.survives_because
         changed = f"changes {', '.join(self.changed)}" if self.changed else "changes no mart"
         return f"NOT NOTICED, {changed}" + f"; warning: {self.warning}" * bool(self.warning)
+
+    @property
+    def is_explained(self) -> bool:
+        """True if a run notices the bug, or if it is known why no run can."""
+        return bool(self.noticed_by or (self.mutation.survives_because and not self.error))
 
 
 def pipeline(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -197,7 +204,7 @@ def table(outcomes: list[Outcome], minutes: float) -> str:
     survivors = [outcome for outcome in outcomes if not outcome.noticed_by]
     if survivors:
         lines += ["", "## Not noticed", "", "| model | bug | reason |", "|---|---|---|"]
-        lines += rows((o.mutation, o.mutation.survives_because or str(o)) for o in survivors)
+        lines += rows((o.mutation, str(o)) for o in survivors)
     lines += ["", "## Noticed", "", "| model | bug | noticed first by |", "|---|---|---|"]
     lines += rows((o.mutation, o.noticed_by) for o in outcomes if o.noticed_by)
     return "\n".join(lines) + "\n"
@@ -225,9 +232,9 @@ def main() -> int:
     if chosen == MUTATIONS:
         RESULTS.write_text(report)
     print(f"\n{report}")
-    unexplained = [o for o in outcomes if not (o.noticed_by or o.mutation.survives_because)]
     noticed = sum(bool(outcome.noticed_by) for outcome in outcomes)
-    return 1 if unexplained or noticed < REQUIRED_SHARE * len(outcomes) else 0
+    is_enough = noticed >= REQUIRED_SHARE * len(outcomes)
+    return 0 if is_enough and all(outcome.is_explained for outcome in outcomes) else 1
 
 
 if __name__ == "__main__":
