@@ -471,9 +471,9 @@ FACTS = [
         "where {{ is_to_build('organization_id', 'date') }} and not coalesce(is_batch, false)",
     ),
     Mutation(
-        "The check of users is not part of the daily checks.",
+        "The check of teams is not part of the daily checks.",
         "models/intermediate/facts/int_openai__daily_checks.sql",
-        "        ref('int_openai__check_users'): {'currency': 'currency', 'item': 'item'},\n",
+        "        ref('int_openai__check_teams'): by_item,\n",
         "",
     ),
     Mutation(
@@ -773,7 +773,7 @@ PEOPLE = [
         "organizations.organization_id",
     ),
     Mutation(
-        "Projects without a status are missing.",
+        "Archived projects are missing.",
         "models/intermediate/people/int_openai__projects.sql",
         "    and listed.project_id = charged.project_id",
         "    and listed.project_id = charged.project_id\nwhere listed.status = 'active'",
@@ -810,17 +810,40 @@ CHECKS = [
         "days.api_amount as actual",
     ),
     Mutation(
-        "The check of the marts compares each mart with itself.",
-        "models/intermediate/checks/int_openai__check_marts.sql",
-        "            organization_id,\n            date,\n            currency,\n"
-        "            amount as expected,\n            cast(0 as {{ money() }}) as actual\n"
-        "        from raw_rows\n"
-        "        where"
-        " {{ 'is_by_user = has_rows_by_user' if follows_users else 'not is_by_user' }}\n",
-        "            {{ organization }} as organization_id, cast({{ day }} as date) as date,\n"
-        "            {{ currency }} as currency, {{ amount }} as expected,\n"
-        "            cast(0 as {{ money() }}) as actual\n"
-        "        from {{ ref('openai__' ~ mart) }}\n",
+        "The check of focus_costs compares it with itself.",
+        "models/intermediate/checks/int_openai__check_charges.sql",
+        "        organization_id,\n"
+        "        cast(date as {{ timestamp_type() }}) as charge_period_start,\n"
+        "        currency,\n"
+        "        {{ dimensions | join(', ') }},\n"
+        "        amount as expected,\n"
+        "        cast(0 as {{ money() }}) as actual\n"
+        "    from {{ ref('int_openai__expected_charges') }}\n",
+        "        BillingAccountId as organization_id,\n"
+        "        ChargePeriodStart as charge_period_start,\n"
+        "        BillingCurrency as currency,\n"
+        "        {% for name, column in dimensions.items() %}{{ column }} as {{ name }},{% endfor %}\n"
+        "        BilledCost as expected,\n"
+        "        cast(0 as {{ money() }}) as actual\n"
+        "    from {{ ref('openai__focus_costs') }}\n",
+    ),
+    Mutation(
+        "A list cost may differ by any amount.",
+        "models/intermediate/checks/int_openai__check_list_prices.sql",
+        "0.000000001 * abs(expected)",
+        "1000 * abs(expected)",
+    ),
+    Mutation(
+        "Names are compared with themselves.",
+        "models/intermediate/checks/int_openai__check_names.sql",
+        "<> coalesce({{ kind }}s.name, mart.{{ id }}, '')",
+        "<> coalesce(mart.{{ name }}, '')",
+    ),
+    Mutation(
+        "All usage counts as equal.",
+        "models/intermediate/checks/int_openai__check_usage.sql",
+        "            else 0\n        end as is_equal",
+        "            else 1\n        end as is_equal",
     ),
     Mutation(
         "Months are not compared with their invoices.",
