@@ -120,18 +120,6 @@ MARTS = [
         " as project_name,",
     ),
     Mutation(
-        "A cost without a project counts for a project.",
-        "models/marts/openai__daily_costs_by_project.sql",
-        "    daily.project_id,\n    projects",
-        "    coalesce(daily.project_id, 'proj_studio') as project_id,\n    projects",
-    ),
-    Mutation(
-        "Costs that belong to no team are missing.",
-        "models/marts/openai__daily_costs_by_team.sql",
-        "{{ is_team_of_charge('teams', 'charges') }}\n",
-        "{{ is_team_of_charge('teams', 'charges') }}\n    where teams.team is not null\n",
-    ),
-    Mutation(
         "The cost center is shown as the team.",
         "models/marts/openai__daily_costs_by_team.sql",
         "    daily.team,\n",
@@ -193,12 +181,6 @@ MARTS = [
         "api_keys.api_key_name as x_PrincipalName",
     ),
     Mutation(
-        "The consumed quantity is the quantity in the pricing unit.",
-        "models/marts/openai__focus_costs.sql",
-        "cast(charges.consumed_quantity as",
-        "cast(charges.pricing_quantity as",
-    ),
-    Mutation(
         "The cached share is relative to the uncached tokens.",
         "models/marts/openai__model_efficiency.sql",
         "'coalesce(monthly.cached_input_tokens, 0)', 'monthly.input_tokens'",
@@ -209,12 +191,6 @@ MARTS = [
         "models/marts/openai__model_efficiency.sql",
         "ratio('monthly.cost_of_output', 'monthly.output_tokens')",
         "ratio('monthly.cost_of_input', 'monthly.output_tokens')",
-    ),
-    Mutation(
-        "Models without requests are missing.",
-        "models/marts/openai__model_efficiency.sql",
-        "left join {{ ref('int_openai__monthly_requests') }}",
-        "inner join {{ ref('int_openai__monthly_requests') }}",
     ),
     Mutation(
         "The cost of a project is looked up among the keys, and is missing.",
@@ -259,12 +235,6 @@ MARTS = [
         "cast(max({{ cost }})",
     ),
     Mutation(
-        "Credits are missing from the costs of all providers.",
-        "models/marts/openai__unblended_costs_all_providers.sql",
-        "from {{ ref('openai__focus_costs') }}",
-        "from {{ ref('openai__focus_costs') }} where ChargeCategory <> 'Credit'",
-    ),
-    Mutation(
         "The average price is inverted.",
         "models/marts/openai__unit_prices.sql",
         "ratio('sum(unblended_cost)', 'sum(priced_quantity)')",
@@ -304,12 +274,6 @@ STAGING = [
         "    max(owner_id) over () as owner_id,\n",
     ),
     Mutation(
-        "A key's name is the id of its project.",
-        "models/staging/stg_openai__api_keys.sql",
-        "nullif(name, '') as api_key_name",
-        "nullif(project_id, '') as api_key_name",
-    ),
-    Mutation(
         "Budgets are ten times too high.",
         "models/staging/stg_openai__budgets.sql",
         "{{ parse_amount('amount') }} as budget",
@@ -338,12 +302,6 @@ STAGING = [
         "models/staging/stg_openai__cost_restatements.sql",
         "    was_row_count,\n    is_row_count,",
         "    is_row_count as was_row_count,\n    was_row_count as is_row_count,",
-    ),
-    Mutation(
-        "Credits are not costs.",
-        "models/staging/stg_openai__costs.sql",
-        "from {{ source('openai_raw', 'costs') }}",
-        "from {{ source('openai_raw', 'costs') }} where coalesce(amount, 0) >= 0",
     ),
     Mutation(
         "Credits count as costs.",
@@ -412,12 +370,6 @@ STAGING = [
         "    threshold_amount / 100 as threshold_amount,",
     ),
     Mutation(
-        "The team and its cost center are swapped.",
-        "models/staging/stg_openai__teams.sql",
-        "nullif(trim(team), '') as team,\n        nullif(trim(cost_center), '') as cost_center",
-        "nullif(trim(cost_center), '') as team,\n        nullif(trim(team), '') as cost_center",
-    ),
-    Mutation(
         "Service accounts have no team.",
         "models/staging/stg_openai__teams.sql",
         "case when kind = 'service_account' then 'user' else kind end as kind_of_id",
@@ -452,13 +404,6 @@ FACTS = [
         "    user_id,\n    api_key_id,\n    currency,\n    grouped_by,\n    cast",
     ),
     Mutation(
-        "Costs have no key.",
-        "models/intermediate/facts/int_openai__daily_costs_by_identity.sql",
-        "    api_key_id,\n    currency,\n    grouped_by,\n    cast",
-        "    cast(null as {{ dbt.type_string() }}) as api_key_id,\n    currency,\n    grouped_by,\n"
-        "    cast",
-    ),
-    Mutation(
         "The quantity of a line item is that of its largest charge.",
         "models/intermediate/facts/int_openai__daily_costs_by_line_item.sql",
         "cast(sum(quantity) as",
@@ -487,12 +432,6 @@ FACTS = [
         "models/intermediate/facts/int_openai__focus_charges.sql",
         "then {{ product('usable_quantity', 'list_price_of_one') }}",
         "then unblended_cost",
-    ),
-    Mutation(
-        "Free charges have no SKU.",
-        "models/intermediate/facts/int_openai__focus_charges.sql",
-        "case when charges.unblended_cost >= 0 then",
-        "case when charges.unblended_cost > 0 then",
     ),
     Mutation(
         "The price of a project is inverted.",
@@ -538,12 +477,6 @@ ATTRIBUTION = [
         "models/intermediate/attribution/int_openai__user_charges.sql",
         "where days_by_user.date is null\n",
         "",
-    ),
-    Mutation(
-        "The users of the separate response count as owners of keys.",
-        "models/intermediate/attribution/int_openai__user_charges.sql",
-        "then 'reported' else 'unattributed' end",
-        "then 'key_owner' else 'unattributed' end",
     ),
     Mutation(
         "The owner of the key takes precedence over the reported user.",
@@ -593,12 +526,6 @@ LINE_ITEMS = [
 ]
 
 PRICES = [
-    Mutation(
-        "A list price applies until the price before it.",
-        "models/intermediate/prices/int_openai__list_prices.sql",
-        "currency order by valid_from'",
-        "currency order by valid_from desc'",
-    ),
     Mutation(
         "List prices are ten times too high.",
         "models/intermediate/prices/int_openai__list_prices.sql",
@@ -651,12 +578,6 @@ PLANS = [
         "        coalesce(limits.project_id, limits.organization_id) as scope_id",
         "then 'organization' else 'organization' end as scope,\n"
         "        limits.organization_id as scope_id",
-    ),
-    Mutation(
-        "A budget does not apply in its first month.",
-        "models/intermediate/plans/int_openai__budgets.sql",
-        "coalesce(budgets.starts_on, months.month) <= months.month",
-        "coalesce(budgets.starts_on, months.month) < months.month",
     ),
     Mutation(
         "A credit grant applies a day late.",
@@ -743,12 +664,6 @@ PEOPLE = [
         "max(unblended_cost) as unblended_cost,",
     ),
     Mutation(
-        "An id is first seen on its last day.",
-        "models/intermediate/people/int_openai__first_and_last_seen.sql",
-        "min(first_seen) as first_seen",
-        "max(first_seen) as first_seen",
-    ),
-    Mutation(
         "A user belongs to the project of a key.",
         "models/intermediate/people/int_openai__key_owners.sql",
         "max(case when owner_type = 'service_account' then project_id end) as project_id",
@@ -822,7 +737,7 @@ CHECKS = [
         "        BillingAccountId as organization_id,\n"
         "        ChargePeriodStart as charge_period_start,\n"
         "        BillingCurrency as currency,\n"
-        "        {% for name, column in dimensions.items() %}{{ column }} as {{ name }},{% endfor %}\n"
+        "        {% for name in dimensions %}{{ dimensions[name] }} as {{ name }},{% endfor %}\n"
         "        BilledCost as expected,\n"
         "        cast(0 as {{ money() }}) as actual\n"
         "    from {{ ref('openai__focus_costs') }}\n",

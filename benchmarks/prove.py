@@ -150,7 +150,10 @@ def observe(
 
 def first_failure(message: str) -> str:
     """Return the first test in a message of failed tests, and the check or rule that it names."""
+    message = re.sub(r"\x1b\[[\d;]*m", "", message)
     test, _, reasons = message.rpartition("the models failed: ")[2].partition(": ")
+    if reasons.startswith("actual differs from expected"):
+        return f"the unit test {test}"
     reason = re.split(r", \d{4}-|; |, and \d+ more|Got \d+ result", reasons)[0].strip()
     return f"{test}: {reason}" if reason else test
 
