@@ -53,11 +53,14 @@ both_sides as (
         case
             when checks.is_of_costs = 1 then compared.expected_cost else compared.expected_prices
         end as expected,
-        case when checks.is_of_costs = 1 then compared.actual_cost else compared.actual_prices end as actual
+        case when checks.is_of_costs = 1 then compared.actual_cost else compared.actual_prices end as actual,
+        case
+            when checks.is_of_costs = 1 then 0.000000001 * compared.expected_cost + 0.000000000001
+        end as tolerance
     from compared
     cross join checks
 )
 
-{{ items_that_differ('both_sides', period='charge_period_start', items=['line_item'], tolerance=(
-    "case when check_name like '%price x quantity' then 0.000000001 * abs(expected) + 0.000000000001 else 0 end"
-)) }}
+{{ items_that_differ(
+    'both_sides', period='charge_period_start', items=['line_item'], has_tolerance=true
+) }}

@@ -36,6 +36,8 @@ select
     sum(case when quantity > 0 and amount > 0 then amount end) as priced_cost,
     sum(case when quantity > 0 and amount > 0 then quantity end) as priced_quantity,
     sum(case when quantity > 0 and amount = 0 then quantity end) as free_quantity,
+    min(case when quantity > 0 and amount > 0 then {{ ratio('amount', 'quantity') }} end) as lowest_price,
+    max(case when quantity > 0 and amount > 0 then {{ ratio('amount', 'quantity') }} end) as highest_price,
     sum(usable_quantity) as usable_quantity,
     sum(case when usable_quantity is not null then amount end) as cost_of_usable_quantity
 from with_usable_quantities

@@ -28,7 +28,9 @@ select
     case when sum(line_items.quantity) <> 0 then sum(line_items.cost_of_quantity) end as cost_of_quantity,
     sum(line_items.priced_cost) as priced_cost,
     sum(line_items.priced_quantity) as priced_quantity,
-    sum(line_items.free_quantity) as free_quantity
+    sum(line_items.free_quantity) as free_quantity,
+    min(line_items.lowest_price) as lowest_price,
+    max(line_items.highest_price) as highest_price
 from {{ ref('int_openai__expected_line_items') }} as line_items
 left join meanings
     on line_items.organization_id = meanings.organization_id
