@@ -393,7 +393,9 @@ def test_check_that_differs_often_is_one_alert_with_count_and_largest_difference
 
 
 def test_difference_below_a_cent_is_shown_exactly(marts):
-    marts.difference("daily_costs_by_project equals raw by project", "0.000000000000000012", currency="USD")
+    marts.difference(
+        "daily_costs_by_project equals raw by project", "0.000000000000000012", currency="USD"
+    )
     assert "by 0.000000000000000012 USD" in marts.only_alert().text
     marts.change("update openai_marts.reconciliation set difference = 1234.5678")
     assert "by 1,234.57 USD" in marts.only_alert().text

@@ -28,7 +28,7 @@ _REQUIRED_CHECKS = (
 _CHECKS = """
 select check_name, count(*), count(distinct case when period = 'day' then period_start end)
 from openai_marts.reconciliation
-where period <> 'day' or period_start >= %s
+where period in ({periods}) and (period <> 'day' or period_start >= %s)
 group by check_name
 """
 _DAYS_WITH_COSTS = """
@@ -48,15 +48,17 @@ class Checked:
     warnings: Sequence[str] = ()
 
 
-def checked(query: Query, due: set[Day], warnings: Sequence[str]) -> Checked:
+def checked(query: Query, due: set[Day], warnings: Sequence[str], complete: bool) -> Checked:
     """Return what was checked if these days were due.
 
-    Raises Stop if a required check of a day is missing.
+    Only a complete build checks months and the whole history again. Raises Stop if a required check
+    of a day is missing.
     """
     if not due:
         return Checked([], warnings=warnings)
     days = sorted({day for _, day in due})
-    rows = query(_CHECKS, days[0])
+    periods = "'day', 'month', 'history'" if complete else "'day'"
+    rows = query(_CHECKS.format(periods=periods), days[0])
     ((days_with_costs,),) = query(_DAYS_WITH_COSTS, days[0])
     checked_days = {name: number for name, _, number in rows}
     for name in _REQUIRED_CHECKS:

@@ -1,4 +1,6 @@
 {% set approximate = {'tolerance': 'tolerance', 'not_comparable_because': 'not_comparable_because'} %}
+{% set by_month = {'period': "'month'", 'period_start': 'month'} %}
+{% set of_history = {'period': "'history'", 'period_start': 'first_day'} %}
 
 select
     check_name,
@@ -26,4 +28,14 @@ union all
         'check_name': "'every day is in the ledger'", 'period': "'month'", 'period_start': 'month',
         'expected': 'expected_days', 'actual': 'loaded_days',
     },
+    ref('int_openai__check_months'): dict(by_month, currency='currency'),
+    ref('int_openai__check_ledger_months'): of_history,
+    ref('int_openai__check_listings'): dict(of_history, item='item'),
+    ref('int_openai__check_totals'): dict(of_history, item='item', currency='currency'),
+    ref('int_openai__check_budgets'): dict(by_month, item='item', currency='currency'),
+    ref('int_openai__check_credits'): dict(by_month, item='item', currency='currency'),
+    ref('int_openai__check_forecasts'): dict(by_month, item='item', currency='currency', tolerance='tolerance'),
+    ref('int_openai__check_efficiency'): dict(by_month, item='item', currency='currency'),
+    ref('int_openai__check_anomalies'): dict(by_month, item='item', currency='currency'),
+    ref('int_openai__check_restatements'): {'item': 'item'},
 }) }}

@@ -1,3 +1,5 @@
+{{ config(materialized='table') }}
+
 {% set services = [
     ('ft-%', 'Fine-tuning'), ('ft:%', 'Fine-tuning'), ('%embedding%', 'Embeddings'),
     ('%moderation%', 'Moderation'), ('%image%', 'Images'), ('dall-e%', 'Images'), ('sora%', 'Video'),

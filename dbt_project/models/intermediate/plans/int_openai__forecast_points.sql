@@ -12,8 +12,7 @@ first_days as (
     select
         organization_id,
         min(date) as first_day
-    from {{ ref('int_openai__scoped_costs') }}
-    where scope = 'organization'
+    from {{ ref('int_openai__daily_costs_by_identity') }}
     group by organization_id
 ),
 

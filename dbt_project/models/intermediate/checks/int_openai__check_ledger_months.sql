@@ -1,0 +1,38 @@
+with ledger as (
+    select
+        organization_id,
+        min(date) as first_day,
+        max(date) as last_day,
+        count(*) as days
+    from {{ source('openai_raw', 'cost_days') }}
+    group by organization_id
+),
+
+months as (
+    select
+        organization_id,
+        sum(expected_days) as expected_days,
+        sum(loaded_days) as loaded_days
+    from {{ ref('int_openai__ledger_months') }}
+    group by organization_id
+)
+
+select
+    'months have the days from the first to the last' as check_name,
+    ledger.organization_id,
+    ledger.first_day,
+    {{ dbt.datediff('ledger.first_day', 'ledger.last_day', 'day') }} + 1 as expected,  -- noqa: LT05
+    coalesce(months.expected_days, 0) as actual
+from ledger
+left join months on ledger.organization_id = months.organization_id
+
+union all
+
+select
+    'months have the days in the ledger' as check_name,
+    ledger.organization_id,
+    ledger.first_day,
+    ledger.days as expected,
+    coalesce(months.loaded_days, 0) as actual
+from ledger
+left join months on ledger.organization_id = months.organization_id
