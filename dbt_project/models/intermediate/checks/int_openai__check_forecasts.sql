@@ -64,9 +64,16 @@ both_sides as (
         {% endfor %}
         {{ 'union all' if not loop.last }}
     {% endfor %}
-)
+),
 
 -- The end of a month is a double.
-{{ items_that_differ('both_sides', period='month', tolerance=(
-    "case when check_name like '% remaining days %' then 0.000000001 * abs(expected) else 0 end"
-)) }}
+with_tolerance as (
+    select
+        *,
+        case
+            when check_name like '% remaining days %' then 0.000000001 * abs(expected) else 0
+        end as tolerance
+    from both_sides
+)
+
+{{ items_that_differ('with_tolerance', period='month', has_tolerance=true) }}
