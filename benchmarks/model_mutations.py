@@ -745,8 +745,8 @@ CHECKS = [
     Mutation(
         "A list cost may differ by any amount.",
         "models/intermediate/checks/int_openai__check_list_prices.sql",
-        "0.000000001 * abs(expected)",
-        "1000 * abs(expected)",
+        "0.000000001 * compared.expected_cost",
+        "1000 * compared.expected_cost",
     ),
     Mutation(
         "Names are compared with themselves.",
