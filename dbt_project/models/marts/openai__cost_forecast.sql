@@ -63,6 +63,5 @@ left join {{ ref('int_openai__projects') }} as projects
     and forecasts.scope_id = projects.project_id
 where
     forecasts.is_current
-    and forecasts.scope in ('organization', 'project')
     -- A project without recent costs has no forecast.
     and (forecasts.expected_month_end > 0 or forecasts.unblended_cost <> 0)

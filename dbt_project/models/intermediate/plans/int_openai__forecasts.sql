@@ -14,6 +14,7 @@ with spent as (
         on points.organization_id = costs.organization_id
         and points.month <= costs.date
         and points.next_month > costs.date
+    where costs.scope in ('organization', 'project')
     group by
         points.organization_id, points.month, points.as_of, points.is_current, costs.scope, costs.scope_id,
         costs.currency
@@ -28,6 +29,7 @@ expected as (
         currency,
         sum(expected_cost) as expected_cost
     from {{ ref('int_openai__expected_daily_costs') }}
+    where scope in ('organization', 'project')
     group by organization_id, month, scope, scope_id, currency
 )
 
