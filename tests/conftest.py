@@ -192,6 +192,10 @@ def complete_models(connection):
         create table openai_intermediate.int_openai__days_to_build
         (fact text, organization_id text, date date)
     """)
+    connection.execute("""
+        create table if not exists openai_raw.runs
+        (ended_at timestamp, checked_by text, project_files text, inputs text)
+    """)
 
 
 def last_run(warehouse):

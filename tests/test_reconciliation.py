@@ -110,16 +110,22 @@ def without_usage(organization, tmp_path_factory):
 
 
 @pytest.fixture
-def agreeing(without_usage, tmp_path):
-    """The same costs with usage and an invoice that agree; models are not built again yet."""
+def invoiced(without_usage, tmp_path):
+    """The same costs without usage, and an invoice that agrees, which is not in the models yet."""
     shutil.copytree(without_usage.folder, tmp_path / "copy")
     warehouse = Warehouse(tmp_path / "copy")
-    with duckdb.connect(str(warehouse.path)) as connection:
-        insert_usage(connection)
     spent = warehouse.value(f"select sum(amount) from openai_raw.costs where date < '{THIS_MONTH}'")
     warehouse.correct_invoice = f"{ORGANIZATION},{LAST_MONTH:%Y-%m},{spent},0.50,0.20,usd"
     set_invoices(warehouse, warehouse.correct_invoice)
     return warehouse
+
+
+@pytest.fixture
+def agreeing(invoiced):
+    """The same with usage that agrees; models are not built again yet."""
+    with duckdb.connect(str(invoiced.path)) as connection:
+        insert_usage(connection)
+    return invoiced
 
 
 def test_without_usage_all_models_are_built_and_tokens_are_not_comparable(without_usage):
@@ -189,33 +195,33 @@ def test_tokens_that_were_billed_and_not_used_are_found_and_may_fail_the_build(a
     assert "WARN=0 ERROR=0" in dbt(*tolerated, warehouse=agreeing).stdout
 
 
-def test_invoice_that_is_more_than_the_month_is_found(agreeing):
-    *before, amount, credits, tax, currency = agreeing.correct_invoice.split(",")
-    set_invoices(agreeing, ",".join([*before, str(float(amount) + 1), credits, tax, currency]))
-    assert "WARN=1" in dbt("build", "-s", "invoices+", warehouse=agreeing).stdout
-    assert statuses(agreeing, "month equals its invoice") == [("differs", "less than expected")]
+def test_invoice_that_is_more_than_the_month_is_found(invoiced):
+    *before, amount, credits, tax, currency = invoiced.correct_invoice.split(",")
+    set_invoices(invoiced, ",".join([*before, str(float(amount) + 1), credits, tax, currency]))
+    assert "WARN=1" in dbt("build", "-s", "invoices+", warehouse=invoiced).stdout
+    assert statuses(invoiced, "month equals its invoice") == [("differs", "less than expected")]
     prepaid = f"prepaid_organizations: [{ORGANIZATION}]"
-    again = dbt("build", "-s", "int_openai__check_invoices+", "--vars", prepaid, warehouse=agreeing)
+    again = dbt("build", "-s", "int_openai__check_invoices+", "--vars", prepaid, warehouse=invoiced)
     assert "WARN=0 ERROR=0" in again.stdout, again.stdout
-    assert statuses(agreeing, "month equals its invoice") == [
+    assert statuses(invoiced, "month equals its invoice") == [
         ("not comparable", "the organization is prepaid: its invoices are top-ups")
     ]
 
 
-def test_invoice_that_cannot_be_read_is_named_and_the_models_are_built(agreeing):
+def test_invoice_that_cannot_be_read_is_named_and_the_models_are_built(invoiced):
     set_invoices(
-        agreeing,
-        agreeing.correct_invoice,
+        invoiced,
+        invoiced.correct_invoice,
         f"{ORGANIZATION},2026-13,many,,,USD",
         "#org-x,2026-10,1,,,USD",
     )
-    assert dbt("seed", warehouse=agreeing).returncode == 0
-    build("-s", "invoices+", warehouse=agreeing)
-    tested = dbt("test", "-s", "invoices_are_valid", "--store-failures", warehouse=agreeing)
+    assert dbt("seed", warehouse=invoiced).returncode == 0
+    build("-s", "invoices+", warehouse=invoiced)
+    tested = dbt("test", "-s", "invoices_are_valid", "--store-failures", warehouse=invoiced)
     assert tested.returncode == 1
-    named = agreeing.rows("select month, reason from dbt_test__audit.invoices_are_valid")
+    named = invoiced.rows("select month, reason from dbt_test__audit.invoices_are_valid")
     assert named == [("2026-13", "month is not a month such as 2026-10: 2026-13")]
-    assert statuses(agreeing, "month equals its invoice") == [("equal", None)]
+    assert statuses(invoiced, "month equals its invoice") == [("equal", None)]
 
 
 def test_day_missing_from_the_ledger_and_wrong_cost_in_a_mart_fail_the_build(agreeing):
