@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from openai_costs.project_files import marts
 from openai_costs.query import Query
 from openai_costs.reports.alerts import find_alerts
 from openai_costs.reports.amounts import exact
@@ -97,9 +98,19 @@ def _organization(
         "loaded": load_age(now, loaded_at),
         "stale": stale(now, loaded_at),
         "unverified": unverified(query, organization_id),
-        "checks": [list(row) for row in query(_CHECKS, organization_id)],
+        "checks": _checks_by_table(query(_CHECKS, organization_id)),
         "restated": {"days": restated_days, "times": restatements, "days_after": days_after},
     } | _comparison([day for day, _ in days], open_days)
+
+
+def _checks_by_table(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    """Return name, status and number of checks, with all checks of a mart under the mart's name."""
+    numbers: dict[tuple[str, str], int] = {}
+    for check_name, status, number in rows:
+        table = check_name.split(" ")[0]
+        key = (table if table in marts() else check_name, status)
+        numbers[key] = numbers.get(key, 0) + number
+    return [[name, status, number] for (name, status), number in sorted(numbers.items())]
 
 
 def _comparison(days: Sequence[date], open_days: Sequence[date]) -> dict[str, Any]:
