@@ -168,6 +168,14 @@ MARTS = """
 """
 
 
+# Checks of prices compare doubles, whose last digits depend on the engine; each build itself fails
+# if they differ. Checks of the whole history are those of the last complete build.
+COMPARED_CHECKS = """
+    (period = 'day' or check_name in ('every day is in the ledger', 'month equals its invoice'))
+    and check_name not like '%price%'
+"""
+
+
 def marts(warehouse):
     """The columns of each mart, except the times of loads."""
     columns = {}
@@ -192,7 +200,8 @@ def assert_equal(one, other, empty=()):
     assert marts(one) == marts(other)
     without_rows = set()
     for table, columns in marts(one).items():
-        sql = f"select {', '.join(columns)} from openai_marts.{table}"
+        only = f"where {COMPARED_CHECKS}" if table == "reconciliation" else ""
+        sql = f"select {', '.join(columns)} from openai_marts.{table} {only}"
         pair = [
             sorted(split(columns, row) for row in warehouse.rows(sql)) for warehouse in (one, other)
         ]
