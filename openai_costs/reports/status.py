@@ -50,7 +50,9 @@ def print_status(console: Console, query: Query, now: datetime) -> None:
     # Before the first build, or with the models of another version, the query fails.
     with contextlib.suppress(DatabaseException):
         for message in filter(None, [unmodelled(query), *unverified(query)]):
-            console.print(f"\n[yellow]{message}: run python pipeline.py models.[/yellow]")
+            console.print(
+                f"\n[yellow]{message}: run python pipeline.py models.[/yellow]", soft_wrap=True
+            )
     if runs := _runs(query):
         console.print(f"\n[bold]Runs[/bold]  {runs}", soft_wrap=True)
     for organization_id, name, earliest, seen_on, loaded_at in query(ORGANIZATIONS):

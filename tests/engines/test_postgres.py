@@ -298,6 +298,15 @@ def test_exported_files_are_equal(both):
         assert pair[0] == pair[1]
 
 
+def number_of_checks(checks):
+    """By name and outcome: engines differ in the last digits of prices."""
+    numbers = {}
+    for name, status, number in checks:
+        outcome = "agrees" if status in ("equal", "within tolerance") else status
+        numbers[name, outcome] = numbers.get((name, outcome), 0) + number
+    return numbers
+
+
 def test_reports_show_the_same_figures(both):
     postgres, _, _, folder = both
     figures = []
@@ -326,7 +335,7 @@ def test_reports_show_the_same_figures(both):
                     [f"{cell:.12g}" if isinstance(cell, float) else str(cell) for cell in price]
                     for price in bill["prices"]
                 ),
-                "checks": sorted(bill["checks"]),
+                "checks": number_of_checks(bill["checks"]),
             }
         )
     assert figures[0]["by day"]
@@ -338,9 +347,15 @@ def test_status_and_check_describe_the_warehouse(both):
     postgres, _, api, folder = both
     status = postgres.run(api, "status", cwd=folder)
     assert status.returncode == 0, status.stderr
-    alone = run_pipeline("status", cwd=folder, **known(api))
-    without_age = [line for line in alone.stdout.splitlines() if "Loaded" not in line]
-    assert [line for line in status.stdout.splitlines() if "Loaded" not in line] == without_age
+    on_duckdb = run_pipeline("status", cwd=folder, **known(api))
+    # The models on DuckDB were built without the tests, and the run log differs.
+    others = re.compile("Loaded|Runs|Verdict|not passed the checks|python pipeline.py models|^$")
+    on_postgres, on_duckdb = (
+        [line for line in result.stdout.splitlines() if not others.search(line)]
+        for result in (status, on_duckdb)
+    )
+    assert on_postgres == on_duckdb
+    assert any("Restated" in line for line in on_postgres)
     check = postgres.run(api, "check", cwd=folder)
     assert check.returncode == 0, check.stdout
     assert PASSWORD not in status.stdout + check.stdout + status.stderr + check.stderr
