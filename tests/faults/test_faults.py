@@ -81,8 +81,11 @@ def contents(warehouse):
 
 
 def everything(warehouse):
-    """Return every row of every table, including dlt's tables."""
-    named = "select format('{}.{}', schema_name, table_name) from duckdb_tables() order by all"
+    """Return every row of every table, including dlt's tables, but not the log of runs."""
+    named = """
+        select format('{}.{}', schema_name, table_name) from duckdb_tables()
+        where table_name <> 'runs' order by all
+    """
     return tables(warehouse, [name for (name,) in warehouse.rows(named)])
 
 
