@@ -7,7 +7,9 @@ with costs as (
         line_item,
         {{ currency_code() }} as currency,
         coalesce(amount, 0) as amount,
-        {{ tokens('case when abs(quantity) < 1000000000000000 then quantity end', 'quantity_unit') }} as tokens
+        {{ tokens(
+            'case when abs(quantity) < 1000000000000000 then quantity end', 'quantity_unit'
+        ) }} as tokens
     from {{ source('openai_raw', 'costs') }}
     where line_item <> ''
 ),

@@ -14,7 +14,10 @@ days as (
         loaded.date,
         loaded.kind,
         loaded.loaded_at,
-        case facts.kind_of_fingerprint when 'built_by' then loaded.built_by else loaded.checked_by end as fingerprint
+        case facts.kind_of_fingerprint
+            when 'built_by' then loaded.built_by
+            else loaded.checked_by
+        end as fingerprint
     from {{ ref('int_openai__loaded_days') }} as loaded
     cross join facts
 
