@@ -26,19 +26,19 @@ from dlt.common.configuration.specs.pluggable_run_context import PluggableRunCon
 import openai_costs
 from openai_costs import cli
 from openai_costs import dbt_runner as building
+from openai_costs.commands import models
 from openai_costs.project_files import SEEDS
+from openai_costs.reports import summary
+from openai_costs.reports.checked import Checked
 
 PROJECT = Path(__file__).resolve().parent.parent
 DBT_PROJECT = PROJECT / "dbt_project"
 SETTINGS = ("OPENAI_", "SOURCES__", "DESTINATION_", "DBT_", "RUNTIME__", "SPARK_", "ALERTS__")
 OURS = ("DBT_TARGET_PATH", "DBT_LOG_PATH")
 READ_BY_THE_SUMMARY = (
-    *(
-        "+openai__daily_costs_by_project",
-        "+openai__daily_costs_by_user",
-        "+openai__daily_costs_by_model",
-    ),
-    "+openai__reconciliation",
+    "+openai__daily_costs_by_project",
+    "+openai__daily_costs_by_user",
+    "+openai__daily_costs_by_model",
 )
 """The models that a run with `only` must build if it prints the summary."""
 ONE_THREAD = ("--threads", "1")
@@ -77,18 +77,25 @@ def run_pipeline_process(*arguments, cwd, **settings):
 def run_pipeline(*arguments, cwd, only=(), **settings):
     """Run `python pipeline.py` with these arguments in this process.
 
-    With `only`, dbt builds only what these selections name. Returns the exit code and what was
-    printed, as `run_pipeline_process` does.
+    With `only`, dbt builds only what these selections name, and the run requires no check. Returns
+    the exit code and what was printed, as `run_pipeline_process` does.
     """
-    with (
-        _like_a_process(cwd, settings) as (stdout, stderr),
-        mock.patch.object(cli, "Builder", partial(_Builder, only)),
-    ):
+    with contextlib.ExitStack() as stack:
+        stdout, stderr = stack.enter_context(_like_a_process(cwd, settings))
+        stack.enter_context(mock.patch.object(cli, "Builder", partial(_Builder, only)))
+        if only:
+            stack.enter_context(mock.patch.object(models, "_require_tests"))
+            stack.enter_context(mock.patch.object(models, "checked", _nothing_checked))
+            stack.enter_context(mock.patch.object(summary, "verdict", return_value="unchecked"))
         try:
             code = cli.main([str(argument) for argument in arguments])
         except SystemExit as exit:  # argparse, after --help
             code = exit.code
     return subprocess.CompletedProcess(arguments, code, stdout.getvalue(), stderr.getvalue())
+
+
+def _nothing_checked(query, due, warnings, complete):
+    return Checked([], warnings=warnings)
 
 
 def dbt(*arguments, warehouse, **settings):

@@ -88,6 +88,17 @@ def test_run_fails_if_a_day_was_due_and_a_required_check_is_missing(
     assert last_run(own_ten_days)["exit_code"] == 1
 
 
+def test_log_that_another_version_wrote_does_not_fail_a_run(api, own_ten_days):
+    with duckdb.connect(str(own_ten_days.path)) as connection:
+        connection.execute("create or replace table openai_raw.runs as select 1 as one")
+    result = run(own_ten_days, "load", "--since", days_ago(2), "--until", days_ago(1), api=api)
+    assert result.returncode == 0, result.stderr
+    assert "This run is missing in the log openai_raw.runs: " in result.stderr
+    status = run(own_ten_days, "status", api=api)
+    assert status.returncode == 0, status.stderr
+    assert "Runs  " not in status.stdout
+
+
 def test_models_of_another_version_are_named_by_all_readers(api, own_ten_days, monkeypatch):
     monkeypatch.setattr("openai_costs.reports.unverified.project_files", lambda: "changed")
     sentence = "Another version of this project built and checked the models"

@@ -87,18 +87,21 @@ def print_status(console: Console, query: Query, now: datetime) -> None:
 
 def _runs(query: Query) -> str:
     """Return a summary of all runs, and of what the last one did; empty before the first one."""
-    with contextlib.suppress(DatabaseUndefinedRelation):
+    rows: Sequence[Sequence[Any]] = ()
+    # Another version may have created the table with other columns.
+    with contextlib.suppress(DatabaseException):
         rows = query(_RUNS)
-        failed = sum(row[1] != 0 for row in rows)
-        ended, exit_code, requests, replaced, checked = rows[0]
-        parts = [
-            f"{in_utc(ended):%Y-%m-%d %H:%M} UTC, exit code {exit_code}",
-            *([f"{requests} requests"] if requests is not None else []),
-            *([f"{replaced} days replaced"] if replaced is not None else []),
-            *([f"{checked} days checked"] if checked is not None else []),
-        ]
-        return f"{len(rows)}, of which {failed} failed; the last: {', '.join(parts)}"
-    return ""
+    if not rows:
+        return ""
+    failed = sum(row[1] != 0 for row in rows)
+    ended, exit_code, requests, replaced, checked = rows[0]
+    parts = [
+        f"{in_utc(ended):%Y-%m-%d %H:%M} UTC, exit code {exit_code}",
+        *([f"{requests} requests"] if requests is not None else []),
+        *([f"{replaced} days replaced"] if replaced is not None else []),
+        *([f"{checked} days checked"] if checked is not None else []),
+    ]
+    return f"{len(rows)}, of which {failed} failed; the last: {', '.join(parts)}"
 
 
 def _expiring(expiring: Sequence[date], loaded: Collection[date]) -> str:

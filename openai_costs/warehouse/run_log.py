@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from dlt.destinations.exceptions import DatabaseException, DatabaseUndefinedRelation
+from dlt.destinations.exceptions import DatabaseException
 
 from openai_costs.query import Query
-from openai_costs.terminal import Stop
+from openai_costs.terminal import Stop, first_lines, say
 from openai_costs.version import version
 from openai_costs.warehouse.connection import open_client
 from openai_costs.warehouse.destinations import Warehouse
@@ -60,7 +60,11 @@ def logged(warehouse: Warehouse, command: str | None) -> Iterator[Run]:
             with contextlib.suppress(Exception):
                 _insert(warehouse, run)
         raise
-    _insert(warehouse, run)
+    try:
+        _insert(warehouse, run)
+    except (DatabaseException, Stop) as error:
+        # All that the run had to do is done, and the next run needs no row of this one.
+        say(f"This run is missing in the log {RUNS}: {first_lines(error)}")
 
 
 def last_build(query: Query) -> tuple[str, str] | None:
@@ -84,7 +88,8 @@ def built_from(query: Query, checked_by: str) -> str | None:
 def _first(query: Query, columns: str, condition: str, *values: Any) -> Any:
     """Return these columns of the latest run with this condition; None without one."""
     statement = f"select {columns} from {RUNS} where {condition} order by ended_at desc limit 1"  # noqa: S608
-    with contextlib.suppress(DatabaseUndefinedRelation):
+    # Another version may have created the table with other columns.
+    with contextlib.suppress(DatabaseException):
         rows = query(statement, *values)
         return rows[0] if rows else None
     return None
@@ -103,14 +108,9 @@ def _insert(warehouse: Warehouse, run: Run) -> None:
         for value in (getattr(run, name) for name in columns)
     ]
     with open_client(warehouse) as client:
-        try:
-            client.execute_sql(
-                f"create table if not exists {RUNS} "
-                f"({', '.join(f'{name} {kind}' for name, kind in columns.items())})"
-            )
-        except DatabaseException:
-            if run.exit_code:
-                return  # Nothing was loaded yet.
-            raise
+        client.execute_sql(
+            f"create table if not exists {RUNS} "
+            f"({', '.join(f'{name} {kind}' for name, kind in columns.items())})"
+        )
         casts = ", ".join(f"cast(%s as {kind})" for kind in columns.values())
         client.execute_sql(f"insert into {RUNS} ({', '.join(columns)}) select {casts}", *values)
