@@ -168,7 +168,7 @@ MARTS = """
 """
 
 
-# Checks of prices compare doubles, whose last digits depend on the engine; each build itself fails
+# Checks of prices compare doubles: their last digits depend on the engine. Each build itself fails
 # if they differ. Checks of the whole history are those of the last complete build.
 COMPARED_CHECKS = """
     (period = 'day' or check_name in ('every day is in the ledger', 'month equals its invoice'))

@@ -2,7 +2,7 @@
     'model': 'x_Model', 'meter': 'x_Meter', 'tier': 'x_ServiceTier', 'context': 'x_ContextWindow',
     'modality': 'x_Modality',
 } %}
-{# A text in lower case whose words are between commas. #}
+{# A text in lower case, with a comma on each side of each word. #}
 {% set words = "',' || replace(lower({}), ' ', ',') || ','" %}
 
 with line_items as (

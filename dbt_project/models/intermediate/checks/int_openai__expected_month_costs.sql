@@ -18,7 +18,7 @@ months as (
     from days
 ),
 
--- Organizations whose previous month is wholly in the ledger.
+-- Organizations with the whole previous month in the ledger.
 closed as (
     select
         months.organization_id,
