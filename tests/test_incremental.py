@@ -230,6 +230,14 @@ def test_change_of_what_facts_depend_on_builds_all_days_and_any_other_change_che
         assert after[1] != checked_by, name
 
 
+def test_model_of_another_package_changes_no_fingerprint(own_ten_days):
+    of_another = {"package_name": lambda _: "another"}
+    with changed_models(charges_follow_focus=of_another):
+        before = fingerprints(own_ten_days)
+    with changed_models(charges_follow_focus=of_another | EDITED_FILE):
+        assert fingerprints(own_ten_days) == before
+
+
 def test_price_in_a_loaded_seed_builds_all_days_and_a_team_checks_them(own_ten_days):
     def change(sql):
         with duckdb.connect(str(own_ten_days.path)) as connection:
