@@ -177,8 +177,8 @@ MARTS = [
     Mutation(
         "The name of a charge's user is that of its key.",
         "models/marts/openai__focus_costs.sql",
-        "users.user_name as x_PrincipalName",
-        "api_keys.api_key_name as x_PrincipalName",
+        "users.name as x_PrincipalName",
+        "api_keys.name as x_PrincipalName",
     ),
     Mutation(
         "The cached share is relative to the uncached tokens.",
@@ -449,10 +449,19 @@ FACTS = [
 
 ATTRIBUTION = [
     Mutation(
-        "A cost counts for the project of its key.",
+        "Costs with a key belong to no project.",
         "models/intermediate/attribution/int_openai__attributed_daily_costs.sql",
         "    spend.project_id,",
-        "    keys.project_id,",
+        "    case when spend.api_key_id is null then spend.project_id end as project_id,",
+    ),
+    Mutation(
+        "A cost belongs to the latest owner of its key.",
+        "models/intermediate/people/int_openai__key_owner_periods.sql",
+        "    where place = 1\n",
+        "    where place = 1 and listed_on = (\n"
+        "        select max(latest.listed_on) from versions as latest\n"
+        "        where latest.api_key_id = versions.api_key_id\n"
+        "    )\n",
     ),
     Mutation(
         "A project's team takes precedence over the team of a key.",
@@ -469,8 +478,8 @@ ATTRIBUTION = [
     Mutation(
         "Charges without a key are missing.",
         "models/intermediate/attribution/int_openai__charges.sql",
-        "left join {{ ref('int_openai__api_keys') }}",
-        "inner join {{ ref('int_openai__api_keys') }}",
+        "left join {{ ref('int_openai__key_owner_periods') }}",
+        "inner join {{ ref('int_openai__key_owner_periods') }}",
     ),
     Mutation(
         "Days with a separate response by user count twice.",
@@ -481,8 +490,8 @@ ATTRIBUTION = [
     Mutation(
         "The owner of the key takes precedence over the reported user.",
         "macros/attribution.sql",
-        "coalesce({{ charges }}.user_id, {{ keys }}.owner_id) as user_id",
-        "coalesce({{ keys }}.owner_id, {{ charges }}.user_id) as user_id",
+        "coalesce({{ charges }}.user_id, {{ owners }}.owner_id) as user_id",
+        "coalesce({{ owners }}.owner_id, {{ charges }}.user_id) as user_id",
     ),
 ]
 
@@ -668,6 +677,24 @@ PEOPLE = [
         "models/intermediate/people/int_openai__key_owners.sql",
         "max(case when owner_type = 'service_account' then project_id end) as project_id",
         "max(project_id) as project_id",
+    ),
+    Mutation(
+        "A charge has the latest name of its project.",
+        "models/intermediate/people/int_openai__name_periods.sql",
+        "cast(valid_from as date) as listed_on,",
+        "cast('{{ earliest_day() }}' as date) as listed_on,",
+    ),
+    Mutation(
+        "An owner is listed a month late.",
+        "models/intermediate/people/int_openai__key_owner_periods.sql",
+        "        else listed_on\n    end as valid_from",
+        "        else {{ days_after('listed_on', 30) }}\n    end as valid_from",
+    ),
+    Mutation(
+        "A user's name is that of the key.",
+        "models/intermediate/people/int_openai__name_versions.sql",
+        "        owner_name as name,",
+        "        api_key_name as name,",
     ),
     Mutation(
         "The latest name is the first name.",

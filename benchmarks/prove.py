@@ -42,14 +42,22 @@ REQUIRED_SHARE = 0.95
 DEMO = ("--demo", "--trap", "users-apart-before", "--trap", "credits", "--trap", "missing-amounts")
 """The options that add users in a separate response, negative amounts, and rows without one."""
 
-FORMER_NAMES = """
-update openai_raw.projects set name = 'Search', version = 'former' where id = 'proj_search';
-update openai_raw.users set name = 'Kavya', version = 'former' where id = 'user-kavya';
-update openai_raw.api_keys set name = 'macros', version = 'former' where id = 'key_helpdesk-macros';
-update openai_raw.api_keys set owner_id = 'user-bruno', owner_name = 'Bruno Carvalho'
+FORMER_VERSIONS = """
+update openai_raw.projects
+set name = 'Search', version = 'former', valid_from = valid_from - interval 40 day
+where id = 'proj_search';
+update openai_raw.users
+set name = 'Kavya', version = 'former', valid_from = valid_from - interval 40 day
+where id = 'user-kavya';
+update openai_raw.api_keys
+set name = 'macros', version = 'former', valid_from = valid_from - interval 40 day
+where id = 'key_helpdesk-macros';
+update openai_raw.api_keys
+set owner_id = 'user-bruno', owner_name = 'Bruno Carvalho', version = 'former',
+    valid_from = valid_from - interval 40 day
 where id = 'key_europe-chat';
 """
-"""Renames, which the next load undoes, and a key that others than its owner use."""
+"""Former names and a former owner of a key, listed 40 days ago; the next load replaces them."""
 
 REFUSED = re.compile(
     r"\b(Compilation|Database|Parsing|Runtime) Error\b|could not start the build|Traceback"
@@ -109,7 +117,7 @@ def prepare(folder: Path) -> None:
             raise RuntimeError(f"Without a bug, {arguments} fails:\n{done.stdout}{done.stderr}")
         if arguments[0] == "load":
             with duckdb.connect(str(folder / "work/demo.duckdb")) as db:
-                db.execute(FORMER_NAMES)
+                db.execute(FORMER_VERSIONS)
 
 
 def marts(folder: Path) -> dict[str, tuple[int, ...]]:

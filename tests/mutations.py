@@ -351,8 +351,8 @@ MUTATIONS = [
     Mutation(
         "A charge that names a user is attributed to the owner of its key.",
         "dbt_project/macros/attribution.sql",
-        "coalesce({{ charges }}.user_id, {{ keys }}.owner_id) as user_id",
-        "coalesce({{ keys }}.owner_id, {{ charges }}.user_id) as user_id",
+        "coalesce({{ charges }}.user_id, {{ owners }}.owner_id) as user_id",
+        "coalesce({{ owners }}.owner_id, {{ charges }}.user_id) as user_id",
         "tests/test_models.py -k dbt_build_works",
     ),
     Mutation(

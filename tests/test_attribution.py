@@ -109,6 +109,78 @@ def test_each_charge_goes_to_one_team_and_the_rest_to_unassigned(spent, teams):
     ]
 
 
+def test_team_of_a_charge_is_the_one_of_its_day(spent, teams):
+    dated = f"{HEADER.strip()},valid_from,valid_to\n"
+    teams.write_text(
+        dated + f"{ORGANIZATION},user,user-bruno,Before,,,{days_ago(6)}\n"
+        f"{ORGANIZATION},user,user-bruno,Bruno's,,{DAY},{DAY}\n"
+        f"{ORGANIZATION},user,user-bruno,After,,{days_ago(4)},\n"
+        f"{ORGANIZATION},project,proj_search,Search,,{days_ago(4)},\n"
+    )
+    # The table of the seed was created from a file without the columns of the days.
+    assert dbt("seed", "-s", "teams", warehouse=spent).returncode == 0
+    with duckdb.connect(str(spent.path)) as connection:
+        connection.execute("alter table openai_staging.teams drop column valid_from cascade")
+    result = build(spent, teams, "-s", "+openai__daily_costs_by_team", "+int_openai__check_teams")
+    assert result.returncode == 0, result.stdout
+    assert spent.rows("select team, unblended_cost::int from openai_marts.daily_costs_by_team") == [
+        ("Bruno's", 3),
+        ("Unassigned", 28),
+    ]
+    assert spent.rows(
+        "select item, expected::int, actual::int from openai_intermediate.int_openai__check_teams"
+    ) == [(None, 31, 31)]
+
+
+def test_new_owner_and_new_names_change_no_earlier_day(spent):
+    before, after = (f"timestamptz '{days_ago(n)} 06:00:00+00'" for n in (6, 1))
+    create_listings(
+        spent,
+        f"""insert into projects by name select '{ORGANIZATION}' as organization_id,
+            'proj_search' as id, 'Search' as name, 'v1' as version, {before} as valid_from""",
+        f"""insert into api_keys by name select '{ORGANIZATION}' as organization_id, 'key_b' as id,
+            'nightly' as name, 'user' as owner_type, 'user-ann' as owner_id, 'Ann' as owner_name,
+            'v1' as version, {before} as valid_from""",
+    )
+    marts = (
+        "+openai__daily_costs_by_user",
+        "+openai__focus_costs",
+        "+openai__daily_costs_by_project",
+    )
+    day_of_ann = """
+        select x_PrincipalId, x_PrincipalName, x_CredentialName, SubAccountName, BilledCost::int,
+            x_OwnerAssumedBecause
+        from openai_marts.focus_costs
+        where x_Attribution = 'key_owner' or SubAccountId = 'proj_search' order by BilledCost
+    """
+    expected = [
+        ("user-ann", "Ann", "nightly", "Online shop", 4, None),
+        (None, None, None, "Search", 16, None),
+    ]
+    build_models("-s", *marts, *WITHOUT_TESTS, warehouse=spent)
+    assert spent.rows(day_of_ann) == expected
+    with duckdb.connect(str(spent.path)) as connection:
+        connection.execute(f"""
+            set timezone = 'UTC';
+            use openai_raw;
+            insert into projects by name select '{ORGANIZATION}' as organization_id,
+                'proj_search' as id, 'Find' as name, 'v2' as version, {after} as valid_from;
+            insert into api_keys by name select '{ORGANIZATION}' as organization_id, 'key_b' as id,
+                'weekly' as name, 'user' as owner_type, 'user-bob' as owner_id, 'Bob' as owner_name,
+                'v2' as version, {after} as valid_from;
+        """)
+    build_models("-s", *marts, *WITHOUT_TESTS, warehouse=spent)
+    assert spent.rows(day_of_ann) == expected
+    assert spent.rows("""
+        select user_id, unblended_cost::int from openai_marts.daily_costs_by_user
+        where attribution = 'key_owner'
+    """) == [("user-ann", 4)]
+    assert spent.rows("""
+        select project_name from openai_marts.daily_costs_by_project
+        where project_id = 'proj_search'
+    """) == [("Find",)]
+
+
 def test_build_does_not_change_the_seed_file(spent, teams):
     filled = HEADER + f"{ORGANIZATION},project,proj_storefront,Storefront,\n"
     teams.write_text(filled)
@@ -119,7 +191,8 @@ def test_build_does_not_change_the_seed_file(spent, teams):
 
 def test_each_invalid_row_is_reported_and_the_tables_are_built(spent, teams):
     teams.write_text(
-        HEADER + f"{ORGANIZATION},usr,user-9,Search,\n"
+        f"{HEADER.strip()},valid_from,valid_to\n"
+        f"{ORGANIZATION},usr,user-9,Search,\n"
         ",user,user-1,Search,\n"
         f"{ORGANIZATION},,user-2,Search,\n"
         f"{ORGANIZATION},user,,Search,\n"
@@ -128,6 +201,10 @@ def test_each_invalid_row_is_reported_and_the_tables_are_built(spent, teams):
         f"{ORGANIZATION},user,user-5,Search,\n"
         f"{ORGANIZATION},service_account,user-5,Chat,\n"
         f'{ORGANIZATION},project,proj_storefront,"Ops\\ ""A""",CC\\\n'
+        f"{ORGANIZATION},user,user-6,Search,,1.10.2026,\n"
+        f"{ORGANIZATION},user,user-7,Search,,2026-10-02,2026-10-01\n"
+        f"{ORGANIZATION},user,user-8,Search,,,2026-10-01\n"
+        f"{ORGANIZATION},user,user-8,Chat,,2026-10-01,\n"
     )
     result = build(
         spent,
@@ -138,7 +215,7 @@ def test_each_invalid_row_is_reported_and_the_tables_are_built(spent, teams):
         "+openai__focus_costs",
     )
     assert result.returncode == 1
-    assert "FAIL 8 teams_are_valid" in result.stdout
+    assert "FAIL 12 teams_are_valid" in result.stdout
     assert "ERROR=1 SKIP=0" in result.stdout
     (tags,) = spent.rows(
         "select distinct Tags from openai_marts.focus_costs where Tags is not null"
@@ -151,8 +228,12 @@ def test_each_invalid_row_is_reported_and_the_tables_are_built(spent, teams):
         ("row of user-2: kind is missing",),
         ("row of user-3: team is missing",),
         ('row of user-4: team "unassigned" is reserved for costs without a team',),
-        ('row of user-5, team "Chat": this service_account occurs more than once',),
-        ('row of user-5, team "Search": this user occurs more than once',),
+        ('row of user-5, team "Chat": this service_account has another row for the same days',),
+        ('row of user-5, team "Search": this user has another row for the same days',),
+        ("row of user-6: valid_from is not a day such as 2026-10-01: 1.10.2026",),
+        ("row of user-7: valid_to is before valid_from: 2026-10-01",),
+        ('row of user-8, team "Chat": this user has another row for the same days',),
+        ('row of user-8, team "Search": this user has another row for the same days',),
         ('row of user-9: kind "usr" is not one of user, service_account, project, api_key',),
         ('row without an id, team "Search": id is missing',),
     ]

@@ -129,8 +129,8 @@
 {%- endmacro %}
 
 {#
-    Overrides dbt's macro: also true for an incremental model whose table has other columns, and for a fact that
-    another version of the models built, as a changed parser affects all days.
+    Overrides dbt's macro: also true for an incremental model whose table has other columns, for a fact that another
+    version of the models built, as a changed parser affects all days, and for a seed whose file has a new column.
 #}
 {% macro should_full_refresh() -%}
     {%- set configured = config.get('full_refresh') -%}
@@ -142,6 +142,10 @@
         {%- endif -%}
         {%- set is_full = graph.nodes[model.unique_id].is_of_another_version[1]
             or (model.name in facts() and is_by_other_models()) -%}
+    {%- endif -%}
+    {%- if not is_full and model.resource_type == 'seed' and load_relation(this) -%}
+        {%- set existing = run_query('select * from ' ~ this ~ ' where 1 = 0').column_names | map('lower') | list -%}
+        {%- set is_full = load_agate_table().column_names | map('lower') | reject('in', existing) | list | length > 0 -%}
     {%- endif -%}
     {%- do return(is_full) -%}
 {%- endmacro %}

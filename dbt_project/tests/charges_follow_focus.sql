@@ -20,6 +20,12 @@
         'the API returned no owner of the key', 'no API key', 'the API returned no keys for that day',
     ],
 } %}
+{% set patterns_of_models = [
+    ('%embedding%', 'Embeddings'), ('%moderation%', 'Moderation'), ('%image%', 'Images'), ('dall-e%', 'Images'),
+    ('sora%', 'Video'), ('%audio%', 'Audio'), ('%realtime%', 'Audio'), ('%transcribe%', 'Audio'), ('%tts%', 'Audio'),
+    ('whisper%', 'Audio'),
+] %}
+{% set services_of_models = (patterns_of_models | map(attribute=1) | unique | list) + ['Chat and completions'] %}
 
 with checked as (
     select
@@ -90,6 +96,20 @@ with checked as (
                 x_QuantitySource = 'amount'
                 and (ConsumedQuantity <> BilledCost or PricingQuantity <> BilledCost)
                 then 'a quantity in dollars is not the amount'
+            when
+                x_ServiceTier is not null
+                and SkuPriceId <> SkuId || '/' || x_ServiceTier
+                || case x_ContextWindow when 'long' then '/long-context' else '' end
+                then 'the SKU price is not that of the tier and the context window'
+            when
+                x_Service in ('{{ services_of_models | join("', '") }}')  -- noqa: LT05
+                and x_Service <> case
+                    {% for pattern, service in patterns_of_models %}
+                        when lower(x_Model) like '{{ pattern }}' then '{{ service }}'
+                    {% endfor %}
+                    else 'Chat and completions'
+                end
+                then 'the service is not that of the model'
         end as reason
     from {{ ref('openai__focus_costs') }}
     where {{ is_not_before_days_to_build('ChargePeriodStart', timestamp_type()) }}

@@ -1,4 +1,4 @@
--- Units that are not capitalized. A whole number may precede a unit.
+-- Units that are not capitalized, and units that are not those of the seed. A whole number may precede a unit.
 with units as (
     select consumed_unit as unit from {{ ref('int_openai__focus_skus') }}
     union all
@@ -17,3 +17,10 @@ named as (
 select distinct unit
 from named
 where name = '' or name <> trim(name) or substr(name, 1, 1) = lower(substr(name, 1, 1))
+
+union all
+
+select skus.pricing_unit as unit
+from {{ ref('int_openai__focus_skus') }} as skus
+inner join {{ ref('quantity_units') }} as units on skus.quantity_unit = units.quantity_unit
+where skus.pricing_unit <> units.pricing_unit or skus.consumed_unit <> units.consumed_unit

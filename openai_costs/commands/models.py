@@ -32,6 +32,7 @@ COMPLETE_ONLY = ("tag:whole_history",)
 _REQUIRED_TESTS = {
     "charges_follow_focus",
     "raw_rows_equal_ledger_and_charges",
+    "reconciliation_follows_its_checks",
     "reconciliation_is_exact",
 }
 """Without these, nothing is proved."""

@@ -1,4 +1,11 @@
-with daily as (
+with days_by_user as (
+    select distinct
+        organization_id,
+        date
+    from {{ ref('stg_openai__costs_by_user') }}
+),
+
+daily as (
     select
         charges.date,
         charges.organization_id,
@@ -20,7 +27,13 @@ select
     daily.team,
     daily.cost_center,
     daily.currency,
-    cast(daily.unblended_cost as {{ money() }}) as unblended_cost
+    cast(daily.unblended_cost as {{ money() }}) as unblended_cost,
+    case
+        when days_by_user.date is not null then 'users were returned separately from projects and keys'
+    end as assignment_limited_because
 from daily
 left join {{ ref('int_openai__organizations') }} as organizations
     on daily.organization_id = organizations.organization_id
+left join days_by_user
+    on daily.organization_id = days_by_user.organization_id
+    and daily.date = days_by_user.date

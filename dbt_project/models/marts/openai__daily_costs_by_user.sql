@@ -9,6 +9,7 @@ with daily as (
             when min(unattributed_because) = max(unattributed_because) then min(unattributed_because)
             when attribution = 'unattributed' then 'several reasons'
         end as unattributed_because,
+        max(owner_assumed_because) as owner_assumed_because,
         sum(unblended_cost) as unblended_cost
     from {{ ref('int_openai__user_charges') }}
     group by date, organization_id, user_id, currency, attribution
@@ -24,7 +25,8 @@ select
     daily.currency,
     cast(daily.unblended_cost as {{ money() }}) as unblended_cost,
     daily.attribution,
-    daily.unattributed_because
+    daily.unattributed_because,
+    daily.owner_assumed_because
 from daily
 left join {{ ref('int_openai__organizations') }} as organizations
     on daily.organization_id = organizations.organization_id

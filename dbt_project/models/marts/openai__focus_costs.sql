@@ -18,7 +18,7 @@ with charges_in_focus as (
         organizations.organization_name as BillingAccountName,
         'Organization' as BillingAccountType,
         charges.project_id as SubAccountId,
-        projects.project_name as SubAccountName,
+        projects.name as SubAccountName,
         case when charges.project_id is not null then 'Project' end as SubAccountType,
         cast({{ dbt.date_trunc('month', 'charges.date') }} as {{ timestamp_type() }}) as BillingPeriodStart,
         cast({{ dbt.dateadd('month', 1, dbt.date_trunc('month', 'charges.date')) }} as {{ timestamp_type() }})
@@ -58,7 +58,7 @@ with charges_in_focus as (
         charges.attribution as x_Attribution,
         charges.context as x_ContextWindow,
         charges.api_key_id as x_CredentialId,
-        api_keys.api_key_name as x_CredentialName,
+        api_keys.name as x_CredentialName,
         charges.grouped_by as x_GroupedBy,
         charges.line_item as x_LineItem,
         charges.list_price_source as x_ListPriceSource,
@@ -66,8 +66,9 @@ with charges_in_focus as (
         charges.modality as x_Modality,
         charges.model as x_Model,
         charges.model_family as x_ModelFamily,
+        charges.owner_assumed_because as x_OwnerAssumedBecause,
         charges.user_id as x_PrincipalId,
-        users.user_name as x_PrincipalName,
+        users.name as x_PrincipalName,
         cast(charges.quantity as {{ quantity() }}) as x_Quantity,
         charges.quantity_source as x_QuantitySource,
         charges.quantity_unit as x_QuantityUnit,
@@ -77,15 +78,14 @@ with charges_in_focus as (
     from {{ ref('int_openai__charges') }} as charges
     left join {{ ref('int_openai__organizations') }} as organizations
         on charges.organization_id = organizations.organization_id
-    left join {{ ref('int_openai__projects') }} as projects
-        on charges.organization_id = projects.organization_id
-        and charges.project_id = projects.project_id
-    left join {{ ref('int_openai__users') }} as users
-        on charges.organization_id = users.organization_id
-        and charges.user_id = users.user_id
-    left join {{ ref('int_openai__api_keys') }} as api_keys
-        on charges.organization_id = api_keys.organization_id
-        and charges.api_key_id = api_keys.api_key_id
+    {% for kind in ['project', 'user', 'api_key'] %}
+        left join {{ ref('int_openai__name_periods') }} as {{ kind }}s
+            on charges.organization_id = {{ kind }}s.organization_id
+            and {{ kind }}s.kind = '{{ kind }}'
+            and charges.{{ kind }}_id = {{ kind }}s.id
+            and charges.date >= {{ kind }}s.valid_from
+            and charges.date < {{ kind }}s.valid_until
+    {% endfor %}
     left join {{ ref('int_openai__charge_teams') }} as teams on {{ is_team_of_charge('teams', 'charges') }}
 )
 

@@ -5,8 +5,6 @@ select
     spend.api_key_id,
     spend.currency,
     spend.unblended_cost,
-    {{ attribution('spend', 'keys') }}
+    {{ attribution('spend', 'owners') }}
 from {{ ref('int_openai__daily_costs_by_identity') }} as spend
-left join {{ ref('int_openai__api_keys') }} as keys
-    on spend.organization_id = keys.organization_id
-    and spend.api_key_id = keys.api_key_id
+left join {{ ref('int_openai__key_owner_periods') }} as owners on {{ is_owner_of_charge('owners', 'spend') }}

@@ -9,8 +9,6 @@ select
     {% for column in priced %}
         charges.{{ column }},
     {% endfor %}
-    {{ attribution('charges', 'keys') }}
+    {{ attribution('charges', 'owners') }}
 from {{ ref('int_openai__focus_charges') }} as charges
-left join {{ ref('int_openai__api_keys') }} as keys
-    on charges.organization_id = keys.organization_id
-    and charges.api_key_id = keys.api_key_id
+left join {{ ref('int_openai__key_owner_periods') }} as owners on {{ is_owner_of_charge('owners', 'charges') }}

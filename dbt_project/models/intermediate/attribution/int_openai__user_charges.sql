@@ -13,6 +13,7 @@ select
     charges.user_id,
     charges.attribution,
     charges.unattributed_because,
+    charges.owner_assumed_because,
     charges.currency,
     charges.unblended_cost
 from {{ ref('int_openai__attributed_daily_costs') }} as charges
@@ -29,6 +30,7 @@ select
     user_id,
     case when user_id is not null then 'reported' else 'unattributed' end as attribution,
     case when user_id is null then 'the API returned no user' end as unattributed_because,
+    cast(null as {{ dbt.type_string() }}) as owner_assumed_because,
     currency,
     coalesce(amount, 0) as unblended_cost
 from {{ ref('stg_openai__costs_by_user') }}

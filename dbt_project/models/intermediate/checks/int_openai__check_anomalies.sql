@@ -5,33 +5,54 @@ with marts as (
     select
         organization_id,
         date,
-        scope_id as project_id,
+        scope,
+        scope_id,
         currency,
         actual
     from {{ ref('openai__cost_anomalies') }}
-    where scope = 'project' and date >= {{ first_day }}
+    where scope in ('project', 'user') and date >= {{ first_day }}
 ),
 
 costs as (
-    select *
+    select
+        organization_id,
+        date,
+        'project' as scope,
+        project_id as scope_id,
+        currency,
+        amount
     from {{ ref('int_openai__expected_costs_by_day') }}
     where date >= {{ first_day }}
+
+    union all
+
+    select
+        organization_id,
+        date,
+        'user' as scope,
+        user_id as scope_id,
+        currency,
+        sum(amount) as amount
+    from {{ ref('int_openai__expected_user_charges') }}
+    where user_id is not null and date >= {{ first_day }}
+    group by organization_id, date, user_id, currency
 ),
 
 both_sides as (
     select
-        'cost_anomalies equals raw by project' as check_name,
+        'cost_anomalies equals raw by project and user' as check_name,
         marts.organization_id,
         cast({{ dbt.date_trunc('month', 'marts.date') }} as date) as month,
         marts.currency,
-        {{ slash_separated(['marts.project_id', 'cast(marts.date as ' ~ dbt.type_string() ~ ')']) }} as item,
+        {{ slash_separated(['marts.scope_id', 'cast(marts.date as ' ~ dbt.type_string() ~ ')']) }} as item,
         cast(coalesce(costs.amount, 0) as {{ money() }}) as expected,
         marts.actual
     from marts
     left join costs
         on marts.organization_id = costs.organization_id
         and marts.date = costs.date
-        and marts.project_id = costs.project_id
+        and marts.scope = costs.scope
+        and marts.scope_id = costs.scope_id
         and marts.currency = costs.currency
 
     union all
@@ -41,7 +62,7 @@ both_sides as (
         costs.organization_id,
         cast({{ dbt.date_trunc('month', 'costs.date') }} as date) as month,
         cast(null as {{ dbt.type_string() }}) as currency,
-        {{ slash_separated(['costs.project_id', 'cast(costs.date as ' ~ dbt.type_string() ~ ')']) }} as item,
+        {{ slash_separated(['costs.scope_id', 'cast(costs.date as ' ~ dbt.type_string() ~ ')']) }} as item,
         cast(case when spikes.date is not null then 1 else 0 end as {{ money() }}) as expected,
         cast(
             case when spikes.date is not null and marts.date is not null then 1 else 0 end as {{ money() }}
@@ -50,13 +71,15 @@ both_sides as (
     left join {{ ref('int_openai__expected_spikes') }} as spikes
         on costs.organization_id = spikes.organization_id
         and costs.date = spikes.date
-        and costs.project_id = spikes.project_id
+        and costs.scope_id = spikes.project_id
         and costs.currency = spikes.currency
     left join marts
         on costs.organization_id = marts.organization_id
         and costs.date = marts.date
-        and costs.project_id = marts.project_id
+        and costs.scope = marts.scope
+        and costs.scope_id = marts.scope_id
         and costs.currency = marts.currency
+    where costs.scope = 'project'
 )
 
 {{ items_that_differ('both_sides', period='month') }}

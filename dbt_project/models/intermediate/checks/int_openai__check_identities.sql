@@ -3,7 +3,6 @@
     'daily_costs_by_project': 'organization_id, date, currency, project_id, unblended_cost',
     'unblended_costs_all_providers': 'BillingAccountId, ChargePeriodStart, BillingCurrency, SubAccountId, BilledCost',
 } %}
-{% set by_user = source('openai_raw', 'costs_by_user') %}
 {% set check_of_users = "'daily_costs_by_user equals raw by user and attribution' as check_name" %}
 {% set user = "attribution || coalesce(' ' || user_id, '')" %}
 {% set nothing = 'cast(0 as ' ~ money() ~ ')' %}
@@ -14,10 +13,9 @@ with charges as (
         date,
         currency,
         project_id,
-        {{ user }} as attributed_to,
         sum(amount) as amount
     from {{ ref('int_openai__expected_charges') }}
-    group by organization_id, date, currency, project_id, {{ user }}
+    group by organization_id, date, currency, project_id
 ),
 
 both_sides as (
@@ -50,29 +48,15 @@ both_sides as (
         union all
     {% endfor %}
 
-    -- On days with OpenAI's separate response by user, the mart follows that response.
     select
         {{ check_of_users }},
         organization_id,
         date,
         currency,
-        attributed_to as item,
+        {{ user }} as item,
         amount as expected,
         {{ nothing }} as actual
-    from charges
-    where not {{ is_day_of(by_user, 'charges.organization_id', 'charges.date') }}
-
-    union all
-
-    select
-        {{ check_of_users }},
-        organization_id,
-        date,
-        {{ currency_code() }} as currency,
-        case when user_id <> '' then 'reported ' || user_id else 'unattributed' end as item,
-        coalesce(amount, 0) as expected,
-        {{ nothing }} as actual
-    from {{ by_user }}
+    from {{ ref('int_openai__expected_user_charges') }}
 
     union all
 

@@ -18,7 +18,7 @@ with compared as (
         left join {{ ref('openai__' ~ mart) }} as mart
             on names.organization_id = mart.organization_id
             and names.id = mart.{{ id }}
-        where names.kind = '{{ kind }}'
+        where names.kind = '{{ kind }}' and names.is_latest
 
         union all
     {% endfor %}
@@ -33,6 +33,24 @@ with compared as (
         on listed.organization_id = mart.organization_id
         and listed.id = mart.api_key_id
     where listed.valid_to is null
+
+    union all
+
+    -- A person belongs to no project, a service account to one.
+    select
+        'users has the projects of service accounts' as check_name,
+        users.organization_id,
+        users.user_id as id,
+        case
+            when users.user_type = 'user' and users.project_id is not null then 0
+            when users.user_type <> 'user' and users.project_id <> accounts.project_id then 0
+            else 1
+        end as is_right
+    from {{ ref('openai__users') }} as users
+    left join {{ source_or_empty('service_accounts') }} as accounts
+        on users.organization_id = accounts.organization_id
+        and users.user_id = accounts.id
+        and accounts.valid_to is null
 ),
 
 ledger as (

@@ -20,7 +20,7 @@
 with named as (
     {% for mart, (day, names) in marts.items() %}
         select
-            '{{ mart }} has the latest names' as check_name,
+            '{{ mart }} has the {{ 'names of the day' if mart == 'focus_costs' else 'latest names' }}' as check_name,
             mart.{{ names[0][1] }} as organization_id,  -- noqa: AL09
             cast(mart.{{ day }} as {{ timestamp_type() }}) as charge_period_start,
             -- Where nothing is known but the id, the name is the id.
@@ -36,6 +36,12 @@ with named as (
                 on mart.{{ names[0][1] }} = {{ kind }}s.organization_id
                 and {{ kind }}s.kind = '{{ kind }}'
                 and mart.{{ id }} = {{ kind }}s.id
+                {% if mart == 'focus_costs' and kind != 'organization' %}
+                    and cast(mart.{{ day }} as date) >= {{ kind }}s.valid_from
+                    and cast(mart.{{ day }} as date) < {{ kind }}s.valid_until
+                {% else %}
+                    and {{ kind }}s.is_latest
+                {% endif %}
         {% endfor %}
         {{ 'union all' if not loop.last }}
     {% endfor %}

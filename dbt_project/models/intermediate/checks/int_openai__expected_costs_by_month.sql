@@ -1,3 +1,5 @@
+{% set of_charge = 'organization_id, date, project_id, user_id, api_key_id, currency, has_project, has_user' %}
+
 with days_by_user as (
     select distinct
         organization_id,
@@ -8,7 +10,7 @@ with days_by_user as (
 costs as (
     select
         costs.organization_id,
-        cast({{ dbt.date_trunc('month', 'costs.date') }} as date) as month,
+        costs.date,
         nullif(costs.project_id, '') as project_id,
         nullif(costs.user_id, '') as user_id,
         nullif(costs.api_key_id, '') as api_key_id,
@@ -25,7 +27,7 @@ costs as (
 
     select
         organization_id,
-        cast({{ dbt.date_trunc('month', 'date') }} as date) as month,
+        date,
         null as project_id,
         nullif(user_id, '') as user_id,
         null as api_key_id,
@@ -36,35 +38,50 @@ costs as (
     from {{ source('openai_raw', 'costs_by_user') }}
 ),
 
-monthly as (
+daily as (
     select
-        organization_id,
-        month,
-        project_id,
-        user_id,
-        api_key_id,
-        currency,
-        has_project,
-        has_user,
+        {{ of_charge }},
         sum(amount) as amount,
         min(amount) as lowest_amount
     from costs
-    group by organization_id, month, project_id, user_id, api_key_id, currency, has_project, has_user
+    group by {{ of_charge }}
+),
+
+with_owners as (
+    select
+        daily.*,
+        coalesce(daily.user_id, owners.owner_id) as user_or_owner_id
+    from daily
+    left join {{ ref('int_openai__expected_owners') }} as owners
+        on daily.organization_id = owners.organization_id
+        and daily.api_key_id = owners.id
+        and daily.date >= owners.valid_from
+        and daily.date < owners.valid_until
 )
 
 select
-    monthly.organization_id,
-    monthly.month,
-    monthly.project_id,
-    coalesce(monthly.user_id, keys.owner_id) as user_id,
-    monthly.api_key_id,
-    monthly.currency,
-    monthly.has_project,
-    monthly.has_user,
-    cast(monthly.amount as {{ money() }}) as amount,
-    cast(monthly.lowest_amount as {{ money() }}) as lowest_amount
-from monthly
-left join {{ source_or_empty('api_keys') }} as keys
-    on monthly.organization_id = keys.organization_id
-    and monthly.api_key_id = keys.id
-    and keys.valid_to is null
+    charges.organization_id,
+    cast({{ dbt.date_trunc('month', 'charges.date') }} as date) as month,
+    charges.project_id,
+    charges.user_or_owner_id as user_id,
+    charges.api_key_id,
+    coalesce(keys.team, people.team, projects.team, 'Unassigned') as team,
+    charges.currency,
+    charges.has_project,
+    charges.has_user,
+    cast(sum(charges.amount) as {{ money() }}) as amount,
+    cast(min(charges.lowest_amount) as {{ money() }}) as lowest_amount
+from with_owners as charges
+{% for name, kind, id in [
+    ('keys', 'api_key', 'api_key_id'), ('people', 'user', 'user_or_owner_id'), ('projects', 'project', 'project_id')
+] %}
+    left join {{ ref('int_openai__expected_teams') }} as {{ name }}
+        on charges.organization_id = {{ name }}.organization_id
+        and {{ name }}.kind = '{{ kind }}'
+        and charges.{{ id }} = {{ name }}.id
+        and charges.date between {{ name }}.first_day and {{ name }}.last_day
+{% endfor %}
+group by
+    charges.organization_id, cast({{ dbt.date_trunc('month', 'charges.date') }} as date), charges.project_id,
+    charges.user_or_owner_id, charges.api_key_id, coalesce(keys.team, people.team, projects.team, 'Unassigned'),
+    charges.currency, charges.has_project, charges.has_user

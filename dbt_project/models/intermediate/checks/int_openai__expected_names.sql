@@ -1,7 +1,7 @@
 {{ config(materialized='table') }}
 
--- The name in the last version that has one, else the name of the next source: a listing precedes the owners
--- of API keys, and these precede cost rows.
+-- The names in the versions that have one, else those of the next source: a listing precedes the owners of API
+-- keys, and these precede cost rows.
 {% set listings = [
     ('projects', 'project', 'id', "nullif(name, '')", 1),
     ('api_keys', 'api_key', 'id', "nullif(name, '')", 1),
@@ -62,20 +62,39 @@ names as (
     {% endfor %}
 ),
 
-in_order as (
+best as (
+    select
+        *,
+        cast(valid_from as date) as listed_on,
+        min(source) over (partition by organization_id, kind, id) as best_source
+    from names
+    where id <> '' and name is not null
+),
+
+last_of_day as (
     select
         *,
         row_number() over (
-            partition by organization_id, kind, id order by source asc, valid_from desc, name desc
+            partition by organization_id, kind, id, listed_on order by valid_from desc, name desc
         ) as place
-    from names
-    where id <> '' and name is not null
+    from best
+    where source = best_source
 )
 
 select
     organization_id,
     kind,
     id,
-    name
-from in_order
+    name,
+    -- The first name also holds for the days before.
+    coalesce(
+        {{ next_value('listed_on', 'partition by organization_id, kind, id order by listed_on') }},
+        cast('{{ latest_day() }}' as date)
+    ) as valid_until,
+    case
+        when row_number() over (partition by organization_id, kind, id order by listed_on) > 1 then listed_on
+        else cast('{{ earliest_day() }}' as date)
+    end as valid_from,
+    row_number() over (partition by organization_id, kind, id order by listed_on desc) = 1 as is_latest
+from last_of_day
 where place = 1

@@ -1,0 +1,24 @@
+{{ config(tags=['daily']) }}
+-- Rows of reconciliation that contradict their own two sides, and checks without a row.
+select
+    organization_id,
+    period_start,
+    check_name,
+    'difference or status contradicts expected and actual' as reason
+from {{ ref('openai__reconciliation') }}
+where
+    difference <> {{ difference('actual', 'expected') }}
+    or (status = 'equal' and actual <> expected)
+    or (status = 'within tolerance' and abs({{ difference('actual', 'expected') }}) > tolerance)
+    or (status = 'differs' and abs({{ difference('actual', 'expected') }}) <= tolerance)
+
+union all
+
+select
+    cast(null as {{ dbt.type_string() }}) as organization_id,
+    cast(null as date) as period_start,
+    cast(null as {{ dbt.type_string() }}) as check_name,
+    'reconciliation does not have a row per check' as reason
+from (select count(*) as number from {{ ref('int_openai__checks') }}) as checks
+cross join (select count(*) as number from {{ ref('openai__reconciliation') }}) as mart
+where checks.number <> mart.number
