@@ -362,6 +362,7 @@ STAGING = [
         "models/staging/stg_openai__trimmed_costs.sql",
         "where ledger.date is null",
         "",
+        "The simulated organization has no removed days; a unit test of the model notices it.",
     ),
     Mutation(
         "The listed id is that of the project.",
@@ -616,12 +617,6 @@ PLANS = [
         "granted.granted + missing.spent",
     ),
     Mutation(
-        "A balance is known although days are missing.",
-        "models/intermediate/plans/int_openai__credit_balances.sql",
-        "when missing.missing_days = 0 then",
-        "when missing.missing_days >= 0 then",
-    ),
-    Mutation(
         "Credits are reduced by the costs of each user.",
         "models/intermediate/plans/int_openai__credit_days.sql",
         "where scope = 'organization'",
@@ -710,6 +705,7 @@ PEOPLE = [
         "models/intermediate/people/int_openai__trimmed_costs.sql",
         "trimmed.is_by_user or days_by_user.date is null",
         "trimmed.date is not null",
+        "The simulated organization has no removed days; a unit test of the model notices it.",
     ),
     Mutation(
         "A user belongs to the project of a key.",

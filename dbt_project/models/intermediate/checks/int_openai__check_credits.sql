@@ -9,7 +9,15 @@
 } %}
 {% set in_order = 'partition by organization_id, currency order by date' %}
 
-with in_turn as (
+with first_grants as (
+    select distinct
+        organization_id,
+        currency,
+        first_day
+    from {{ ref('int_openai__expected_grants') }}
+),
+
+in_turn as (
     select
         *,
         {{ previous_value('balance', in_order) }} as balance_before,
@@ -56,15 +64,12 @@ both_sides as (
         mart.daily_cost,
         mart.balance,
         case when mart.unknown_because is null then 1 else 0 end as is_known,
-        {{ dbt.datediff('grants.first_day', 'mart.runs_out_on', 'day') }} + 1 as days,  -- noqa: LT05
+        {{ dbt.datediff('first_grants.first_day', 'mart.runs_out_on', 'day') }} + 1 as days,  -- noqa: LT05
         0 as is_expected
     from {{ ref('openai__credit_balance') }} as mart
-    left join (
-        select distinct organization_id, currency, first_day
-        from {{ ref('int_openai__expected_grants') }}
-    ) as grants
-        on mart.organization_id = grants.organization_id
-        and mart.currency = grants.currency
+    left join first_grants
+        on mart.organization_id = first_grants.organization_id
+        and mart.currency = first_grants.currency
 ),
 
 by_month as (

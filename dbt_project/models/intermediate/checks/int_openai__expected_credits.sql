@@ -43,7 +43,8 @@ balances as (
         and days.date >= changes.date
     where days.date >= days.first_day
     group by
-        days.organization_id, days.currency, days.first_day, days.date, days.is_closed, days.is_loaded, days.amount
+        days.organization_id, days.currency, days.first_day, days.date, days.is_closed, days.is_loaded,
+        days.amount
 ),
 
 paces as (
