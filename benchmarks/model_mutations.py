@@ -76,16 +76,34 @@ MARTS = [
         "    forecasts.expected_month_end / 2 as expected_month_end,\n",
     ),
     Mutation(
-        "Spending increases the credit balance.",
-        "models/marts/openai__credit_balance.sql",
-        "days.granted - days.spent",
-        "days.granted + days.spent",
-    ),
-    Mutation(
         "The daily cost divides four weeks by seven days.",
         "models/marts/openai__credit_balance.sql",
-        "'coalesce(sum(costs.unblended_cost), 0)', 28)",
-        "'coalesce(sum(costs.unblended_cost), 0)', 7)",
+        "ratio('sum(days.unblended_cost)', 'count(*)')",
+        "ratio('sum(days.unblended_cost)', 7)",
+    ),
+    Mutation(
+        "The daily cost is that of the last seven days.",
+        "models/marts/openai__credit_balance.sql",
+        "days_after('balances.date', -28)",
+        "days_after('balances.date', -7)",
+    ),
+    Mutation(
+        "The open day counts in the daily cost.",
+        "models/marts/openai__credit_balance.sql",
+        "        and days.is_closed\n",
+        "",
+    ),
+    Mutation(
+        "Credits run out a day early.",
+        "models/marts/openai__credit_balance.sql",
+        "'floor(with_pace.days_left + 0.000000001) + 1'",
+        "'floor(with_pace.days_left + 0.000000001)'",
+    ),
+    Mutation(
+        "An open day is not expected to cost more.",
+        "models/marts/openai__credit_balance.sql",
+        "when balances.is_closed then 0",
+        "when balances.date is not null then 0",
     ),
     Mutation(
         "Costs without a model are missing by model.",
@@ -340,6 +358,13 @@ STAGING = [
         "where trim(coalesce(organization_id, '')) not like '#%' and credits <> '250.00'",
     ),
     Mutation(
+        "A trimmed day that was loaded again counts twice.",
+        "models/staging/stg_openai__trimmed_costs.sql",
+        "where ledger.date is null",
+        "",
+        "The simulated organization has no removed days; a unit test of the model notices it.",
+    ),
+    Mutation(
         "The listed id is that of the project.",
         "models/staging/stg_openai__listed.sql",
         "    id,",
@@ -590,9 +615,21 @@ PLANS = [
     ),
     Mutation(
         "A credit grant applies a day late.",
-        "models/intermediate/plans/int_openai__credit_days.sql",
+        "models/intermediate/plans/int_openai__credit_balances.sql",
         "days.date >= grants.granted_on",
         "days.date > grants.granted_on",
+    ),
+    Mutation(
+        "Spending increases the credit balance.",
+        "models/intermediate/plans/int_openai__credit_balances.sql",
+        "granted.granted - missing.spent",
+        "granted.granted + missing.spent",
+    ),
+    Mutation(
+        "Credits are reduced by the costs of each user.",
+        "models/intermediate/plans/int_openai__credit_days.sql",
+        "where scope = 'organization'",
+        "where scope = 'user'",
     ),
     Mutation(
         "The forecast includes the first day of the next month.",
@@ -671,6 +708,13 @@ PEOPLE = [
         "models/intermediate/people/int_openai__first_and_last_seen.sql",
         "sum(unblended_cost) as unblended_cost,",
         "max(unblended_cost) as unblended_cost,",
+    ),
+    Mutation(
+        "Trimmed days count for users twice.",
+        "models/intermediate/people/int_openai__trimmed_costs.sql",
+        "trimmed.is_by_user or days_by_user.date is null",
+        "trimmed.date is not null",
+        "The simulated organization has no removed days; a unit test of the model notices it.",
     ),
     Mutation(
         "A user belongs to the project of a key.",

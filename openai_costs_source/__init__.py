@@ -22,6 +22,8 @@ Resources, and the tables that they load:
                       cost_days          the ledger: one row per organization and day, also for a
                                          day without costs
                       cost_restatements  one row per restatement of a closed day
+                      trimmed_costs      the costs of days that keep_months removed, by project,
+                                         user and API key
                       organizations      one row per organization: its name, and the first day of
                                          OpenAI's history
     usage_<kind>      usage_<kind>       one row per UTC day and dimensions, for eleven kinds

@@ -130,14 +130,17 @@ def signal_before_step(folder, step, number):
     sys.addaudithook(watch)
 
 
-def kill_before(start):
+def kill_before(start, in_transactions=True):
     """Kill this process before the first SQL statement that starts with this text.
 
-    A semicolon at the end of a line separates statements, which are checked one by one.
+    A semicolon at the end of a line separates statements, which are checked one by one. Without
+    `in_transactions`, each statement is committed, as on a warehouse without transactions.
     """
     from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
 
     execute = DuckDbSqlClient.execute_query
+    if not in_transactions:
+        DuckDbSqlClient.begin_transaction = lambda self: contextlib.nullcontext()
 
     def watched(self, query, *values, **named):
         *others, last = query.rstrip(";\n ").split(";\n")

@@ -212,6 +212,20 @@ MUTATIONS = [
         '"is_closed": bucket.day <= loaded_at.date()',
         "tests/test_rows.py -k day_is_closed",
     ),
+    Mutation(
+        "The costs of removed days are written after the days are removed.",
+        "openai_costs_source/extract/replace_days.py",
+        "key=lambda name: (not self.schema.tables[name].get(_FIRST), name)",
+        "key=str",
+        "tests/faults/test_faults.py -k wherever_the_removal_is_killed",
+    ),
+    Mutation(
+        "A day that is removed again leaves its costs behind twice.",
+        "openai_costs_source/extract/costs.py",
+        "days = replace_days.days_of_rows(trimmed)",
+        "days: list[str] = []",
+        "tests/test_redaction.py -k removed_days_are_loaded_again",
+    ),
     # Date ranges, replaced days, restatements, discovered limits
     Mutation(
         "The day named by until is included in the date range.",

@@ -123,9 +123,9 @@ class AlertMarts:
             date=days_ago(day),
             currency="USD",
             granted=Decimal(granted),
-            balance=Decimal(balance),
+            balance=None if balance is None else Decimal(balance),
             daily_cost=12.5,
-            runs_out_on=TODAY + timedelta(days=days_from_now),
+            runs_out_on=None if balance is None else TODAY + timedelta(days=days_from_now),
         )
 
     def alerts(self, now=NOW):
@@ -490,14 +490,27 @@ def test_credits_that_run_out_soon_raise_an_alert(marts, days, balance, severity
 
 
 def test_used_up_credits_are_one_critical_alert_per_grant(marts):
-    marts.credit(-1, "-3.456", day=2)
+    marts.credit(-9, "-3.456", day=2)
     first = marts.only_alert()
     assert first.severity == "critical"
-    assert "-3.46 USD" in first.text
+    assert f"used up on {days_ago(9)}" in first.text
+    assert f"-3.46 USD at the end of {days_ago(2)}" in first.text
     marts.credit(-1, "-9", day=1, granted=-50)  # A negative amount expired, and is no grant.
     assert marts.only_alert().key == first.key
     marts.credit(2, 10, day=0, granted=50)
     assert marts.only_alert().key != first.key
+
+
+def test_balance_of_zero_is_not_used_up_but_runs_out_the_next_day(marts):
+    marts.credit(0, 0, day=1)
+    assert f"0.00 USD of prepaid credits were left at the end of {days_ago(1)}" in (
+        marts.only_alert().text
+    )
+
+
+def test_unknown_balance_raises_no_alert(marts):
+    marts.credit(None, None)
+    assert marts.alerts() == []
 
 
 def test_most_severe_alerts_come_first(marts):

@@ -34,6 +34,11 @@ def steady(day):
     return [charge(usual(day), quantity=usual(day) * 1000, **USUAL)] if usual(day) else []
 
 
+def trimmed(day):
+    """The days before the last month are removed."""
+    return steady(day)
+
+
 def growing(day):
     """Costs grow by 5 % a week."""
     weeks = (day - days_ago(180)).days / 7
@@ -145,7 +150,9 @@ GRANTS = [
     (days_ago(20), Decimal(9000)),
 ]
 CREDITS = "organization_id,granted_on,amount,currency\n" + "".join(
-    f"steady,{granted_on},{amount},USD\n" for granted_on, amount in GRANTS
+    f"{organization},{granted_on},{amount},USD\n"
+    for organization in ("steady", "trimmed")
+    for granted_on, amount in GRANTS
 )
 BAD_CREDITS = """#steady,2026-01-01,1,USD
 steady,2026-02-30,1,USD
@@ -178,9 +185,11 @@ def plans(tmp_path_factory):
         folder = tmp_path_factory.mktemp("plans")
         world.setenv("DLT_DATA_DIR", str(folder / "dlt"))
         warehouse = Warehouse(folder)
-        for bill in BILLS:
+        for bill in (trimmed, *BILLS):
             with SimulatedApi(BilledOrganization(bill)) as api:
                 warehouse.load(api, resources=["costs"], loaded=set())
+                if bill is trimmed:  # As the first one: days of all organizations are removed.
+                    warehouse.load(api, resources=["costs"], loaded=set(), keep_months=1)
         seeds = folder / "seeds"
         seeds.mkdir()
         (seeds / "teams.csv").write_text("organization_id,kind,id,team,cost_center\n")
@@ -189,6 +198,7 @@ def plans(tmp_path_factory):
         (seeds / "budgets.csv").write_text(BUDGETS.lstrip())
         (seeds / "credit_grants.csv").write_text(CREDITS + BAD_CREDITS)
         selected = [f"+openai__{mart}" for mart in MARTS] + [
+            "+int_openai__check_credits",
             "budgets_are_valid",
             "credit_grants_are_valid",
         ]
@@ -404,15 +414,52 @@ def test_balance_is_grants_minus_costs_since_the_first_grant(plans):
     assert min(row[-1] for row in rows) < 0
 
 
-def test_credits_run_out_at_the_mean_cost_of_four_weeks(plans):
+def test_credits_run_out_at_the_mean_cost_of_the_closed_days_of_four_weeks(plans):
     balance, daily_cost, runs_out_on = plans.rows("""
         select balance, daily_cost, runs_out_on from openai_marts.credit_balance
         where organization_id = 'steady' order by date desc
     """)[0]
-    four_weeks = days(days_ago(27), TODAY + timedelta(days=1))
-    assert daily_cost == pytest.approx(float(sum(map(usual, four_weeks))) / 28)
-    left = float(balance) / daily_cost
-    assert left <= (runs_out_on - TODAY).days < left + 1
+    closed = days(days_ago(27), TODAY)
+    cost = sum(map(usual, closed))
+    assert daily_cost == pytest.approx(float(cost) / 27)
+    # Today has no costs yet, and is expected to cost as much as the closed days.
+    days_left = (balance * 27 - cost) // cost
+    assert runs_out_on == TODAY + timedelta(days=int(days_left) + 1)
+
+
+def test_credits_ran_out_on_the_first_day_below_zero(plans):
+    rows = plans.rows("""
+        select date, runs_out_on from openai_marts.credit_balance
+        where organization_id = 'steady' and balance < 0
+    """)
+    first_day = min(day for day, _ in rows)
+    assert days_ago(60) < first_day < days_ago(21)
+    assert {runs_out_on for _, runs_out_on in rows} == {first_day}
+
+
+def test_credits_do_not_change_when_months_are_trimmed(plans):
+    figures, of_trimmed = (
+        plans.rows(f"""
+            select date, granted, unblended_cost, balance, daily_cost, runs_out_on, unknown_because
+            from openai_marts.credit_balance
+            where organization_id = '{organization}' and date >= '{LAST_MONTH}' order by date
+        """)
+        for organization in ("steady", "trimmed")
+    )
+    assert of_trimmed == figures
+    first_day = "select min(date) from openai_raw.cost_days where organization_id = 'trimmed'"
+    assert plans.value(first_day) == LAST_MONTH
+
+
+def test_credits_equal_those_that_are_computed_from_raw_rows(plans):
+    checks = "select check_name, item from openai_intermediate.int_openai__check_credits"
+    assert {name for name, _ in plans.rows(checks)} == {
+        "credit_balance equals the grants less raw",
+        "credit_balance is known where raw days are complete",
+        "credit_balance has the daily cost of raw",
+        "credit_balance runs out on the first day below 0",
+    }
+    assert {item for _, item in plans.rows(checks)} == {None}
 
 
 def test_invalid_grants_are_reported_and_ignored(plans):

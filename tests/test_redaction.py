@@ -732,14 +732,46 @@ def restated(whole, copy):
     return copy
 
 
+def costs_to_trim(warehouse):
+    """What `trimmed_costs` must have of the days before the months to keep."""
+    return warehouse.rows(f"""
+        with summed as (
+            select organization_id, date, project_id, user_id, api_key_id, currency,
+                false as is_by_user, sum(amount) as amount
+            from openai_raw.costs group by all
+            union all
+            select organization_id, date, null, user_id, null, currency, true, sum(amount)
+            from openai_raw.costs_by_user group by all
+            union all
+            select organization_id, date, null, null, null, null, false, 0
+            from openai_raw.cost_days
+            anti join openai_raw.costs using (organization_id, date)
+        )
+        select * from summed where date < '{FIRST_KEPT}' order by all
+    """)
+
+
+def trimmed_costs(warehouse):
+    return warehouse.rows("""
+        select organization_id, date, project_id, user_id, api_key_id, currency, is_by_user, amount
+        from openai_raw.trimmed_costs order by all
+    """)
+
+
 def test_days_before_the_months_to_keep_are_removed_and_not_loaded_again(whole, restated, caplog):
     kept = f"select date, sum(amount) from openai_raw.costs where date >= '{FIRST_KEPT}' group by 1"
-    before = sorted(restated.rows(kept))
+    before, to_trim = sorted(restated.rows(kept)), costs_to_trim(restated)
     keeping = {"admin_key": KEY, "start_date": FIRST_DAY, "keep_months": 1}
     for named in ({}, {}, {"since": FIRST_DAY}, {"since": FIRST_DAY, "until": days_ago(63)}):
         restated.load(whole.api, ["costs"], **keeping, **named)
         assert oldest(restated) == {**dict.fromkeys(OF_DAYS, FIRST_KEPT), "cost_restatements": None}
         assert sorted(restated.rows(kept)) == before
+        assert trimmed_costs(restated) == to_trim
+    assert {row[1] for row in to_trim} == {
+        FIRST_DAY + timedelta(days=n) for n in range((FIRST_KEPT - FIRST_DAY).days)
+    }
+    assert (days_ago(64), None, 0) in [(row[1], row[5], row[7]) for row in to_trim]
+    assert {row[6] for row in to_trim} == {False, True}
     # Days that are not kept are not reported as missing at OpenAI.
     assert "OpenAI returns no costs" not in caplog.text
 
@@ -747,9 +779,34 @@ def test_days_before_the_months_to_keep_are_removed_and_not_loaded_again(whole, 
 def test_removed_days_are_loaded_again_once_the_setting_is_removed(whole, copy):
     everything = "select * exclude (loaded_at) from openai_raw.costs order by all"
     before = copy.rows(everything)
-    for months in (1, None):
+    to_trim = costs_to_trim(copy)
+    for months in (1, None, 1):
         copy.load(whole.api, ["costs"], admin_key=KEY, start_date=FIRST_DAY, keep_months=months)
-    assert copy.rows(everything) == before
+        assert trimmed_costs(copy) == to_trim
+        assert (copy.rows(everything) == before) == (months is None)
+
+
+def test_trimmed_day_that_was_open_or_mismatched_is_incomplete(whole, copy):
+    open_day, mismatched = days_ago(64), days_ago(65)
+    with duckdb.connect(str(copy.path)) as connection:
+        connection.execute(f"""
+            update openai_raw.cost_days set is_closed = false where date = '{open_day}';
+            update openai_raw.cost_days set row_count = row_count + 1 where date = '{mismatched}'
+        """)
+    copy.load(whole.api, ["costs"], admin_key=KEY, start_date=FIRST_DAY, keep_months=1)
+    incomplete = "select distinct date from openai_raw.trimmed_costs where not is_complete"
+    assert set(copy.rows(incomplete)) == {(open_day,), (mismatched,)}
+
+
+def test_lake_keeps_the_days_before_the_months_to_keep(whole, tmp_path):
+    lake = dlt.destinations.filesystem(str(tmp_path / "lake"))
+    for settings in ({"since": days_ago(66), "until": days_ago(65)}, {"keep_months": 1}):
+        pipeline = dlt.pipeline("openai_costs", destination=lake, dataset_name="openai_raw")
+        source = openai_costs(KEY, whole.api.base_url, start_date=FIRST_DAY, **settings)
+        pipeline.run(source.with_resources("costs"), loader_file_format="parquet")
+    assert not list(tmp_path.glob("lake/openai_raw/trimmed_costs"))
+    files = f"{tmp_path}/lake/openai_raw/costs/*.parquet"
+    assert duckdb.sql(f"select min(date) from '{files}'").fetchall() == [(days_ago(66),)]
 
 
 def test_removed_days_of_another_organization_are_loaded_again_once_the_setting_is_removed(
@@ -775,6 +832,7 @@ def test_models_have_no_day_before_the_months_to_keep(whole, minimal):
         where
             column_name in ('date', 'ChargePeriodStart')
             and table_schema <> 'openai_raw_staging'
+            and table_name <> 'trimmed_costs'
             and (table_type = 'BASE TABLE' or table_schema = 'openai_marts')
     """
     modelled = rows(minimal, of_days)
@@ -787,6 +845,14 @@ def test_models_have_no_day_before_the_months_to_keep(whole, minimal):
         for table, days in whole.money.items()
     }
     assert money(minimal) == kept
+
+
+def test_costs_to_date_do_not_change_when_months_are_trimmed(whole, minimal):
+    assert rows(minimal, "select count(*) > 0 from openai_raw.trimmed_costs") == [(True,)]
+    for mart in ("project", "user", "api_key"):
+        columns = f"{mart}_id, first_seen, last_seen, currency, unblended_cost"
+        to_date = f"select {columns} from openai_marts.{mart}s order by all"
+        assert rows(minimal, to_date) == rows(whole.path, to_date)
 
 
 # Forgotten people

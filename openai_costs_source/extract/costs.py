@@ -25,6 +25,7 @@ from openai_costs_source.extract.load import Load
 from openai_costs_source.extract.load_state import LoadState, microseconds
 from openai_costs_source.extract.organization import UNKNOWN, Organization
 from openai_costs_source.extract.replace_days import replacing_rows
+from openai_costs_source.extract.trimmed_costs import costs_before
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ def costs(load: Load) -> DltResource:
     """The costs of each organization.
 
     Also loads `costs_by_user`, `cost_days`, `cost_restatements` and `organizations`: all rows of a
-    day are replaced together.
+    day are replaced together. The costs of days that are no longer kept move to `trimmed_costs`.
     """
 
     def extract() -> Iterator[Any]:
@@ -50,6 +51,10 @@ def costs(load: Load) -> DltResource:
                 load_state = LoadState.from_state(state, load.today)
                 load_state.forget_before(load.first_kept)
                 states[organization_id] = load_state.as_state()
+            trimmed = costs_before(load.first_kept, load.ledgers.mismatched.get("costs", {}))
+            if trimmed.num_rows:
+                days = replace_days.days_of_rows(trimmed)
+                yield replacing_rows([trimmed], days, "costs", "trimmed_costs", is_first=True)
         yield from related_tables.replacing()
 
     return dlt.resource(extract, name="costs", write_disposition=replace_days.replacing([]))

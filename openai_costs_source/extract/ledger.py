@@ -49,15 +49,15 @@ def read_ledgers(usage_kinds: Collection[str]) -> Ledgers:
             for kind, organization_id, day in (
                 sql.execute_sql(_mismatched(sql, ledger, counted)) or ()
             ):
-                mismatched.setdefault(kind, {}).setdefault(organization_id, set()).add(_date(day))
+                mismatched.setdefault(kind, {}).setdefault(organization_id, set()).add(day_of(day))
             for kind, organization_id, day, loaded_at in sql.execute_sql(_days(sql, ledger)) or ():
                 moment = loaded_at if loaded_at.tzinfo else loaded_at.replace(tzinfo=UTC)
-                loaded.setdefault(kind, {}).setdefault(organization_id, {})[_date(day)] = moment
+                loaded.setdefault(kind, {}).setdefault(organization_id, {})[day_of(day)] = moment
     without_table = {kind for kind, table in kinds.items() if table not in stored}
     return Ledgers(mismatched, loaded, without_table)
 
 
-def _date(value: Any) -> date:
+def day_of(value: Any) -> date:
     return date.fromisoformat(str(value)[:10])
 
 

@@ -110,7 +110,8 @@ class Load:
     def due_days(self, load_state: LoadState, mismatched: set[date]) -> DateRange:
         """The date range to load, without days that are not kept."""
         due = load_state.days_due(
-            self.today, self.refetch_days, self.first_day, self.since, self.until, mismatched
+            *(self.today, self.refetch_days, self.first_day, self.since, self.until),
+            self._kept(mismatched),
         )
         if self.first_kept and due.since < self.first_kept:
             due = replace(due, since=min(self.first_kept, due.until))
@@ -123,13 +124,16 @@ class Load:
 
     def report_mismatched(self, table: str, days: set[date]) -> None:
         """Log the days on which rows and ledger differ and that could not be loaded again."""
-        if not self.has_named_days and (ranges := contiguous_ranges(days)):
+        if not self.has_named_days and (ranges := contiguous_ranges(self._kept(days))):
             log.error(
                 "The rows of %s in the table %s differ from its ledger, and OpenAI no longer "
                 "returns these days: restore them in both tables from a backup.",
                 ", ".join(map(str, ranges)),
                 table,
             )
+
+    def _kept(self, days: set[date]) -> set[date]:
+        return {day for day in days if day >= (self.first_kept or day)}
 
     @cached_property
     def _keys(self) -> list[str]:

@@ -31,7 +31,7 @@ def assign_organization_ids(pipeline: dlt.Pipeline) -> None:
     ]
     with pipeline.sql_client() as client:
         stored: set[str] = set()
-        for table in {"cost_days", "usage_days", *_VERSIONED} & set(tables):
+        for table in {"cost_days", "trimmed_costs", "usage_days", *_VERSIONED} & set(tables):
             qualified = client.make_qualified_table_name(table)
             rows = _rows(client, f"SELECT DISTINCT organization_id FROM {qualified}")
             stored |= {organization_id for (organization_id,) in rows}

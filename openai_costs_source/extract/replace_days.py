@@ -24,6 +24,10 @@ from openai_costs_source.extract.load_lock import release_locks, wait_for_other_
 _TOGETHER: Any = "x-replaced-together"
 """A table hint: tables with the same value are replaced in one transaction."""
 
+_FIRST: Any = "x-replaced-first"
+"""A table hint: a table that is replaced before the others, because its rows come from theirs. It
+matters without transactions, where a load may end between two statements."""
+
 
 def in_transactions(destination: Destination[Any, Any] | None) -> None:
     """Make dlt replace the days of all tables that belong together in one transaction, and wait for
@@ -115,9 +119,13 @@ class _MergesTogether(SqlJobClientBase):
         this = str(table_chain[0]["name"])
         if (tables["new_jobs"] | tables["started_jobs"]) - {this}:
             return []
+        in_order = sorted(
+            tables["completed_jobs"] | {this},
+            key=lambda name: (not self.schema.tables[name].get(_FIRST), name),
+        )
         merges = [
             Path(job.new_file_path()).read_text("utf-8")
-            for name in sorted(tables["completed_jobs"] | {this})
+            for name in in_order
             for job in self._create_merge_followup_jobs([self.prepare_load_table(name)])
         ]
         file = ParsedLoadJobFileName(this, ParsedLoadJobFileName.new_file_id(), 0, "sql")
@@ -133,17 +141,21 @@ def replacing(scopes: Iterable[str]) -> Any:
 
 
 def replacing_rows(
-    tables: list[pa.Table], scopes: Iterable[str], together: str, name: str | None = None
+    tables: list[pa.Table],
+    scopes: Iterable[str],
+    together: str,
+    name: str | None = None,
+    is_first: bool = False,
 ) -> Any:
     """The tables as one table for dlt, with the rows that it replaces.
 
     dlt uses the scopes that are yielded last in a run. All tables of a run with the same `together`
-    are replaced in one transaction.
+    are replaced in one transaction, those with `is_first` before the others.
     """
     hints = dlt.mark.make_hints(
         table_name=name,
         write_disposition=replacing(scopes),
-        additional_table_hints={_TOGETHER: together},
+        additional_table_hints={_TOGETHER: together, **({_FIRST: True} if is_first else {})},
     )
     whole = pa.concat_tables(tables)
     return dlt.mark.with_hints(whole, hints, create_table_variant=name is not None)
@@ -155,6 +167,16 @@ def days_of(ids: set[str], days: Iterable[date]) -> list[str]:
         f"({is_one_of(ids)} AND date BETWEEN DATE '{span.since}' AND DATE '{span.until - ONE_DAY}')"
         for span in contiguous_ranges(days)
     ]
+
+
+def days_of_rows(table: pa.Table) -> list[str]:
+    """SQL conditions for the days of the table's rows, by their organization."""
+    days: dict[str, set[date]] = {}
+    for organization_id, day in zip(
+        table["organization_id"].to_pylist(), table["date"].to_pylist(), strict=True
+    ):
+        days.setdefault(organization_id, set()).add(day)
+    return [scope for id_, dates in days.items() for scope in days_of({id_}, dates)]
 
 
 def before(first_kept: date | None) -> list[str]:

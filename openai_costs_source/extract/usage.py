@@ -139,8 +139,7 @@ def _usage_of(
     ids = {organization_id, organization.id_in_header or UNKNOWN}
     mismatched = load.mismatched_days(kind.name, ids)
     if (loaded := load.loaded_days(kind.name, ids)) is not None:
-        missing = load_state.missing_usage(loaded)
-        mismatched |= {day for day in missing if day >= (load.first_kept or day)}
+        mismatched |= load_state.missing_usage(loaded)
     due = load.due_days(load_state, mismatched)
     first = due.since
     if first == FIRST_DAY and first in organization.totals:

@@ -479,9 +479,9 @@ COMPLETING = 'INSERT INTO "openai_raw"."_dlt_loads"'
 def killed_before(started):
     """Runs a load that is killed before a SQL statement; returns whether it was killed."""
 
-    def load_is_killed(statement, serving, warehouse):
-        first = ("kill_before", statement)
-        return was_killed(started(serving, warehouse, "load", first=first))
+    def load_is_killed(statement, serving, warehouse, in_transactions=True, **settings):
+        first = ("kill_before", statement, in_transactions)
+        return was_killed(started(serving, warehouse, "load", first=first, **settings))
 
     return load_is_killed
 
@@ -511,6 +511,45 @@ def test_run_that_is_killed_between_two_statements_leaves_each_day_whole(
         assert stored_rows(loaded) in either, f"killed before {statement}"
         load(loaded, serving)
         check(loaded, undisturbed, *versions)
+
+
+def costs_by_day_and_key(warehouse):
+    """Return the costs of the days in the ledger, and the trimmed costs of all other days."""
+    tables = ["costs semi join openai_raw.cost_days"]
+    if warehouse.rows("from duckdb_tables() where table_name = 'trimmed_costs'"):
+        tables.append("trimmed_costs anti join openai_raw.cost_days")
+    found = [
+        f"select date, api_key_id, sum(amount) from openai_raw.{table} using (date) group by all"
+        for table in tables
+    ]
+    return [row for row in warehouse.rows(f"{' union all '.join(found)} order by all") if row[2]]
+
+
+@pytest.mark.parametrize("in_transactions", [True, False])
+def test_costs_of_removed_days_are_counted_once_wherever_the_removal_is_killed(
+    killed_before, serving, loaded, in_transactions
+):
+    tables = ("costs", "cost_days")
+    with duckdb.connect(str(loaded.path)) as connection:
+        for table in tables:
+            long_ago = f"select * replace (date - 90 as date) from openai_raw.{table}"
+            connection.execute(f"insert into openai_raw.{table} {long_ago}")
+    before = costs_by_day_and_key(loaded)
+    keeping = {"SOURCES__OPENAI_COSTS__KEEP_MONTHS": "1"}
+    serving.serve("A")
+    statements = [
+        'INSERT INTO "openai_raw"."trimmed_costs"',
+        'DELETE FROM "openai_raw"."cost_days"',
+        'DELETE FROM "openai_raw"."costs"',
+        COMPLETING,
+    ]
+    for statement in statements[in_transactions * 2 :]:
+        assert killed_before(statement, serving, loaded, in_transactions, **keeping)
+        assert costs_by_day_and_key(loaded) == before, f"killed before {statement}"
+    load(loaded, serving, keep_months=1)
+    assert costs_by_day_and_key(loaded) == before
+    for table in tables:
+        assert loaded.value(f"select min(date) from openai_raw.{table}") == FIRST_DAY
 
 
 def test_first_run_that_is_killed_is_completed_by_the_next_one_without_doubled_days(

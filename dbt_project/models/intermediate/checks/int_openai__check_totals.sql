@@ -7,15 +7,38 @@
     'api_key': ('openai__api_keys', 'api_key_id'),
 } %}
 
-with raw_costs as (
+with costs_of_scopes as (
+    select
+        organization_id,
+        scope,
+        scope_id,
+        currency,
+        amount
+    from {{ ref('int_openai__expected_costs_by_scope') }}
+    where scope in ('project', 'user', 'api_key') and scope_id <> ''
+
+    {% for scope, (mart, id) in marts.items() %}
+        union all
+
+        select
+            organization_id,
+            '{{ scope }}' as scope,
+            {{ id }} as scope_id,
+            currency,
+            amount
+        from {{ ref('int_openai__expected_trimmed_costs') }}
+        where {{ id }} is not null and {{ 'has_user' if scope == 'user' else 'has_project' }} = 1
+    {% endfor %}
+),
+
+raw_costs as (
     select
         organization_id,
         scope,
         scope_id as item,
         min(currency) as currency,
         sum(amount) as expected
-    from {{ ref('int_openai__expected_costs_by_scope') }}
-    where scope in ('project', 'user', 'api_key') and scope_id <> ''
+    from costs_of_scopes
     group by organization_id, scope, scope_id
     having min(currency) = max(currency)
 ),

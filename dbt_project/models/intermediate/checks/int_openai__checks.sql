@@ -33,7 +33,7 @@ union all
     ref('int_openai__check_listings'): dict(of_history, item='item'),
     ref('int_openai__check_totals'): dict(of_history, item='item', currency='currency'),
     ref('int_openai__check_budgets'): dict(by_month, item='item', currency='currency'),
-    ref('int_openai__check_credits'): dict(by_month, item='item', currency='currency'),
+    ref('int_openai__check_credits'): dict(by_month, item='item', currency='currency', tolerance='tolerance'),
     ref('int_openai__check_forecasts'): dict(by_month, item='item', currency='currency', tolerance='tolerance'),
     ref('int_openai__check_efficiency'): dict(by_month, item='item', currency='currency'),
     ref('int_openai__check_anomalies'): dict(by_month, item='item', currency='currency'),

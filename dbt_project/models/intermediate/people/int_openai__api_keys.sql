@@ -5,7 +5,16 @@ with charged as (
         organization_id,
         api_key_id,
         max(project_id) as project_id
-    from {{ ref('int_openai__daily_costs_by_identity') }}
+    from (
+        {% for costs in ('int_openai__daily_costs_by_identity', 'stg_openai__trimmed_costs') %}
+            select
+                organization_id,
+                api_key_id,
+                project_id
+            from {{ ref(costs) }}
+            {{ 'union all' if not loop.last }}
+        {% endfor %}
+    ) as costs
     where api_key_id is not null
     group by organization_id, api_key_id
 ),

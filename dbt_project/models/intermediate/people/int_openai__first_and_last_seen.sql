@@ -1,8 +1,11 @@
 -- Service accounts are of the kind `user`: costs have both in one column.
 {% set in_costs = [
-    ('project', 'project_id', 'int_openai__attributed_daily_costs'),
-    ('user', 'user_id', 'int_openai__user_charges'),
-    ('api_key', 'api_key_id', 'int_openai__attributed_daily_costs'),
+    ('project', 'project_id', 'int_openai__attributed_daily_costs', ''),
+    ('project', 'project_id', 'int_openai__trimmed_costs', 'and has_project'),
+    ('user', 'user_id', 'int_openai__user_charges', ''),
+    ('user', 'user_id', 'int_openai__trimmed_costs', 'and has_user'),
+    ('api_key', 'api_key_id', 'int_openai__attributed_daily_costs', ''),
+    ('api_key', 'api_key_id', 'int_openai__trimmed_costs', 'and has_project'),
 ] %}
 {% set in_listings = [
     ('project', 'project_id', 'stg_openai__projects'),
@@ -13,7 +16,7 @@
 ] %}
 
 with seen as (
-    {% for kind, id, charges in in_costs %}
+    {% for kind, id, costs, condition in in_costs %}
         select
             organization_id,
             '{{ kind }}' as kind,
@@ -24,8 +27,8 @@ with seen as (
             sum(unblended_cost) as unblended_cost,
             cast(null as {{ timestamp_type() }}) as last_used_at,
             cast(null as {{ dbt.type_int() }}) as is_listed
-        from {{ ref(charges) }}
-        where {{ id }} is not null
+        from {{ ref(costs) }}
+        where {{ id }} is not null {{ condition }}
         group by organization_id, {{ id }}, currency
 
         union all

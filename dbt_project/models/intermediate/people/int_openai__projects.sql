@@ -6,7 +6,21 @@ with charged as (
         organization_id,
         project_id,
         max(project_name) as project_name
-    from {{ ref('stg_openai__costs') }}
+    from (
+        select
+            organization_id,
+            project_id,
+            project_name
+        from {{ ref('stg_openai__costs') }}
+
+        union all
+
+        select
+            organization_id,
+            project_id,
+            null as project_name
+        from {{ ref('stg_openai__trimmed_costs') }}
+    ) as costs
     where project_id is not null
     group by organization_id, project_id
 ),

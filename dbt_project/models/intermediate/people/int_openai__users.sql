@@ -18,13 +18,21 @@ with known_ids as (
         union all
     {% endfor %}
 
+    select distinct
+        organization_id,
+        user_id,
+        null as email
+    from {{ ref('stg_openai__trimmed_costs') }}
+    where user_id is not null
+
     {% for table in in_listings %}
+        union all
+
         select
             organization_id,
             user_id,
             null as email
         from {{ table }}
-        {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
 

@@ -1,58 +1,65 @@
-with grants as (
-    select *
-    from {{ ref('stg_openai__credit_grants') }}
-    where reason is null
-),
-
-first_grants as (
+with first_grants as (
     select
         organization_id,
         currency,
         min(granted_on) as first_day
-    from grants
+    from {{ ref('stg_openai__credit_grants') }}
+    where reason is null
     group by organization_id, currency
 ),
 
 days as (
     select
-        first_grants.organization_id,
-        first_grants.currency,
-        ledger.date,
-        coalesce(costs.unblended_cost, 0) as unblended_cost
-    from first_grants
-    inner join {{ ref('stg_openai__cost_days') }} as ledger
-        on first_grants.organization_id = ledger.organization_id
-        and first_grants.first_day <= ledger.date
-    left join {{ ref('int_openai__scoped_costs') }} as costs
-        on first_grants.organization_id = costs.organization_id
-        and costs.scope = 'organization'
-        and first_grants.currency = costs.currency
-        and ledger.date = costs.date
+        organization_id,
+        date,
+        is_closed,
+        false as is_trimmed
+    from {{ ref('stg_openai__cost_days') }}
+
+    union all
+
+    select distinct
+        organization_id,
+        date,
+        true as is_closed,
+        true as is_trimmed
+    from {{ ref('stg_openai__trimmed_costs') }}
+    where is_complete
 ),
 
-granted as (
+costs as (
     select
-        days.organization_id,
-        days.currency,
-        days.date,
-        days.unblended_cost,
-        coalesce(sum(grants.amount), 0) as granted
-    from days
-    left join grants
-        on days.organization_id = grants.organization_id
-        and days.currency = grants.currency
-        and days.date >= grants.granted_on
-    group by days.organization_id, days.currency, days.date, days.unblended_cost
+        organization_id,
+        currency,
+        date,
+        unblended_cost
+    from {{ ref('int_openai__scoped_costs') }}
+    where scope = 'organization'
+
+    union all
+
+    select
+        organization_id,
+        currency,
+        date,
+        cast(sum(amount) as {{ money() }}) as unblended_cost
+    from {{ ref('stg_openai__trimmed_costs') }}
+    where not is_by_user
+    group by organization_id, currency, date
 )
 
 select
-    organization_id,
-    currency,
-    date,
-    unblended_cost,
-    granted,
-    sum(unblended_cost) over (
-        partition by organization_id, currency order by date
-        rows between unbounded preceding and current row
-    ) as spent
-from granted
+    first_grants.organization_id,
+    first_grants.currency,
+    first_grants.first_day,
+    days.date,
+    days.is_closed,
+    days.is_trimmed,
+    cast(coalesce(costs.unblended_cost, 0) as {{ money() }}) as unblended_cost
+from first_grants
+inner join days
+    on first_grants.organization_id = days.organization_id
+left join costs
+    on first_grants.organization_id = costs.organization_id
+    and first_grants.currency = costs.currency
+    and days.date = costs.date

@@ -29,11 +29,11 @@ def credit_alerts(query: Query, now: datetime) -> Iterator[Alert]:
         days = list(group)
         _, name, _, day, _, balance, daily_cost, runs_out_on = days[-1]
         last_grant = max((row[3] for row in days if row[4] > 0), default="")
-        if balance <= 0:
+        if balance is not None and balance < 0:
             severity = "critical"
             text = (
-                f"Prepaid credits were used up by the end of {day}: the balance was "
-                f"{cents(balance)} {currency}."
+                f"Prepaid credits were used up on {runs_out_on}: the balance was "
+                f"{cents(balance)} {currency} at the end of {day}."
             )
         elif runs_out_on and runs_out_on <= now.date() + timedelta(days=WARNING_DAYS):
             days_left = (runs_out_on - now.date()).days
