@@ -16,6 +16,7 @@
         '1', "coalesce(cast(breached_on as " ~ text ~ "), 'never')", nothing
     ),
 } %}
+{% set sides = {'expected': ref('int_openai__expected_budget_status'), 'actual': 'shown'} %}
 
 -- In a month without any loaded day, the cost is null. Budgets without costs may be unknown, as their id may
 -- be unknown.
@@ -41,7 +42,7 @@ with shown as (
 
 both_sides as (
     {% for check_name, (value, detail, currency) in checks.items() %}
-        {% for side, amounts in {'expected': ref('int_openai__expected_budget_status'), 'actual': 'shown'}.items() %}
+        {% for side, amounts in sides.items() %}
             select
                 '{{ check_name }}' as check_name,
                 organization_id,

@@ -58,7 +58,8 @@ expected as (
         case
             when breaches.scope not in ('organization', 'project') or not months.is_known then null
             when months.is_latest
-                then cast(coalesce(ends.closed_cost, 0) as {{ double() }})
+                then
+                    cast(coalesce(ends.closed_cost, 0) as {{ double() }})
                     + coalesce(remaining.remaining_cost, 0)
             else cast(coalesce(costs.amount, 0) as {{ double() }})
         end as expected_month_end

@@ -6,11 +6,6 @@ with weekdays as (
     from {{ ref('int_openai__expected_weekdays') }}
 ),
 
-raw_costs as (
-    select *
-    from {{ ref('int_openai__expected_costs_by_day') }}
-),
-
 growth as (
     select
         organization_id,
@@ -74,6 +69,19 @@ projected as (
         and mod(remaining_days.ahead, 7) = mod(7 - weekdays.weekday, 7)
 ),
 
+billed as (
+    select
+        raw_costs.organization_id,
+        raw_costs.project_id,
+        raw_costs.currency,
+        raw_costs.date,
+        cast(raw_costs.amount as {{ double() }}) as amount
+    from {{ ref('int_openai__expected_costs_by_day') }} as raw_costs
+    inner join remaining_days
+        on raw_costs.organization_id = remaining_days.organization_id
+        and raw_costs.date = remaining_days.date
+),
+
 remaining as (
     select
         coalesce(projected.organization_id, billed.organization_id) as organization_id,
@@ -84,18 +92,7 @@ remaining as (
             else projected.cost
         end as cost
     from projected
-    full outer join (
-        select
-            raw_costs.organization_id,
-            raw_costs.project_id,
-            raw_costs.currency,
-            raw_costs.date,
-            cast(raw_costs.amount as {{ double() }}) as amount
-        from raw_costs
-        inner join remaining_days
-            on raw_costs.organization_id = remaining_days.organization_id
-            and raw_costs.date = remaining_days.date
-    ) as billed
+    full outer join billed
         on projected.organization_id = billed.organization_id
         and projected.project_id = billed.project_id
         and projected.currency = billed.currency

@@ -63,4 +63,5 @@ select
 from days
 where days_ago < 56
 group by
-    organization_id, project_id, currency, case when days_ago < 28 then 'recent' else 'earlier' end, mod(days_ago, 7)
+    organization_id, project_id, currency, case when days_ago < 28 then 'recent' else 'earlier' end,
+    mod(days_ago, 7)

@@ -76,6 +76,7 @@ counted as (
 
 {% set text = dbt.type_string() %}
 {% set unknown_days = 'cast(days_to_know - known_days as ' ~ text ~ ')' %}
+{% set first_day = 'cast(first_day as ' ~ text ~ ')' %}
 {% set days_to_know = 'cast(days_to_know as ' ~ text ~ ')' %}
 select
     organization_id,
@@ -87,7 +88,7 @@ select
     closed_days,
     case
         when first_day > month and loaded_days = days_from_first
-            then {{ dbt.concat(["'the days before '", "cast(first_day as " ~ text ~ ")", "' are not loaded'"]) }}
+            then {{ dbt.concat(["'the days before '", first_day, "' are not loaded'"]) }}
     end as not_comparable_because,
     case
         when last_closed_day is null then 'no day is closed yet'
