@@ -165,7 +165,7 @@ def detection() -> str:
                 from openai_marts.daily_costs_by_project group by all
             """)
             forecasts = query("""
-                select expected_month_end, cost_of_month, unblended_cost, month, as_of
+                select expected_month_end, unblended_cost, known_cost, month, as_of
                 from openai_intermediate.int_openai__forecasts
                 where scope = 'organization' and not is_current and organization_id like '%quiet%'
             """)

@@ -72,8 +72,8 @@ MARTS = [
     Mutation(
         "The expected cost of the month is halved.",
         "models/marts/openai__cost_forecast.sql",
-        "    forecasts.expected_month_end,\n",
-        "    forecasts.expected_month_end / 2 as expected_month_end,\n",
+        "then forecasts.expected_month_end end",
+        "then forecasts.expected_month_end / 2 end",
     ),
     Mutation(
         "The daily cost divides four weeks by seven days.",
@@ -633,9 +633,15 @@ PLANS = [
     ),
     Mutation(
         "The forecast includes the first day of the next month.",
-        "models/intermediate/plans/int_openai__expected_daily_costs.sql",
+        "models/intermediate/plans/int_openai__projected_daily_costs.sql",
         "< points.next_month",
         "<= points.next_month",
+    ),
+    Mutation(
+        "The open day is expected to cost what is billed so far.",
+        "models/intermediate/plans/int_openai__expected_daily_costs.sql",
+        "max(expected_cost) as expected_cost",
+        "min(expected_cost) as expected_cost",
     ),
     Mutation(
         "The forecast is made from the open day.",
@@ -660,6 +666,12 @@ PLANS = [
         "models/intermediate/plans/int_openai__spend_limits.sql",
         "and not listed.is_deleted",
         "and listed.is_deleted",
+    ),
+    Mutation(
+        "The currencies in which an organization is billed are unknown.",
+        "models/intermediate/plans/int_openai__unknown_scopes.sql",
+        "when currencies.id is null",
+        "when currencies.id is not null",
     ),
     Mutation(
         "The usual cost of a weekday is that of the next weekday.",

@@ -422,13 +422,13 @@ MUTATIONS = [
     Mutation(
         "A budget that is spent to the last cent counts as breached.",
         "dbt_project/models/marts/openai__budget_status.sql",
-        "case when spent > budget then",
-        "case when spent >= budget then",
+        "when unblended_cost > budget then 'breached'",
+        "when unblended_cost >= budget then 'breached'",
         "tests/test_plans.py -k last_cent",
     ),
     Mutation(
         "The forecast ignores growth.",
-        "dbt_project/models/intermediate/plans/int_openai__expected_daily_costs.sql",
+        "dbt_project/models/intermediate/plans/int_openai__projected_daily_costs.sql",
         "then least(1.3333, greatest(0.75, recent / earlier))",
         "then 1",
         "tests/test_plans.py -k growth_continues",

@@ -249,6 +249,15 @@ def test_severity_of_a_budget_depends_on_its_source(marts, source, breached, at_
         assert "2,000.00 USD expected by the end of the month" in alert.text
 
 
+def test_unknown_budget_is_a_warning_with_the_reason(marts):
+    reason = "no project has the id proj_serach"
+    unknown = {"status": "unknown", "unknown_because": reason, "expected_month_end": None}
+    marts.budget(**unknown, unblended_cost=None, spent_share=None, breached_on=None)
+    alert = marts.only_alert()
+    assert (alert.kind, alert.severity) == ("budget", "warning")
+    assert alert.text.endswith(f"of 1,000.00 USD unnoticed: {reason}.")
+
+
 @pytest.mark.parametrize("status", ["on track", "kept"])
 def test_kept_budget_raises_no_alert(marts, status):
     marts.budget(status=status)

@@ -16,11 +16,13 @@ from decimal import Decimal
 import duckdb
 import pytest
 from conftest import TODAY, days_ago
+from rich.console import Console
 from running import PROJECT, environment, run_pipeline, run_process
 from test_awkward_replies import Truncated
 
 from openai_costs.arguments import COMMANDS, parse
-from openai_costs.reports.summary import exact
+from openai_costs.reports import summary
+from openai_costs.reports.amounts import cents, exact, percent
 from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, SimulatedApi
 from openai_costs_source.simulator.organization import Organization
 
@@ -50,6 +52,50 @@ def test_dbt_variables_of_another_project_change_nothing(demo):
         folder / "demo.duckdb", "openai_marts.daily_costs_by_project", cost="unblended_cost"
     )
     assert mart == sums(folder / "demo.duckdb")
+
+
+def test_small_negative_amounts_and_shares_are_not_minus_zero():
+    assert (cents(Decimal("-0.001")), percent(Decimal("-0.001"))) == ("0.00", "0%")
+    assert (cents(Decimal("-1234.5")), percent(-0.25)) == ("-1,234.50", "-25%")
+
+
+@pytest.mark.parametrize(
+    ("days", "october", "november"),
+    [
+        (["2026-11-01"], "not loaded", "2.00 USD so far"),
+        (["2026-11-03"], "not loaded", "2.00 USD so far, 1 of 3 days loaded"),
+        (["2026-10-31", "2026-11-01"], "2.00 USD, 1 of 31 days loaded", "2.00 USD so far"),
+    ],
+)
+def test_summary_prints_no_amount_of_days_that_are_not_loaded(days, october, november):
+    with duckdb.connect() as connection:
+        rows = ", ".join(f"(date '{day}')" for day in days)
+        connection.execute(f"""
+            create schema openai_raw; create schema openai_marts;
+            create table openai_raw.cost_days as
+            select 'org' as organization_id, date, 1 as row_count, false as is_closed
+            from (values {rows}) as days(date);
+            create table openai_marts.daily_costs_by_project as
+            select organization_id, 'Acme' as organization_name, 'p' as project_id,
+                'P' as project_name, 'USD' as currency, date, 2.0::decimal(38, 18) as unblended_cost
+            from openai_raw.cost_days;
+            create table openai_marts.daily_costs_by_user as
+            select *, 'u' as user_id, 'U' as user_name from openai_marts.daily_costs_by_project;
+            create table openai_marts.daily_costs_by_model as
+            select *, 'm' as model, 's' as service from openai_marts.daily_costs_by_project;
+            create table openai_marts.reconciliation
+            (organization_id text, status text)
+        """)
+
+        def query(sql, *values):
+            return connection.execute(sql.replace("%s", "?"), values).fetchall()
+
+        console = Console(width=100)
+        with console.capture() as capture:
+            summary.print_summary(console, query)
+    lines = [" ".join(line.split()) for line in capture.get().splitlines()]
+    assert f"October {october}" in lines
+    assert f"November {november}" in lines
 
 
 def test_summary_states_the_exact_total(demo):

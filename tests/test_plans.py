@@ -1,11 +1,15 @@
 """Forecasts, budgets, anomalies and prepaid credits of organizations with known bills."""
 
+import os
+import re
+from collections import defaultdict
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from conftest import TODAY, SimulatedApi, Warehouse, days_ago
-from running import dbt
+from running import PROJECT, dbt
 from test_source import charge
 
 from openai_costs_source.simulator.organization import Organization
@@ -44,6 +48,15 @@ def growing(day):
     weeks = (day - days_ago(180)).days / 7
     amount = Decimal(0) if day == TODAY else round(usual(day) * Decimal(1.05**weeks), 6)
     return [charge(amount, **USUAL)] if amount else []
+
+
+def two_projects(day):
+    """One project is steady; the other began 40 days ago, grows, and today is expensive."""
+    age = (TODAY - day).days
+    if age > 40:
+        return steady(day)
+    amount = round(Decimal(30) * Decimal("1.02") ** (40 - age), 6) * (20 if day == TODAY else 1)
+    return [*steady(day), charge(amount, **{**USUAL, "project_id": "proj_b"})]
 
 
 def begun_five_days_ago(day):
@@ -100,7 +113,7 @@ def monthly(day):
 
 BILLS = (
     *(steady, growing, begun_five_days_ago, runaway, higher_price, another_model, new_key),
-    *(rotated_key, cents, spike_after_three_weeks, zero_day, monthly),
+    *(rotated_key, cents, spike_after_three_weeks, zero_day, monthly, two_projects),
 )
 
 
@@ -128,6 +141,8 @@ steady,user,user_a,{THIS_MONTH:%Y-%m},,,{MIDDLE},USD
 steady,model,gpt-5.6-sol-2026-01-31,,{THIS_MONTH:%Y-%m},,{EXPECTED + 1},USD
 steady,team,Unassigned,,{LAST_MONTH:%Y-%m},,1000000,usd
 steady,project,proj_never,,,,5,USD
+steady,organization,,{THIS_MONTH:%Y-%m},,,5,EUR
+stedy,organization,,,,,5,USD
 # steady,project,proj_b,,,,5,USD
 steady,project,,,,,5,USD
 steady,galaxy,proj_c,,,,5,USD
@@ -200,6 +215,7 @@ def plans(tmp_path_factory):
         selected = [f"+openai__{mart}" for mart in MARTS] + [
             "+int_openai__check_credits",
             "budgets_are_valid",
+            "budgets_refer_to_known_ids",
             "credit_grants_are_valid",
         ]
         built = dbt("build", "-s", *selected, warehouse=warehouse, OPENAI_COSTS_SEEDS=str(seeds))
@@ -256,6 +272,78 @@ def test_few_days_are_enough_for_a_forecast_without_a_backtest(plans):
     assert previous == (cost_before or None)
 
 
+def projects(plans):
+    """Return the daily costs of each project from the raw rows, by organization and project."""
+    costs = defaultdict(dict)
+    for organization, project, day, amount in plans.rows("""
+        select organization_id, project_id, date, sum(amount) from openai_raw.costs group by all
+    """):
+        costs[organization, project][day] = float(amount)
+    return costs
+
+
+def level(costs, ages):
+    """Return the usual cost of a weekday, with the number of its days; ages count from as_of."""
+    known = [day for day in (days_ago(1 + age) for age in ages) if day >= min(costs)]
+    amounts = sorted(costs.get(day, 0) for day in known)
+    usual_amounts = amounts[1:-1] if len(amounts) >= 3 else amounts
+    mean = sum(usual_amounts) / len(usual_amounts) if amounts else None
+    return mean, len(amounts)
+
+
+def expected_by_the_docs(costs):
+    """Return the month's expected cost by the formula in docs/tables.md."""
+    text = (PROJECT / "docs" / "tables.md").read_text()
+    (formula,) = re.findall(r"```text\n( *growth = .*?)```", text, re.DOTALL)
+    growth_formula, expected_formula = formula.split("\n")[:2]
+    recent = [level(costs, range(age, 28, 7)) for age in range(7)]
+    earlier = [level(costs, range(28 + age, 56, 7)) for age in range(7)]
+    known = [mean for mean, _ in recent if mean is not None]
+    growth = 1
+    if all(number >= 3 for _, number in earlier) and sum(mean for mean, _ in earlier) > 0:
+        sums = {"recent": sum(known), "earlier": sum(mean for mean, _ in earlier)}
+        growth = eval(growth_formula.split(" = ")[1], sums)
+    total = 0
+    for day in days_of_month(THIS_MONTH):
+        ahead = (day - days_ago(1)).days
+        if ahead <= 0:
+            total += costs.get(day, 0)
+            continue
+        usual_cost = recent[-ahead % 7][0]
+        values = {
+            "level": sum(known) / len(known) if usual_cost is None else usual_cost,
+            "growth": growth,
+            "days_ahead": ahead,
+        }
+        total += max(eval(expected_formula.split(" = ")[1], values), costs.get(day, 0))
+    return total
+
+
+def test_forecasts_follow_the_formula_in_the_docs(plans):
+    shown = plans.rows("""
+        select organization_id, project_id, expected_month_end from openai_marts.cost_forecast
+        where scope = 'project'
+    """)
+    costs = projects(plans)
+    assert len(shown) == len(BILLS) + 1
+    for organization, project, expected in shown:
+        assert expected == pytest.approx(expected_by_the_docs(costs[organization, project]))
+
+
+def test_forecasts_of_projects_add_up_to_the_organization(plans):
+    totals = plans.rows("""
+        select
+            sum(case when scope = 'organization' then expected_month_end end),
+            sum(case when scope = 'project' then expected_month_end end),
+            min(expected_month_end - cast(unblended_cost as double)) >= 0
+        from openai_marts.cost_forecast group by organization_id
+    """)
+    assert len(totals) == len(BILLS)
+    for of_organization, of_projects, is_above_billed in totals:
+        assert of_organization == pytest.approx(of_projects)
+        assert is_above_billed
+
+
 # Budgets
 
 
@@ -308,12 +396,28 @@ def test_budget_with_a_first_month_applies_to_each_later_month(plans):
     assert sorted(months) == [LAST_MONTH, THIS_MONTH]
 
 
-def test_budget_without_costs_is_on_track_in_each_month(plans):
-    never = {month: rest for (_, id, month), rest in budgets(plans).items() if id == "proj_never"}
-    assert len(never) >= 6
-    assert {(spent, expected) for _, spent, expected, *_ in never.values()} == {(0, 0)}
-    assert never[THIS_MONTH][-1] == "on track"
-    assert never[LAST_MONTH][-1] == "kept"
+def test_budget_on_nothing_is_unknown_and_named(plans):
+    unknown = plans.rows("""
+        select scope_id, month, status, expected_month_end, unknown_because
+        from openai_marts.budget_status
+        where organization_id = 'steady' and unknown_because is not null
+        order by all
+    """)
+    unknown = [row for row in unknown if row[1] >= LAST_MONTH]
+    reason = "no project has the id proj_never"
+    assert unknown == [
+        ("proj_never", LAST_MONTH, "unknown", None, reason),
+        ("proj_never", THIS_MONTH, "unknown", None, reason),
+        ("steady", THIS_MONTH, "unknown", None, "the organization is not billed in EUR"),
+    ]
+    assert "WARN 3 budgets_refer_to_known_ids" in plans.printed
+    target = Path(os.environ["DBT_TARGET_PATH"])
+    sql = (target / "compiled/openai_costs/tests/budgets_refer_to_known_ids.sql").read_text()
+    assert [row for (row,) in plans.rows(f"select reason from ({sql})")] == [
+        "budgets.csv, row of proj_never: no project has the id proj_never",
+        "budgets.csv, row of steady: the organization is not billed in EUR",
+        "budgets.csv, row of stedy: no organization has the id stedy",
+    ]
 
 
 def test_invalid_budgets_are_reported_and_ignored(plans):

@@ -245,7 +245,7 @@ def test_each_line_equals_the_marts(report, page):
         assert {name: shown[name] for name, _ in expected} == dict(expected)
 
 
-def test_change_is_against_the_same_days_of_the_month_before(report, page):
+def test_change_is_against_the_same_weekdays_four_weeks_earlier(report, page):
     _, marts = report
     closed = marts.query(
         "select date from openai_raw.cost_days where is_closed and date >= ?", MONTH
@@ -254,11 +254,14 @@ def test_change_is_against_the_same_days_of_the_month_before(report, page):
         assert "is over yet" in page.inner_text("#changes .answer")
         return
     last = max(day for (day,) in closed)
-    whole_month = (last + timedelta(days=1)).day == 1
-    same = MONTH - timedelta(days=1)
-    same = same if whole_month else same.replace(day=min(last.day, same.day))
+    if (last + timedelta(days=1)).day == 1:  # A whole month is compared with the month before.
+        first, until = MONTH_BEFORE, MONTH - timedelta(days=1)
+    else:
+        weeks = timedelta(weeks=4 if last.day <= 28 else 5)
+        first, until = MONTH - weeks, last - weeks
+        assert "the same weekdays" in page.inner_text("#changes .answer")
     now = marts.cost(f"date between '{MONTH}' and '{last}'")
-    then = marts.cost(f"date between '{MONTH_BEFORE}' and '{same}'")
+    then = marts.cost(f"date between '{first}' and '{until}'")
     assert exactly(page, "#changes .answer") == abs(now - then)
 
 
@@ -319,6 +322,45 @@ def test_report_without_alerts_says_so(marts, open_page):
     assert "None is set" in page.inner_text("#figure-budget")
     assert "No budget is set" in page.inner_text("#how-much")
     assert exactly(page, "#figure-total") == marts.cost(f"date >= '{MONTH}'")
+
+
+def test_unknown_forecast_and_budget_are_shown_with_the_reason(marts, open_page):
+    reason = "5 of 27 days are not loaded"
+    marts.change(
+        "update openai_marts.cost_forecast set expected_month_end = null, "
+        f"unknown_because = '{reason}'",
+        "update openai_marts.budget_status set status = 'unknown', expected_month_end = null, "
+        f"unknown_because = '{reason}', breached_on = null, expected_breach_on = null",
+    )
+    page = open_page(marts.report())
+    choose(page, month=MONTH)
+    text = page.inner_text("#how-much")
+    assert f"may be exceeded: {reason}." in text
+    assert "within its budget" not in text
+    assert page.inner_text("#figure-expected .large") == "–"
+    assert page.inner_text("#figure-expected .note") == f"Unknown: {reason}"
+    assert reason in page.inner_text("#figure-budget .note")
+    assert all("unknown" in line for line in page.locator("#budgets li").all_inner_texts())
+    assert f"unnoticed: {reason}." in page.inner_text("#wrong")
+
+
+def test_month_that_was_never_loaded_has_no_amounts(marts, open_page):
+    month = f"date_trunc('month', {{day}}) = date '{MONTH_BEFORE}'"
+    tables = {"openai_raw.cost_days": "date", **COSTS}
+    marts.change(
+        *(f"delete from {table} where {month.format(day=day)}" for table, day in tables.items()),
+        "update openai_marts.budget_status set unblended_cost = null, spent_share = null, "
+        "status = 'unknown', expected_month_end = null, "
+        f"unknown_because = '31 of 31 days are not loaded' where month = date '{MONTH_BEFORE}'",
+    )
+    page = open_page(marts.report())
+    assert page.inner_text("#figure-before .large") == "–"
+    choose(page, month=MONTH_BEFORE)
+    name = f"{MONTH_BEFORE:%B %Y}"
+    assert page.inner_text("#how-much .answer").startswith(f"No day of {name} is loaded.")
+    assert page.inner_text("#figure-total .large") == "–"
+    assert page.inner_text("#where .answer") == f"No day of {name} is loaded."
+    assert not re.search(r"\b0\.00", page.inner_text("#how-much"))
 
 
 def test_hostile_names_are_text(marts, open_page):

@@ -1,4 +1,4 @@
-"""Amounts as text: exact, or rounded to the cent."""
+"""Amounts and shares as text: exact, or rounded."""
 
 from __future__ import annotations
 
@@ -18,7 +18,12 @@ def exact_grouped(amount: Decimal) -> str:
 
 def cents(amount: Any) -> str:
     """Return an amount rounded to the cent, with thousands separators."""
-    return f"{amount:,.2f}"
+    return f"{amount:z,.2f}"
+
+
+def percent(share: Any) -> str:
+    """Return a share as a whole percentage, never as -0%."""
+    return f"{share:z.0%}"
 
 
 def _without_trailing_zeros(text: str) -> str:

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from openai_costs.query import Query
-from openai_costs.reports.amounts import cents, exact
+from openai_costs.reports.amounts import cents, exact, percent
 from openai_costs.reports.verdict import verdict
 
 TOP = 5
@@ -31,6 +31,11 @@ from openai_marts.daily_costs_by_project
 where organization_id = %s
 group by organization_name, currency
 order by currency
+"""
+_LOADED_DAYS = """
+select count(case when date >= %s then 1 end), count(case when date < %s then 1 end)
+from openai_raw.cost_days
+where organization_id = %s and date >= %s
 """
 _TOP_COSTS = {
     "projects": """
@@ -67,6 +72,9 @@ def print_summary(console: Console, query: Query) -> None:
         this_month = last.replace(day=1)
         last_month = (this_month - timedelta(days=1)).replace(day=1)
         totals = query(_TOTALS, this_month, last_month, this_month, organization_id)
+        loaded, loaded_before = query(
+            _LOADED_DAYS, this_month, this_month, organization_id, last_month
+        )[0]
         name = totals[0][0] if totals else organization_id
         console.print(f"\n[bold]{escape(name)}[/bold] ({organization_id})")
         facts = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
@@ -74,8 +82,11 @@ def print_summary(console: Console, query: Query) -> None:
         facts.add_row("  Rows", f"{rows:,}")
         for _, currency, total, month, month_before in totals:
             facts.add_row("  Total", f"{cents(total)} {currency}, exactly {exact(total)}")
-            facts.add_row(f"  {this_month:%B}", f"{cents(month)} {currency}" + so_far)
-            facts.add_row(f"  {last_month:%B}", f"{cents(month_before)} {currency}")
+            amount = _month(month, currency + so_far, loaded, last.day)
+            facts.add_row(f"  {this_month:%B}", amount)
+            days_before = (this_month - last_month).days
+            amount = _month(month_before, currency, loaded_before, days_before)
+            facts.add_row(f"  {last_month:%B}", amount)
         facts.add_row("  Verdict", verdict(query, organization_id))
         console.print(facts)
         for _, currency, *_ in totals:
@@ -99,9 +110,17 @@ def _print_top_costs(
         if rest := sum((cost for _, cost in costs[TOP:]), Decimal(0)):
             lines.append((f"{len(costs) - TOP} more", rest))
         for name, cost in lines:
-            table.add_row(f"  {escape(name)}", cents(cost), f"{cost / total:.0%}")
+            table.add_row(f"  {escape(name)}", cents(cost), percent(cost / total))
         console.print()
         console.print(table)
+
+
+def _month(amount: Decimal, currency: str, loaded: int, days: int) -> str:
+    """Return the cost of a month, with the number of its loaded days if some are missing."""
+    if not loaded:
+        return "not loaded"
+    note = f", {loaded} of {days} days loaded" if loaded < days else ""
+    return f"{cents(amount)} {currency}{note}"
 
 
 def _days(first: date, last: date, days: int, open_days: int) -> str:

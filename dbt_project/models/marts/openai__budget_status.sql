@@ -4,7 +4,11 @@ with reached as (
         budget_id,
         month,
         sum(unblended_cost) as unblended_cost,
-        greatest(sum(expected_cost), cast(sum(unblended_cost) as {{ double() }})) as expected_month_end,
+        -- Sums of doubles may be lower by their last digit.
+        greatest(
+            cast(sum(known_cost) as {{ double() }}) + sum(expected_cost),
+            cast(sum(unblended_cost) as {{ double() }})
+        ) as expected_month_end,
         min(case when spent > budget then date end) as breached_on,
         min(case when expected_spent > cast(budget as {{ double() }}) then date end) as expected_breach_on
     from {{ ref('int_openai__budget_days') }}
@@ -14,11 +18,14 @@ with reached as (
 spent as (
     select
         budgets.*,
-        months.is_over and months.closed_days = months.loaded_days as is_over,
-        cast(coalesce(reached.unblended_cost, 0) as {{ money() }}) as unblended_cost,
+        months.closed_days = months.days as is_closed,
+        case
+            when months.loaded_days > 0 then cast(coalesce(reached.unblended_cost, 0) as {{ money() }})
+        end as unblended_cost,
         coalesce(reached.expected_month_end, 0) as expected_month_end,
         reached.breached_on,
-        reached.expected_breach_on
+        reached.expected_breach_on,
+        coalesce(unknown_scopes.unknown_because, months.unknown_because) as unknown_because
     from {{ ref('int_openai__budgets') }} as budgets
     inner join {{ ref('int_openai__ledger_months') }} as months
         on budgets.organization_id = months.organization_id
@@ -27,6 +34,24 @@ spent as (
         on budgets.organization_id = reached.organization_id
         and budgets.budget_id = reached.budget_id
         and budgets.month = reached.month
+    left join {{ ref('int_openai__unknown_scopes') }} as unknown_scopes
+        on budgets.organization_id = unknown_scopes.organization_id
+        and budgets.scope = unknown_scopes.scope
+        and budgets.scope_id = unknown_scopes.scope_id
+        and budgets.currency = unknown_scopes.currency
+),
+
+with_status as (
+    select
+        *,
+        case
+            when unblended_cost > budget then 'breached'
+            when unknown_because is not null then 'unknown'
+            when is_closed then 'kept'
+            when expected_month_end > cast(budget as {{ double() }}) then 'at risk'
+            else 'on track'
+        end as status
+    from spent
 )
 
 select
@@ -45,18 +70,12 @@ select
     cast(spent.budget as {{ money() }}) as budget,
     spent.unblended_cost,
     {{ ratio('spent.unblended_cost', 'spent.budget') }} as spent_share,
-    spent.expected_month_end,
+    case when spent.unknown_because is null then spent.expected_month_end end as expected_month_end,
     spent.breached_on,
-    case
-        when spent.breached_on is null and not spent.is_over then spent.expected_breach_on
-    end as expected_breach_on,
-    case
-        when spent.breached_on is not null then 'breached'
-        when spent.is_over then 'kept'
-        when spent.expected_breach_on is not null then 'at risk'
-        else 'on track'
-    end as status
-from spent
+    case when spent.status = 'at risk' then spent.expected_breach_on end as expected_breach_on,
+    spent.status,
+    spent.unknown_because
+from with_status as spent
 left join {{ ref('int_openai__organizations') }} as organizations
     on spent.organization_id = organizations.organization_id
 left join {{ ref('int_openai__projects') }} as projects

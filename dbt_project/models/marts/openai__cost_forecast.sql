@@ -5,10 +5,10 @@ with backtests as (
         scope_id,
         currency,
         count(*) as months,
-        avg(abs({{ ratio('expected_month_end - cost_of_month', 'cost_of_month') }})) as mean_error,
-        avg({{ ratio('expected_month_end - cost_of_month', 'cost_of_month') }}) as bias
+        avg(abs({{ ratio('expected_month_end - unblended_cost', 'unblended_cost') }})) as mean_error,
+        avg({{ ratio('expected_month_end - unblended_cost', 'unblended_cost') }}) as bias
     from {{ ref('int_openai__forecasts') }}
-    where not is_current and cost_of_month > 0
+    where not is_current and unblended_cost > 0
     group by organization_id, scope, scope_id, currency
 ),
 
@@ -38,12 +38,16 @@ select
     forecasts.currency,
     forecasts.as_of,
     forecasts.unblended_cost,
-    forecasts.expected_month_end,
+    case when months.unknown_because is null then forecasts.expected_month_end end as expected_month_end,
+    months.unknown_because,
     cast(month_before.unblended_cost as {{ money() }}) as previous_month_cost,
     cast(coalesce(backtests.months, 0) as {{ dbt.type_int() }}) as backtested_months,
     backtests.mean_error as backtest_error,
     backtests.bias as backtest_bias
 from {{ ref('int_openai__forecasts') }} as forecasts
+inner join {{ ref('int_openai__ledger_months') }} as months
+    on forecasts.organization_id = months.organization_id
+    and forecasts.month = months.month
 left join backtests
     on forecasts.organization_id = backtests.organization_id
     and forecasts.scope = backtests.scope
@@ -64,4 +68,4 @@ left join {{ ref('int_openai__projects') }} as projects
 where
     forecasts.is_current
     -- A project without recent costs has no forecast.
-    and (forecasts.expected_month_end > 0 or forecasts.unblended_cost <> 0)
+    and (forecasts.expected_month_end <> 0 or forecasts.unblended_cost <> 0)

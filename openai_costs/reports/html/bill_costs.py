@@ -2,8 +2,8 @@
 
 Rows are lists, so that the report stays small. They refer to projects, users and models by their
 index in lists. A period is a month, or one of two date ranges that compare an open month with the
-month before: `closed`, the closed days of the last month, and `before`, the same days of the month
-before.
+month before: `closed`, the closed days of the last month, and `before`, the same weekdays four or
+five weeks earlier.
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ where organization_id = %s
 """
 _FORECASTS = """
 select
-    project_id, month, as_of, expected_month_end, backtested_months, backtest_error, backtest_bias
+    project_id, month, as_of, expected_month_end, backtested_months, backtest_error, backtest_bias,
+    unknown_because
 from openai_marts.cost_forecast
 where
     organization_id = %s and currency = %s
@@ -76,7 +77,7 @@ where
 _BUDGETS = """
 select
     month, scope, scope_id, scope_name, budget_source, budget, unblended_cost, spent_share,
-    expected_month_end, breached_on, expected_breach_on, status
+    expected_month_end, breached_on, expected_breach_on, status, unknown_because
 from openai_marts.budget_status
 where organization_id = %s and currency = %s and month >= %s
 order by month, scope, scope_name, budget_source

@@ -17,7 +17,7 @@ from openai_costs.reports.alerts import find_alerts
 from openai_costs.reports.amounts import exact
 from openai_costs.reports.html.bill_costs import bill_costs
 from openai_costs.reports.html.json_values import json_value
-from openai_costs.reports.html.months import month_names, next_month
+from openai_costs.reports.html.months import month_names
 from openai_costs.reports.loaded_days import load_age, stale
 from openai_costs.reports.unverified import unverified
 
@@ -114,16 +114,16 @@ def _checks_by_table(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
 
 
 def _comparison(days: Sequence[date], open_days: Sequence[date]) -> dict[str, Any]:
-    """Return two date ranges: the last month's closed days, and those days of the month before."""
+    """Return two date ranges: the last month's closed days, and the same weekdays before them.
+
+    These are four weeks earlier or, after the 28th day, five weeks, so that no day is in both.
+    """
     month = days[-1].replace(day=1)
     closed = [day for day in days if day >= month and day not in open_days]
     if not closed:
         return {"closed": None, "before": None}
-    before_end = month - timedelta(days=1)
-    last = before_end.replace(day=min(closed[-1].day, before_end.day))
-    if next_month(closed[-1]) == closed[-1] + timedelta(days=1):
-        last = before_end  # A complete month is compared with the complete month before.
+    earlier = timedelta(weeks=4 if closed[-1].day <= 28 else 5)
     return {
         "closed": [str(month), str(closed[-1])],
-        "before": [str(before_end.replace(day=1)), str(last)],
+        "before": [str(month - earlier), str(closed[-1] - earlier)],
     }

@@ -1,16 +1,19 @@
 {{ config(materialized='table', tags=['whole_history']) }}
 
--- By check: its value in the raw rows and in the mart, and which rows have it. Only the forecasts of
--- organizations are computed again.
+-- By check: its value in the raw rows and in the mart, and which rows have it. The mart has no row for a
+-- project without recent costs, and no expected end of a month with days that are not loaded.
+{% set expected_end %}
+case when is_known then cast(closed_cost as {{ double() }}) + coalesce(remaining_cost, 0) end
+{%- endset %}
 {% set checks = {
-    'cost_forecast equals raw until its day': ('month_cost', 'unblended_cost', '1 = 1'),
+    'cost_forecast equals raw of the month': ('month_cost', 'unblended_cost', '1 = 1'),
     'cost_forecast equals raw of the previous month': (
         'coalesce(previous_month_cost, 0)', 'coalesce(previous_month_cost, 0)', 'is_shown = 1'
     ),
     'cost_forecast expects the remaining days of the month': (
-        nearest_decimal('cast(month_cost as ' ~ double() ~ ') + coalesce(remaining_cost, 0)', 38, 18),
-        nearest_decimal('expected_month_end', 38, 18),
-        "item = 'organization' and is_shown = 1",
+        'coalesce(' ~ nearest_decimal(expected_end, 38, 18) ~ ', 0)',
+        'coalesce(' ~ nearest_decimal('expected_month_end', 38, 18) ~ ', 0)',
+        'is_shown = 1',
     ),
 } %}
 
@@ -34,6 +37,8 @@ expected as (
         costs.currency,
         costs.item,
         costs.month_cost,
+        costs.closed_cost,
+        costs.is_known,
         costs.previous_month_cost,
         remaining.remaining_cost,
         shown.is_shown
@@ -41,6 +46,7 @@ expected as (
     left join {{ ref('int_openai__expected_remaining_costs') }} as remaining
         on costs.organization_id = remaining.organization_id
         and costs.currency = remaining.currency
+        and costs.item = remaining.item
     left join shown
         on costs.organization_id = shown.organization_id
         and costs.currency = shown.currency

@@ -2,6 +2,7 @@ with ledger as (
     select
         organization_id,
         min(date) as first_day,
+        cast({{ dbt.date_trunc('month', 'min(date)') }} as date) as first_month,
         max(date) as last_day,
         count(*) as days
     from {{ source('openai_raw', 'cost_days') }}
@@ -18,10 +19,10 @@ months as (
 )
 
 select
-    'months have the days from the first to the last' as check_name,
+    'months have all days until the last' as check_name,
     ledger.organization_id,
     ledger.first_day,
-    {{ dbt.datediff('ledger.first_day', 'ledger.last_day', 'day') }} + 1 as expected,  -- noqa: LT05
+    {{ dbt.datediff('ledger.first_month', 'ledger.last_day', 'day') }} + 1 as expected,  -- noqa: LT05
     coalesce(months.expected_days, 0) as actual
 from ledger
 left join months on ledger.organization_id = months.organization_id

@@ -1,3 +1,5 @@
+{{ config(materialized='table', tags=['whole_history']) }}
+
 select
     organization_id,
     date,

@@ -1,5 +1,6 @@
 -- The same method as in `cost_forecast`: each remaining day costs what its weekday costs, times the growth
--- from the earlier to the recent four weeks, per four weeks. 13.5 days ago is the middle of the recent weeks.
+-- from the earlier to the recent four weeks, per four weeks, and at least what is billed for it. 13.5 days
+-- ago is the middle of the recent weeks.
 with weekdays as (
     select *
     from {{ ref('int_openai__expected_weekdays') }}
@@ -8,13 +9,14 @@ with weekdays as (
 growth as (
     select
         organization_id,
+        project_id,
         currency,
         avg(case when weeks = 'recent' then cost_of_a_day end) as cost_of_a_day,
         sum(case when weeks = 'recent' then cost_of_a_day end) as recent,
         sum(case when weeks = 'earlier' then cost_of_a_day end) as earlier,
         sum(case when weeks = 'earlier' and days >= 3 then 1 else 0 end) as known_weekdays
     from weekdays
-    group by organization_id, currency
+    group by organization_id, project_id, currency
 ),
 
 ledger as (
@@ -33,19 +35,22 @@ numbers as (
 remaining_days as (
     select
         ledger.organization_id,
-        cast(numbers.generated_number as {{ dbt.type_int() }}) as ahead
+        cast(numbers.generated_number as {{ dbt.type_int() }}) as ahead,
+        {{ days_after('ledger.as_of', 'numbers.generated_number') }} as date
     from ledger
     cross join numbers
     where
         {{ days_after('ledger.as_of', 'numbers.generated_number') }} >= ledger.month
         and {{ days_after('ledger.as_of', 'numbers.generated_number') }}
         < cast({{ dbt.dateadd('month', 1, 'ledger.month') }} as date)
-)
+),
 
-select
-    growth.organization_id,
-    growth.currency,
-    sum(
+projected as (
+    select
+        growth.organization_id,
+        growth.project_id,
+        growth.currency,
+        remaining_days.date,
         coalesce(weekdays.cost_of_a_day, growth.cost_of_a_day, 0)
         * (
             1 + (remaining_days.ahead + 13.5) / 28 * case
@@ -53,13 +58,54 @@ select
                     then greatest(-0.25, least(0.3333, growth.recent / growth.earlier - 1))
                 else 0
             end
-        )
-    ) as remaining_cost
-from growth
-inner join remaining_days on growth.organization_id = remaining_days.organization_id
-left join weekdays
-    on growth.organization_id = weekdays.organization_id
-    and growth.currency = weekdays.currency
-    and weekdays.weeks = 'recent'
-    and mod(remaining_days.ahead, 7) = mod(7 - weekdays.weekday, 7)
-group by growth.organization_id, growth.currency
+        ) as cost
+    from growth
+    inner join remaining_days on growth.organization_id = remaining_days.organization_id
+    left join weekdays
+        on growth.organization_id = weekdays.organization_id
+        and growth.project_id = weekdays.project_id
+        and growth.currency = weekdays.currency
+        and weekdays.weeks = 'recent'
+        and mod(remaining_days.ahead, 7) = mod(7 - weekdays.weekday, 7)
+),
+
+billed as (
+    select
+        raw_costs.organization_id,
+        raw_costs.project_id,
+        raw_costs.currency,
+        raw_costs.date,
+        cast(raw_costs.amount as {{ double() }}) as amount
+    from {{ ref('int_openai__expected_costs_by_day') }} as raw_costs
+    inner join remaining_days
+        on raw_costs.organization_id = remaining_days.organization_id
+        and raw_costs.date = remaining_days.date
+),
+
+remaining as (
+    select
+        coalesce(projected.organization_id, billed.organization_id) as organization_id,
+        coalesce(projected.project_id, billed.project_id) as project_id,
+        coalesce(projected.currency, billed.currency) as currency,
+        case
+            when projected.date is null or billed.amount > projected.cost then billed.amount
+            else projected.cost
+        end as cost
+    from projected
+    full outer join billed
+        on projected.organization_id = billed.organization_id
+        and projected.project_id = billed.project_id
+        and projected.currency = billed.currency
+        and projected.date = billed.date
+)
+
+{% for item in ["'organization'", slash_separated(["'project'", "nullif(project_id, '')"])] %}
+    select
+        organization_id,
+        currency,
+        {{ item }} as item,
+        sum(cost) as remaining_cost
+    from remaining
+    group by organization_id, currency, {{ item }}
+    {{ 'union all' if not loop.last }}
+{% endfor %}

@@ -2,20 +2,21 @@
 with daily as (
     select
         organization_id,
+        project_id,
         date,
         currency,
-        cast(sum(amount) as {{ double() }}) as amount
+        cast(amount as {{ double() }}) as amount
     from {{ ref('int_openai__expected_costs_by_day') }}
-    group by organization_id, date, currency
 ),
 
 first_days as (
     select
         organization_id,
+        project_id,
         currency,
         min(date) as first_day
     from daily
-    group by organization_id, currency
+    group by organization_id, project_id, currency
 ),
 
 closed as (
@@ -31,6 +32,7 @@ closed as (
 days as (
     select
         first_days.organization_id,
+        first_days.project_id,
         first_days.currency,
         {{ dbt.datediff('ledger.date', 'closed.as_of', 'day') }} as days_ago,  -- noqa: LT05
         coalesce(daily.amount, 0) as amount
@@ -42,12 +44,14 @@ days as (
         and closed.as_of >= ledger.date
     left join daily
         on first_days.organization_id = daily.organization_id
+        and first_days.project_id = daily.project_id
         and first_days.currency = daily.currency
         and ledger.date = daily.date
 )
 
 select
     organization_id,
+    project_id,
     currency,
     case when days_ago < 28 then 'recent' else 'earlier' end as weeks,
     mod(days_ago, 7) as weekday,
@@ -58,4 +62,6 @@ select
     end as cost_of_a_day
 from days
 where days_ago < 56
-group by organization_id, currency, case when days_ago < 28 then 'recent' else 'earlier' end, mod(days_ago, 7)
+group by
+    organization_id, project_id, currency, case when days_ago < 28 then 'recent' else 'earlier' end,
+    mod(days_ago, 7)

@@ -1,5 +1,3 @@
--- A day that was not over when it was loaded counts with its cost so far, and its expected cost is the usual
--- one.
 {% set key = ['organization_id', 'scope', 'scope_id', 'currency', 'date'] %}
 
 with expected as (
@@ -25,7 +23,8 @@ days as (
         {% endfor %}
         cast({{ dbt.date_trunc('month', 'coalesce(costs.date, expected.date)') }} as date) as month,
         coalesce(costs.unblended_cost, 0) as unblended_cost,
-        coalesce(expected.expected_cost, cast(costs.unblended_cost as {{ double() }})) as expected_cost
+        case when expected.date is null then costs.unblended_cost else 0 end as known_cost,
+        coalesce(expected.expected_cost, 0) as expected_cost
     from {{ ref('int_openai__scoped_costs') }} as costs
     full outer join expected
         on {% for column in key %}
@@ -33,21 +32,23 @@ days as (
         {% endfor %}
 )
 
+{% set until_then %}
+over (
+        partition by budgets.organization_id, budgets.budget_id, budgets.month order by days.date
+        rows between unbounded preceding and current row
+    )
+{%- endset %}
 select
     budgets.organization_id,
     budgets.budget_id,
     budgets.month,
     days.date,
     days.unblended_cost,
+    days.known_cost,
     days.expected_cost,
-    sum(days.unblended_cost) over (
-        partition by budgets.organization_id, budgets.budget_id, budgets.month order by days.date
-        rows between unbounded preceding and current row
-    ) as spent,
-    sum(days.expected_cost) over (
-        partition by budgets.organization_id, budgets.budget_id, budgets.month order by days.date
-        rows between unbounded preceding and current row
-    ) as expected_spent,
+    sum(days.unblended_cost) {{ until_then }} as spent,
+    cast(sum(days.known_cost) {{ until_then }} as {{ double() }})
+    + sum(days.expected_cost) {{ until_then }} as expected_spent,
     budgets.budget
 from {{ ref('int_openai__budgets') }} as budgets
 inner join days

@@ -9,7 +9,8 @@ with scopes as (
         currency,
         min(date) as first_day
     from {{ ref('int_openai__scoped_costs') }}
-    where scope <> 'api_key'
+    -- The forecast of an organization is the sum of its projects.
+    where scope not in ('organization', 'api_key')
     group by organization_id, scope, scope_id, currency
 ),
 
@@ -41,8 +42,8 @@ costs as (
     inner join scopes
         on days.organization_id = scopes.organization_id
         and days.date >= scopes.first_day
-        -- Backtests exist only for these scopes.
-        and (days.is_current or scopes.scope in ('organization', 'project'))
+        -- Backtests exist only for this scope.
+        and (days.is_current or scopes.scope = 'project')
     left join {{ ref('int_openai__scoped_costs') }} as costs
         on scopes.organization_id = costs.organization_id
         and scopes.scope = costs.scope

@@ -17,6 +17,9 @@ function showBreakdown() {
 
 function breakdownAnswer(groups, whole) {
   if (whole === 0n) {
+    if (selection.month !== ALL && !loadedDaysOf(selection.month)) {
+      return [`No day of ${monthName(selection.month)} is loaded.`];
+    }
     return [`Nothing was billed in ${selection.month === ALL ? "these months" : monthName(selection.month)}.`];
   }
   const names = { project: "project", user: "user or service account", model: "model" };

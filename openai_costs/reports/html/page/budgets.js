@@ -1,7 +1,9 @@
 // Budgets and forecasts of the selected month.
 
 const TOP_BUDGETS = 5;
-const BUDGET_STATUSES = { breached: "critical", "at risk": "warning", "on track": "good", kept: "good" };
+const BUDGET_STATUSES = {
+  breached: "critical", "at risk": "warning", unknown: "warning", "on track": "good", kept: "good",
+};
 const BUDGET_SOURCES = {
   "budgets.csv": "budgets.csv", spend_limit: "Hard limit at OpenAI", spend_alert: "E-mail alert at OpenAI",
 };
@@ -10,9 +12,9 @@ const BUDGET_SOURCES = {
 function budgets() {
   const { bill, month, project } = selection;
   return bill.budgets
-    .map(([day, scope, id, name, source, budget, cost, share, expected, breachedOn, expectedOn, status]) => ({
-      month: day.slice(0, 7), scope, id, name, source, budget: parseAmount(budget), cost: parseAmount(cost), share,
-      expected, breachedOn, expectedOn, status,
+    .map(([day, scope, id, name, source, budget, cost, share, expected, breachedOn, expectedOn, status, reason]) => ({
+      month: day.slice(0, 7), scope, id, name, source, budget: parseAmount(budget),
+      cost: cost === null ? null : parseAmount(cost), share, expected, breachedOn, expectedOn, status, reason,
     }))
     .filter((row) => row.month === month)
     .filter((row) => project === ALL || (row.scope === "project" && row.id === bill.projects[project].id))
@@ -33,13 +35,19 @@ function mainBudget() {
     .sort((a, b) => sources.indexOf(a.source) - sources.indexOf(b.source))[0];
 }
 
-/** The forecast of the selected month; undefined if the month is over or has too few days. */
-function forecast() {
+/** The row of the selected month's forecast; undefined if there is none, or if the month is over. */
+function forecastRow() {
   const { bill, month, project } = selection;
   const id = project === ALL ? null : bill.projects[project].id;
-  if (project !== ALL && id === null) return undefined;
-  const row = bill.forecasts.find(([projectId, day]) => projectId === id && day.slice(0, 7) === month);
-  if (!row || isOver(month) || row[3] === null) return undefined;
+  if (isOver(month) || (project !== ALL && id === null)) return undefined;
+  return bill.forecasts.find(([projectId, day]) => projectId === id && day.slice(0, 7) === month);
+}
+
+/** The forecast of the selected month; undefined if there is none, or if it is unknown. */
+function forecast() {
+  const { month } = selection;
+  const row = forecastRow();
+  if (!row || row[3] === null) return undefined;
   const [, , asOf, expected, months, error] = row;
   return {
     month, asOf: Number(asOf.slice(8)), expected: Number(expected), months, error: error ?? 0, isTested: error !== null,
@@ -58,7 +66,7 @@ function budgetPill(budget) {
 /** A bar of the spent share, with a mark at the budget and one at the expected month end. */
 function gauge(budget) {
   const { expected } = budget;
-  const [limit, cost] = [toNumber(budget.budget), toNumber(budget.cost)];
+  const [limit, cost] = [toNumber(budget.budget), budget.cost === null ? 0 : toNumber(budget.cost)];
   const whole = Math.max(limit, cost, expected ?? 0) * 1.02 || 1;
   const position = (amount) => `${Math.max(0, Math.min(100, (100 * amount) / whole))}%`;
   return element(
@@ -102,18 +110,19 @@ function budgetLine(budget) {
     gauge(budget),
     element(
       "div", { class: "amounts" },
-      money(budget.cost), " of ", money(budget.budget), ...notes(budgetNote(budget)),
+      budget.cost === null ? "–" : money(budget.cost), " of ", money(budget.budget), ...notes(budgetNote(budget)),
     ),
     element("div", { class: "status" }, budgetPill(budget), ...notes(budgetDay(budget))),
   );
 }
 
-function budgetNote({ share, expected }) {
-  const end = isOver(selection.month) || expected === null ? "" : `, ${estimate(expected)} expected`;
-  return `${percent(share)} spent${end}`;
+function budgetNote({ share, expected, reason }) {
+  const spent = share === null ? "" : `${percent(share)} spent`;
+  const end = isOver(selection.month) || expected === null ? "" : `${estimate(expected)} expected`;
+  return [spent, end, reason].filter(Boolean).join(", ");
 }
 
-function budgetDay({ breachedOn, expectedOn }) {
-  if (breachedOn) return `on ${dayName(breachedOn)}`;
+function budgetDay({ status, breachedOn, expectedOn }) {
+  if (status === "breached" && breachedOn) return `on ${dayName(breachedOn)}`;
   return expectedOn ? `by ${dayName(expectedOn)}` : "";
 }

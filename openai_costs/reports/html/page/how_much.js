@@ -1,5 +1,9 @@
 // Section 1, "How much?": totals, charts and budgets.
 
+const BUDGET_ANSWERS = {
+  breached: "is exceeded", "at risk": "is expected to be exceeded", "on track": "is not exceeded", kept: "is kept",
+};
+
 function showHowMuch() {
   if (selection.month === ALL) {
     const { bill } = selection;
@@ -24,6 +28,7 @@ function showHowMuch() {
 
 function monthAnswer(budget, expected) {
   const { month, bill } = selection;
+  if (!loadedDaysOf(month)) return [`No day of ${monthName(month)} is loaded.`];
   const answer = [`${monthName(month)} ${isOver(month) ? "cost" : "has cost"} `, moneyWithCurrency(total(month))];
   if (!isOver(month)) answer.push(" so far");
   answer.push(...changeAnswer(comparison()), ".");
@@ -35,7 +40,8 @@ function monthAnswer(budget, expected) {
     }
     answer.push(".");
   } else if (budget) {
-    answer.push(" Its budget of ", money(budget.budget), budget.status === "breached" ? " is exceeded." : " is kept.");
+    const verdict = BUDGET_ANSWERS[budget.status] ?? `may be exceeded: ${budget.reason}`;
+    answer.push(" Its budget of ", money(budget.budget), ` ${verdict}.`);
   }
   return answer;
 }
@@ -53,7 +59,7 @@ function figuresOfMonth(budget, expected) {
   const { month } = selection;
   const name = isOver(month) ? monthName(month) : `${monthName(month)} so far`;
   return [
-    amountFigure("total", name, total(month), [...changeNote(), element("br"), loadedNote(month)]),
+    amountFigure("total", name, loadedTotal(month), [...changeNote(), element("br"), loadedNote(month)]),
     monthBeforeFigure(monthBefore(month)),
     isOver(month) ? meanDayFigure(month) : expectedFigure(expected),
     budgetFigure(budget),
@@ -67,6 +73,11 @@ function changeNote() {
   return [change(total(now), total(then)), periods];
 }
 
+/** The total of a month; null if no day of it is loaded. */
+function loadedTotal(month) {
+  return loadedDaysOf(month) ? total(month) : null;
+}
+
 function loadedNote(month) {
   return `${loadedDaysOf(month)} of ${daysIn(month)} days loaded`;
 }
@@ -76,7 +87,7 @@ function monthBeforeFigure(before) {
     return amountFigure("before", monthName(before), null, ["Not in this report"]);
   }
   const note = isComplete(before) ? "The whole month" : loadedNote(before);
-  return amountFigure("before", monthName(before), total(before), [note]);
+  return amountFigure("before", monthName(before), loadedTotal(before), [note]);
 }
 
 function meanDayFigure(month) {
@@ -86,7 +97,11 @@ function meanDayFigure(month) {
 }
 
 function expectedFigure(expected) {
-  if (!expected) return figure("expected", "Expected month end", null, ["Too few days for a forecast"]);
+  if (!expected) {
+    const reason = forecastRow()?.at(-1);
+    const note = reason ? `Unknown: ${reason}` : "Too few days for a forecast";
+    return figure("expected", "Expected month end", null, [note]);
+  }
   const { months, error, isTested } = expected;
   const note = isTested
     ? `±${percent(error)}: the mean error at this point of ${months === 1 ? "1 past month" : `${months} past months`}`
@@ -99,7 +114,7 @@ function budgetFigure(budget) {
     const scope = selection.project === ALL ? "the organization" : "this project";
     return amountFigure("budget", "Budget", null, [`None is set for ${scope} in ${monthName(selection.month)}`]);
   }
-  const note = [budgetPill(budget), ` ${percent(budget.share)} spent`];
+  const note = [budgetPill(budget), ` ${budgetNote({ ...budget, expected: null })}`];
   const budgetCard = amountFigure("budget", "Budget", budget.budget, note);
   budgetCard.append(gauge(budget));
   return budgetCard;

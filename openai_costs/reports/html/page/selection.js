@@ -1,6 +1,6 @@
 // The data of the report, the reader's selection, and the periods of the selection.
 // A bill is what one organization spent in one currency. A period is a month, ALL months, or one of the bill's two date
-// ranges: "closed", the days of the last month that are over, and "before", the same days of the month before.
+// ranges: "closed", the days of the last month that are over, and "before", the same weekdays four or five weeks ago.
 
 const ALL = "all";
 const REPORT = JSON.parse(document.getElementById("data").textContent);
@@ -60,12 +60,11 @@ function comparison() {
   const before = monthBefore(month);
   const now = isOpen ? "closed" : month;
   const then = isOpen ? "before" : before;
-  if (!isLoaded(...bounds(then))) {
-    return { reason: `${monthName(before)} is not completely loaded, so there is nothing to compare with.` };
-  }
-  if (!bill.months.includes(before)) {
+  const name = (period) => (isOpen ? dayRange(...bounds(period)) : monthName(period));
+  const incomplete = [now, then].find((period) => !isLoaded(...bounds(period)));
+  if (incomplete) return { reason: `Nothing to compare: ${name(incomplete)} is not completely loaded.` };
+  if (!isOpen && !bill.months.includes(before)) {
     return { reason: `${monthName(before)} is before the months of this report.` };
   }
-  const name = (period) => (isOpen ? dayRange(...bounds(period)) : monthName(period));
-  return { now, then, nowName: name(now), thenName: name(then) };
+  return { now, then, nowName: name(now), thenName: isOpen ? `${name(then)} (the same weekdays)` : name(then) };
 }
