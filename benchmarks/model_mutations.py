@@ -382,6 +382,12 @@ STAGING = [
         "output_tokens='input_tokens',",
     ),
     Mutation(
+        "Requests that search the web count twice.",
+        "models/staging/stg_openai__usage.sql",
+        "'web_search_calls': dict(with_model,",
+        "'web_search_calls': dict(with_requests,",
+    ),
+    Mutation(
         "The ledger of usage omits completions.",
         "models/staging/stg_openai__usage_days.sql",
         "from {{ source_or_empty('usage_days') }} as usage_days",
@@ -543,6 +549,18 @@ PRICES = [
         "models/intermediate/prices/int_openai__price_changes.sql",
         "max(case when is_change = 1 then price_before end)",
         "max(case when is_change = 1 then usual_price end)",
+    ),
+    Mutation(
+        "A price change is dated a day late.",
+        "models/intermediate/prices/int_openai__price_changes.sql",
+        "max(case when is_change = 1 then date end)",
+        "max(case when is_change = 1 then {{ days_after('date', 1) }} end)",
+    ),
+    Mutation(
+        "Public prices of tokens are ten times too high.",
+        "models/intermediate/prices/int_openai__token_list_prices.sql",
+        "ratio('prices.price', '1000000')",
+        "ratio('prices.price', '100000')",
     ),
     Mutation(
         "The price of a million tokens is that of a thousand.",
@@ -721,8 +739,8 @@ CHECKS = [
     Mutation(
         "The API's total of a day is compared with itself.",
         "models/intermediate/checks/int_openai__check_api_totals.sql",
-        "cast(summed.row_amount as {{ money() }}) as actual",
-        "days.api_amount as actual",
+        "cast(row_amount as {{ money() }}) as actual",
+        "api_amount as actual",
     ),
     Mutation(
         "The check of focus_costs compares it with itself.",
