@@ -1,5 +1,3 @@
-{{ config(materialized='table', tags=['whole_history']) }}
-
 -- By project. Where each day has one price, no median is needed.
 {% set sequence = 'organization_id, currency, price_id, project_id' %}
 {% set by_day = 'partition by ' ~ sequence ~ ' order by date' %}

@@ -1,5 +1,3 @@
-{{ config(materialized='table', tags=['whole_history']) }}
-
 -- Raw rows have no model: each line item has the meaning that focus_costs gives it.
 {% set meaning = ['x_Service', 'x_Model', 'x_Meter', 'x_ServiceTier', 'x_Modality', 'x_ContextWindow'] %}
 {% set price_id = slash_separated(meaning + ['costs.quantity_unit']) %}
