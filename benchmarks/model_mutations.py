@@ -247,6 +247,12 @@ MARTS = [
         "min(usual_price)",
     ),
     Mutation(
+        "The days that are not mixed are.",
+        "models/marts/openai__unit_prices.sql",
+        "daily.mixed = 1 as is_mixed",
+        "daily.mixed = 0 as is_mixed",
+    ),
+    Mutation(
         "Paid usage counts as free.",
         "models/marts/openai__unit_prices.sql",
         "sum(free_quantity) as free_quantity",
@@ -557,10 +563,11 @@ PRICES = [
         "max(case when is_change = 1 then {{ days_after('date', 1) }} end)",
     ),
     Mutation(
-        "Public prices of tokens are ten times too high.",
+        "A public price of tokens stays valid after the next one.",
         "models/intermediate/prices/int_openai__token_list_prices.sql",
-        "ratio('prices.price', '1000000')",
-        "ratio('prices.price', '100000')",
+        "        {{ next_value('valid_from', 'partition by sku_price_id, currency order by valid_from')"
+        " }},\n",
+        "",
     ),
     Mutation(
         "The price of a million tokens is that of a thousand.",
