@@ -265,6 +265,12 @@ MARTS = [
         "min(usual_price)",
     ),
     Mutation(
+        "The days that are not mixed are.",
+        "models/marts/openai__unit_prices.sql",
+        "daily.mixed = 1 as is_mixed",
+        "daily.mixed = 0 as is_mixed",
+    ),
+    Mutation(
         "Paid usage counts as free.",
         "models/marts/openai__unit_prices.sql",
         "sum(free_quantity) as free_quantity",
@@ -405,6 +411,12 @@ STAGING = [
         "models/staging/stg_openai__usage.sql",
         "output_tokens='output_tokens',",
         "output_tokens='input_tokens',",
+    ),
+    Mutation(
+        "Requests that search the web count twice.",
+        "models/staging/stg_openai__usage.sql",
+        "'web_search_calls': dict(with_model,",
+        "'web_search_calls': dict(with_requests,",
     ),
     Mutation(
         "The ledger of usage omits completions.",
@@ -577,6 +589,19 @@ PRICES = [
         "models/intermediate/prices/int_openai__price_changes.sql",
         "max(case when is_change = 1 then price_before end)",
         "max(case when is_change = 1 then usual_price end)",
+    ),
+    Mutation(
+        "A price change is dated a day late.",
+        "models/intermediate/prices/int_openai__price_changes.sql",
+        "max(case when is_change = 1 then date end)",
+        "max(case when is_change = 1 then {{ days_after('date', 1) }} end)",
+    ),
+    Mutation(
+        "A public price of tokens stays valid after the next one.",
+        "models/intermediate/prices/int_openai__token_list_prices.sql",
+        "        {{ next_value('valid_from', 'partition by sku_price_id, currency order by valid_from')"
+        " }},\n",
+        "",
     ),
     Mutation(
         "The price of a million tokens is that of a thousand.",
@@ -804,8 +829,8 @@ CHECKS = [
     Mutation(
         "The API's total of a day is compared with itself.",
         "models/intermediate/checks/int_openai__check_api_totals.sql",
-        "cast(summed.row_amount as {{ money() }}) as actual",
-        "days.api_amount as actual",
+        "cast(row_amount as {{ money() }}) as actual",
+        "api_amount as actual",
     ),
     Mutation(
         "The check of focus_costs compares it with itself.",

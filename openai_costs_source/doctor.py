@@ -90,7 +90,8 @@ def _identity(organization: Organization, today: date) -> Finding:
             "keys cannot load into one warehouse.",
         )
     label = f"{organization.name} ({name})" if organization.name else name
-    recent = [organization.totals.get(today - ONE_DAY * n) for n in range(RECENT_DAYS)]
+    days = [today - ONE_DAY * n for n in range(RECENT_DAYS)]
+    recent = [amount for day in days for amount in organization.totals.get(day, {}).values()]
     if not any(recent):
         return Finding(
             "organization",

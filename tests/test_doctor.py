@@ -470,7 +470,7 @@ def test_status_lists_restatements_with_former_and_new_amounts(loaded, copy):
         api.overrides.clear()
     shown, printed = only_facts(copy)
     former = f"{was:f}".rstrip("0")
-    assert f"{day} from {former} to 1.250000000000000001, seen on {TODAY}" in printed
+    assert f"{day} from {former} to 1.250000000000000001 USD, seen on {TODAY}" in printed
     assert "up to 5 days later" in shown["Restated"]
 
 

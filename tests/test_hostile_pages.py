@@ -27,7 +27,7 @@ from openai_costs_source.api.client import Client
 from openai_costs_source.api.date_ranges import DateRange, missing_days
 from openai_costs_source.api.pages import read_page
 from openai_costs_source.errors import OpenAICostsError
-from openai_costs_source.extract.rows import COSTS, amount_per_day, cost_rows
+from openai_costs_source.extract.rows import COSTS, cost_rows, sums_per_day
 from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, SimulatedApi
 
 DAY = date(2025, 12, 6)
@@ -127,9 +127,14 @@ def _expect_bucket(bucket, expected):
         "bucket_end": EPOCH + timedelta(seconds=end),
     }
     rows = [span | _row(result, day, expected) for result in bucket["results"]]
+    sums = expected.sums[day] = {}
     with localcontext(EXACT):
-        expected.sums[day] = sum((row["amount"] or Decimal(0) for row in rows), Decimal(0))
-    amounts = [expected.sums[day], *(row["amount"] or Decimal(0) for row in rows)]
+        for row in rows:
+            currency = (row["currency"] or "usd").lower()
+            total, count = sums.get(currency, (Decimal(0), 0))
+            sums[currency] = (total + (row["amount"] or Decimal(0)), count + 1)
+    amounts = [total for total, _ in sums.values()]
+    amounts += [row["amount"] or Decimal(0) for row in rows]
     if any(amount.copy_abs() >= 10**15 for amount in amounts):
         expected.faults.append(str(day))
     expected.days.append(day)
@@ -235,7 +240,7 @@ def _is_read_exactly(body, expected):
 def outcome(body):
     try:
         page = read_page(body)
-        return page, cost_rows(page, "org-1", ["line_item"], LOADED_AT), amount_per_day(page)
+        return page, cost_rows(page, "org-1", ["line_item"], LOADED_AT), sums_per_day(page)
     except ValueError as error:
         return error
 
@@ -659,7 +664,16 @@ def test_warehouse_keeps_every_digit_and_every_character(organization, page):
         warehouse = Warehouse(Path(folder))
         warehouse.load(api, resources=["costs"], since=days_ago(2), refetch_days=2)
         rows = warehouse.rows(f"select {', '.join(STORED)} from openai_raw.costs")
-        sums = warehouse.rows("select date, row_amount from openai_raw.cost_days")
+        sums = warehouse.rows("""
+            select date, currency, row_amount, row_count from openai_raw.cost_days
+            where row_amount is not null and row_count > 0
+            union all
+            select date, currency, row_amount, row_count from openai_raw.cost_days_by_currency
+        """)
     expected_rows = [tuple(row[name] for name in STORED) for row in expected.rows]
     assert Counter(rows) == Counter(expected_rows)
-    assert dict(sums) == expected.sums
+    assert sorted(sums) == sorted(
+        (day, currency, *day_sum)
+        for day, day_sums in expected.sums.items()
+        for currency, day_sum in day_sums.items()
+    )

@@ -13,7 +13,7 @@ from test_source import DAY, OtherOrganization, charge, requests_for_costs
 
 from openai_costs_source.api.date_ranges import NEVER, History
 from openai_costs_source.extract.load_state import RETRIED_AFTER, LoadState
-from openai_costs_source.extract.rows import COST_DAYS
+from openai_costs_source.extract.rows import COST_DAYS, COST_DAYS_BY_CURRENCY
 from openai_costs_source.simulator.api import DEMO_ADMIN_KEY
 from openai_costs_source.simulator.organization import Organization
 
@@ -29,7 +29,7 @@ def ledger(amount, rows=3, by=ALL, day=DAY, is_closed=True, loaded_at=NOON):
         "is_closed": is_closed,
         "grouped_by": by,
         "row_count": rows,
-        "row_amount": Decimal(amount),
+        "row_amount": amount and Decimal(amount),
     }
     return [pa.Table.from_pylist([row], schema=COST_DAYS)]
 
@@ -57,6 +57,29 @@ def test_each_change_of_a_day_is_logged_with_its_former_amount():
     restated(load_state, "1.5")
     assert restated(load_state, "2") == [(Decimal("1.5"), Decimal(2))]
     assert restated(load_state, "1.5") == [(Decimal(2), Decimal("1.5"))]
+
+
+def by_currency(**amounts):
+    key = {"date": DAY, "row_count": 1}
+    rows = [{**key, "currency": code, "row_amount": Decimal(n)} for code, n in amounts.items()]
+    return [pa.Table.from_pylist(rows, schema=COST_DAYS_BY_CURRENCY)]
+
+
+def test_each_currency_of_a_day_is_restated_by_itself():
+    def restated(load_state, **amounts):
+        rows = load_state.restatements(ledger(None, rows=len(amounts)), by_currency(**amounts))
+        return [(row["currency"], row["was_amount"], row["is_amount"]) for row in rows.to_pylist()]
+
+    load_state = LoadState()
+    load_state.restatements(ledger("1", rows=1))
+    assert restated(load_state, eur=2, usd=1) == [("eur", 0, 2)]
+    saved = LoadState.from_state(json.loads(json.dumps(load_state.as_state())), TODAY)
+    assert saved.closed_days == load_state.closed_days
+    assert restated(saved, eur=2, usd=3) == [("usd", 1, 3)]
+    assert [
+        (row["currency"], row["was_amount"], row["is_amount"])
+        for row in saved.restatements(ledger("3", rows=1)).to_pylist()
+    ] == [("eur", 2, 0)]
 
 
 def test_day_that_was_open_is_not_restated_by_its_end():
@@ -161,6 +184,24 @@ def test_every_former_amount_of_a_restated_day_is_kept(api, warehouse):
         (DAY, Decimal("1.75"), Decimal("1.25")),
         (DAY, Decimal("1.25"), Decimal(0)),
     ]
+
+
+def test_currencies_of_a_day_are_neither_added_nor_compared_with_each_other(api, warehouse):
+    for euros in ("2", "3", None):
+        api.overrides[DAY] = [charge("1.5")]
+        if euros:
+            api.overrides[DAY] += [charge(euros, currency="eur")]
+        warehouse.load(api, since=days_ago(6))
+        totals = "select currency, row_amount, api_amount from openai_raw.{} where date = '{}'"
+        stored = warehouse.rows(totals.format("cost_days", DAY))
+        several = sorted(warehouse.rows(totals.format("cost_days_by_currency", DAY)))
+        usd = ("usd", Decimal("1.5"), Decimal("1.5"))
+        assert stored == [(None, None, None) if euros else usd]
+        assert several == ([("eur", Decimal(euros), Decimal(euros)), usd] if euros else [])
+    assert warehouse.rows("""
+        select currency, was_amount, is_amount, was_row_count, is_row_count
+        from openai_raw.cost_restatements order by seen_us
+    """) == [("eur", 2, 3, 1, 1), ("eur", 3, 0, 1, 0)]
 
 
 def test_day_that_does_not_add_up_is_not_logged_as_restated(api, organization, warehouse):

@@ -472,6 +472,47 @@ def test_runaway_key_is_flagged_with_its_project_user_and_model(plans):
     assert (price, mix) == (pytest.approx(0, abs=1e-6), 0)
 
 
+def lower_median(values):
+    return sorted(values)[(len(values) - 1) // 2]
+
+
+def documented_scores(bill, first_day):
+    """Return the score of each anomaly of a bill with one project, as docs/tables.md defines it."""
+    costs = {}
+    for day in days(first_day, TODAY + timedelta(days=1)):
+        if charges := bill(day):
+            costs[day] = float(sum(charge.amount for charge in charges))
+    scores = {}
+    for day, cost in costs.items():
+        weekdays = [day - timedelta(weeks=n) for n in range(1, 9)]
+        earlier = [costs.get(each, 0) for each in weekdays if each >= min(costs)]
+        if len(earlier) < 4:
+            continue
+        month = [costs[each] for each in days(day - timedelta(days=28), day) if each in costs]
+        usual_cost = lower_median(earlier)
+        spread = 1.4826 * lower_median([abs(each - usual_cost) for each in earlier])
+        spread = max(spread, 0.15 * usual_cost)
+        minimum = max(25, 0.03 * sum(month) / len(month)) if month else 25
+        excess = cost - usual_cost
+        if excess >= max(minimum, 4 * spread) and cost >= 1.25 * sorted(earlier)[-2]:
+            scores[day] = excess / max(spread, minimum / 4)
+    return scores
+
+
+@pytest.mark.parametrize("bill", BILLS, ids=lambda bill: bill.__name__)
+def test_projects_are_flagged_with_the_score_of_the_documented_formula(plans, bill):
+    scores = dict(
+        plans.rows(f"""
+            select date, score from openai_marts.cost_anomalies
+            where organization_id = '{bill.__name__}' and scope = 'project'
+        """)
+    )
+    first_day = plans.value(f"""
+        select min(date) from openai_raw.cost_days where organization_id = '{bill.__name__}'
+    """)
+    assert scores == pytest.approx(documented_scores(bill, first_day), rel=1e-9)
+
+
 @pytest.mark.parametrize(
     ("organization", "scope", "reason"),
     [

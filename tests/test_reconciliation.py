@@ -48,8 +48,11 @@ def create_usage(connection, *kinds):
 
 
 def insert_usage(connection):
-    """Insert usage that agrees with `daily_charges`, with models in the spelling of usage."""
-    create_usage(connection, "completions")
+    """Insert usage that agrees with `daily_charges`, with models in the spelling of usage.
+
+    One of the two requests to gpt-5.6-luna also searches the web.
+    """
+    create_usage(connection, "completions", "web_search_calls")
     connection.execute("""
         insert into openai_raw.usage_completions by name
         select organization_id, date, 'gpt-5.6-luna' as model, 'default' as service_tier,
@@ -60,10 +63,14 @@ def insert_usage(connection):
         select organization_id, date, 'gpt-image-2' as model, 0 as input_tokens,
             1000 as output_tokens, 1 as num_model_requests
         from openai_raw.cost_days;
+        insert into openai_raw.usage_web_search_calls by name
+        select organization_id, date, 'gpt-5.6-luna' as model, 3 as num_requests,
+            1 as num_model_requests
+        from openai_raw.cost_days;
         insert into openai_raw.usage_days by name
-        select organization_id, date, 'completions' as kind, is_closed,
+        select organization_id, date, kind, is_closed,
             'project_id,user_id,api_key_id,model' as grouped_by
-        from openai_raw.cost_days
+        from openai_raw.cost_days, (values ('completions'), ('web_search_calls')) as kinds (kind)
     """)
 
 
@@ -162,6 +169,17 @@ def test_costs_usage_and_invoice_that_agree_are_equal(agreeing):
     days = (THIS_MONTH - LAST_MONTH).days
     # Uncached, these 4,500 tokens would have cost 0.0027 a day; they cost 0.000615.
     assert efficiency == [(4000 / 5500, 0.0024075, round(days * (0.0027 - 0.000615), 9))]
+    # A request that searches the web counts once, in completions.
+    used = agreeing.rows(f"""
+        select kind, sum(requests), sum(searches) from openai_marts.daily_usage
+        where model_family = 'gpt-5.6-luna' and date_trunc('month', date) = '{LAST_MONTH}'
+        group by kind order by kind
+    """)
+    assert used == [("completions", 2 * days, None), ("web_search_calls", None, 3 * days)]
+    assert agreeing.rows(f"""
+        select requests from openai_marts.model_efficiency
+        where model_family = 'gpt-5.6-luna' and month = '{LAST_MONTH}'
+    """) == [(2 * days,)]
 
 
 def test_tokens_that_were_billed_and_not_used_are_found_and_may_fail_the_build(agreeing):
@@ -245,6 +263,7 @@ def test_day_missing_from_the_ledger_and_wrong_cost_in_a_mart_fail_the_build(agr
 def test_models_work_with_any_selection_of_usage_kinds(agreeing):
     with duckdb.connect(str(agreeing.path)) as connection:
         connection.execute("drop table openai_raw.usage_completions")
+        connection.execute("drop table openai_raw.usage_web_search_calls")
         connection.execute("drop table openai_raw.usage_days")
         create_usage(connection, "audio_transcriptions", "vector_stores")
         connection.execute(f"""

@@ -19,11 +19,14 @@ from openai_costs_source.api import pages
 from openai_costs_source.api.pages import read_page
 from openai_costs_source.extract.rows import (
     COST_DAYS,
+    COST_DAYS_BY_CURRENCY,
     COSTS,
-    amount_per_day,
+    DaySum,
     cost_day_rows,
+    cost_day_rows_by_currency,
     cost_rows,
     last_value,
+    sums_per_day,
 )
 
 DAY = date(2025, 12, 6)
@@ -397,7 +400,7 @@ def test_date_is_the_utc_day_in_every_time_zone():
     reply = body(bucket({}))
     assert column(reply, "date") == [DAY]
     assert [row["date"] for row in ledger(reply)] == [DAY]
-    assert list(amount_per_day(read_page(reply))) == [DAY]
+    assert list(sums_per_day(read_page(reply))) == [DAY]
 
 
 def test_buckets_may_come_in_any_order():
@@ -446,7 +449,7 @@ def test_page_without_buckets_has_neither_rows_nor_days():
     page = read_page(body())
     assert cost_rows(page, "org-1", [], LOADED_AT).num_rows == 0
     assert cost_day_rows(page, "org-1", None, [], LOADED_AT, {}).num_rows == 0
-    assert amount_per_day(page) == {}
+    assert sums_per_day(page) == {}
 
 
 def test_days_are_summed_one_by_one():
@@ -454,19 +457,44 @@ def test_days_are_summed_one_by_one():
     large = {"amount": {"value": "12345678.000000000000000001"}}
     last = {"amount": {"value": 5}}
     page = read_page(body(bucket(tiny, large, {}), bucket(start=END), bucket(last, start=0)))
-    assert amount_per_day(page) == {
-        DAY: Decimal("12345678.000000000000000002"),
-        NEXT_DAY: Decimal(0),
-        date(1970, 1, 1): Decimal(5),
+    assert sums_per_day(page) == {
+        DAY: {"usd": (Decimal("12345678.000000000000000002"), 3)},
+        NEXT_DAY: {},
+        date(1970, 1, 1): {"usd": (Decimal(5), 1)},
     }
 
 
+def test_amounts_of_several_currencies_are_never_added_up():
+    amounts = [("1", "usd"), ("2", "eur"), ("3", "USD"), (None, None), ("4", "eur")]
+    results = [{"amount": {"value": value, "currency": code}} for value, code in amounts]
+    reply = body(bucket(*results), bucket(results[1], start=END))
+    page = read_page(reply)
+    assert sums_per_day(page) == {
+        DAY: {"usd": DaySum(Decimal(4), 3), "eur": DaySum(Decimal(6), 2)},
+        NEXT_DAY: {"eur": DaySum(Decimal(2), 1)},
+    }
+    totals = {DAY: {"gbp": Decimal(9), "usd": Decimal(4)}, NEXT_DAY: {"eur": Decimal(2)}}
+    columns = ("row_count", "currency", "row_amount", "api_amount")
+    assert [tuple(map(day.get, columns)) for day in ledger(reply, totals)] == [
+        (5, None, None, None),
+        (1, "eur", Decimal(2), Decimal(2)),
+    ]
+    by_currency = cost_day_rows_by_currency(page, "org-1", LOADED_AT, totals)
+    assert by_currency.schema == COST_DAYS_BY_CURRENCY
+    assert [tuple(row.values()) for row in by_currency.to_pylist()] == [
+        ("org-1", DAY, "eur", LOADED_AT, 2, Decimal(6), Decimal(0)),
+        ("org-1", DAY, "gbp", LOADED_AT, 0, Decimal(0), Decimal(9)),
+        ("org-1", DAY, "usd", LOADED_AT, 3, Decimal(4), Decimal(4)),
+    ]
+
+
 def test_amounts_that_are_all_missing_sum_to_zero():
-    assert amount_per_day(read_page(body(bucket({}, {"amount": None})))) == {DAY: Decimal(0)}
+    page = read_page(body(bucket({}, {"amount": None})))
+    assert sums_per_day(page) == {DAY: {"usd": (Decimal(0), 2)}}
 
 
 def test_ledger_has_the_loaded_amount_and_the_apis_own():
-    totals = {DAY: Decimal("0.3"), date(2020, 1, 1): Decimal(9)}
+    totals = {DAY: {"usd": Decimal("0.3")}, date(2020, 1, 1): {"usd": Decimal(9)}}
     assert ledger(body_of_amounts("0.1", "0.2"), totals) == [
         {
             "organization_id": "org-1",
@@ -476,6 +504,7 @@ def test_ledger_has_the_loaded_amount_and_the_apis_own():
             "is_closed": True,
             "grouped_by": "line_item",
             "row_count": 2,
+            "currency": "usd",
             "row_amount": Decimal("0.3"),
             "api_amount": Decimal("0.3"),
         }
@@ -671,7 +700,8 @@ def test_any_decimal_in_any_spelling_is_rounded_once(amounts):
     reply = body_of_amounts(*(spelling % number for number, spelling in amounts))
     assert column(reply, "amount") == expected
     with localcontext(WIDE):
-        assert amount_per_day(read_page(reply)) == {DAY: sum(expected, Decimal(0))}
+        sums = {"usd": (sum(expected, Decimal(0)), len(expected))} if expected else {}
+        assert sums_per_day(read_page(reply)) == {DAY: sums}
 
 
 # A number: a string in the JSON or, if it is marked with ¤, a bare number.
@@ -721,7 +751,7 @@ def test_both_readers_of_a_page_agree(data, has_more, next_page, escaped):
     assert (fast.has_more, fast.next_page) == (has_more, next_page)
     assert (slow.buckets, slow.has_more, slow.next_page) == (fast.buckets, has_more, next_page)
     assert cost_rows(fast, "o", [], LOADED_AT) == cost_rows(slow, "o", [], LOADED_AT)
-    assert amount_per_day(fast) == amount_per_day(slow)
+    assert sums_per_day(fast) == sums_per_day(slow)
 
 
 garbage = st.recursive(

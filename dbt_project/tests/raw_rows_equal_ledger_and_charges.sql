@@ -1,6 +1,7 @@
 {{ config(tags=['daily']) }}
 -- The row count and amount of a day in the ledger equal those of its raw rows, and each raw row is one
--- charge: a free charge that occurs twice changes no sum of money.
+-- charge: a free charge that occurs twice changes no sum of money. Sums over currencies are only compared,
+-- never shown as money.
 with all_sides as (
     select
         organization_id,
@@ -22,9 +23,23 @@ with all_sides as (
         coalesce(row_count, -1) as ledger_rows,
         0 as raw_rows,
         0 as charges,
-        coalesce(row_amount, -1) as ledger_amount,
+        coalesce(row_amount, 0) as ledger_amount,
         cast(0 as {{ money() }}) as raw_amount
     from {{ source('openai_raw', 'cost_days') }}
+    where {{ is_not_before_days_to_build('date') }}
+
+    union all
+
+    -- The amounts of days with several currencies.
+    select
+        organization_id,
+        date,
+        0 as ledger_rows,
+        0 as raw_rows,
+        0 as charges,
+        row_amount as ledger_amount,
+        cast(0 as {{ money() }}) as raw_amount
+    from {{ source_or_empty('cost_days_by_currency') }} as by_currency
     where {{ is_not_before_days_to_build('date') }}
 
     union all

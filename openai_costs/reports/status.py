@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from dlt.destinations.exceptions import DatabaseException, DatabaseUndefinedRelation
@@ -37,10 +38,10 @@ from {RUNS}
 order by ended_at desc
 """  # noqa: S608
 _RESTATEMENTS = """
-select date, was_amount, is_amount, seen_on
+select date, was_amount, is_amount, seen_on, upper(coalesce(currency, 'usd'))
 from openai_raw.cost_restatements
 where organization_id = %s
-order by seen_at desc, date desc
+order by seen_at desc, date desc, currency
 """
 
 
@@ -80,8 +81,9 @@ def print_status(console: Console, query: Query, now: datetime) -> None:
             facts["Verdict"] = verdict(query, organization_id)
         for label, fact in facts.items():
             console.print(f"  {label:<24}{fact}", soft_wrap=True)
-        for day, before, after, restated_on in restatements[:LAST_RESTATEMENTS]:
-            change = f"{day} from {exact(before)} to {exact(after)}, seen on {restated_on}"
+        for day, before, after, restated_on, currency in restatements[:LAST_RESTATEMENTS]:
+            amounts = f"{exact(before)} to {exact(after)} {currency}"
+            change = f"{day} from {amounts}, seen on {restated_on}"
             console.print(" " * 26 + change, soft_wrap=True)
 
 
@@ -114,7 +116,10 @@ def _expiring(expiring: Sequence[date], loaded: Collection[date]) -> str:
 def _restated(restatements: Sequence[Sequence[Any]]) -> str:
     if not restatements:
         return "no closed day has changed so far"
-    longest = max((seen_on - day).days for day, _, _, seen_on in restatements)
-    largest = max(abs(after - before) for _, before, after, _ in restatements)
+    longest = max((seen_on - day).days for day, _, _, seen_on, _ in restatements)
+    largest: dict[str, Decimal] = {}
+    for _, before, after, _, currency in restatements:
+        largest[currency] = max(largest.get(currency, Decimal(0)), abs(after - before))
+    changes = " or ".join(f"{exact(largest[currency])} {currency}" for currency in sorted(largest))
     days = len({day for day, *_ in restatements})
-    return f"{days} days, up to {longest} days later, by at most {exact(largest)}; the latest:"
+    return f"{days} days, up to {longest} days later, by at most {changes}; the latest:"

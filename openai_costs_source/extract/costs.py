@@ -36,8 +36,13 @@ BYTES_PER_ROW = 400
 def costs(load: Load) -> DltResource:
     """The costs of each organization.
 
+<<<<<<< HEAD
     Also loads `costs_by_user`, `cost_days`, `cost_restatements` and `organizations`: all rows of a
     day are replaced together. The costs of days that are no longer kept move to `trimmed_costs`.
+=======
+    Also loads `costs_by_user`, `cost_days`, `cost_days_by_currency`, `cost_restatements` and
+    `organizations`: all rows of a day are replaced together.
+>>>>>>> prices
     """
 
     def extract() -> Iterator[Any]:
@@ -66,6 +71,7 @@ class RelatedTables:
     def __init__(self, first_kept: date | None) -> None:
         self.costs_by_user = [rows.COSTS_BY_USER.empty_table()]
         self.cost_days = [rows.COST_DAYS.empty_table()]
+        self.cost_days_by_currency = [rows.COST_DAYS_BY_CURRENCY.empty_table()]
         self.cost_restatements = [rows.COST_RESTATEMENTS.empty_table()]
         self.organizations = [rows.ORGANIZATIONS.empty_table()]
         self._days = replace_days.before(first_kept)
@@ -76,6 +82,7 @@ class RelatedTables:
         self,
         ids: set[str],
         ledger: list[pa.Table],
+        by_currency: list[pa.Table],
         restatements: pa.Table,
         loaded_at: datetime | None,
     ) -> None:
@@ -85,6 +92,7 @@ class RelatedTables:
         load that was killed, and are replaced.
         """
         self.cost_days += ledger
+        self.cost_days_by_currency += by_currency
         self.cost_restatements.append(restatements)
         days = (day for table in ledger for day in table["date"].to_pylist())
         self._days += replace_days.days_of(ids, days)
@@ -99,6 +107,7 @@ class RelatedTables:
         for name, tables, scopes in (
             ("costs_by_user", self.costs_by_user, self._days),
             ("cost_days", self.cost_days, self._days),
+            ("cost_days_by_currency", self.cost_days_by_currency, self._days),
             ("cost_restatements", self.cost_restatements, self._restatements),
             ("organizations", self.organizations, self._organizations),
         ):
@@ -134,10 +143,13 @@ def _costs_of(
         state["ids"][former_id] = organization_id
 
     ledger: list[pa.Table] = []
+    by_currency: list[pa.Table] = []
     days_without_users: list[date] = []
     for request, page in pages:
         day_rows = (organization_id, organization.name, request.group_by, load.now)
         ledger.append(rows.cost_day_rows(page, *day_rows, organization.totals))
+        amounts = (organization_id, load.now, organization.totals)
+        by_currency.append(rows.cost_day_rows_by_currency(page, *amounts))
         if "user_id" in set(load.group_by) - set(request.group_by):
             days_without_users += [bucket.day for bucket in page.buckets]
         table = rows.cost_rows(page, organization_id, request.group_by, load.now)
@@ -147,7 +159,8 @@ def _costs_of(
         related_tables.costs_by_user.append(load.redact("costs_by_user", table))
     # Days may be stored under any of these ids, or under the one that only these rows returned.
     ids.add(organization_id)
-    related_tables.add(ids, ledger, load_state.restatements(ledger), load_state.loaded_at)
+    restatements = load_state.restatements(ledger, by_currency)
+    related_tables.add(ids, ledger, by_currency, restatements, load_state.loaded_at)
 
     days = {day for table in ledger for day in table["date"].to_pylist()}
     _count(len(days), len(organization.mismatched_days))

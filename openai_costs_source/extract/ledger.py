@@ -15,6 +15,8 @@ import dlt
 from dlt.destinations.job_client_impl import SqlJobClientBase
 from dlt.destinations.sql_client import SqlClientBase
 
+BY_CURRENCY = "cost_days_by_currency"
+
 
 class Ledgers(NamedTuple):
     """The days of the ledgers, by kind (`costs` or a kind of usage) and stored organization.
@@ -41,13 +43,13 @@ def read_ledgers(usage_kinds: Collection[str]) -> Ledgers:
     with dlt.current.pipeline().destination_client() as client:
         if not isinstance(client, SqlJobClientBase):
             return Ledgers({}, None, set())
-        names = [*tables, *kinds.values()]
+        names = [*tables, BY_CURRENCY, *kinds.values()]
         stored = {name for name, columns in client.get_storage_tables(names) if columns}
         sql = client.sql_client
         for ledger in tables.keys() & stored:
             counted = {kind: table for kind, table in tables[ledger].items() if table in stored}
             for kind, organization_id, day in (
-                sql.execute_sql(_mismatched(sql, ledger, counted)) or ()
+                sql.execute_sql(_mismatched(sql, ledger, counted, BY_CURRENCY in stored)) or ()
             ):
                 mismatched.setdefault(kind, {}).setdefault(organization_id, set()).add(day_of(day))
             for kind, organization_id, day, loaded_at in sql.execute_sql(_days(sql, ledger)) or ():
@@ -68,22 +70,34 @@ def _days(client: SqlClientBase[Any], ledger: str) -> str:
     """
 
 
-def _mismatched(client: SqlClientBase[Any], ledger: str, tables: dict[str, str]) -> str:
+def _mismatched(
+    client: SqlClientBase[Any], ledger: str, tables: dict[str, str], has_currencies: bool
+) -> str:
     """SQL that finds the kinds, organizations and days on which the ledger and the rows differ.
 
     They differ by the number of rows, by the amount (costs only), or because the ledger has a day
     twice, after dlt loaded a file of an interrupted load again. `tables` are the stored tables by
-    kind; a kind without a table has no rows.
+    kind; a kind without a table has no rows. The amounts of a day with several currencies are in
+    `cost_days_by_currency`, if `has_currencies`.
     """
     is_costs = ledger == "cost_days"
     sides = [
         f"""
         SELECT
             {_kind(ledger)} AS kind, organization_id, date, row_count,
-            {"row_amount" if is_costs else 0} AS amount, 1 AS in_ledger
+            {"COALESCE(row_amount, 0)" if is_costs else 0} AS amount, 1 AS in_ledger
         FROM {client.make_qualified_table_name(ledger)}
         """
     ]
+    if is_costs and has_currencies:
+        sides.append(
+            f"""
+            SELECT
+                'costs' AS kind, organization_id, date, 0 AS row_count, row_amount AS amount,
+                0 AS in_ledger
+            FROM {client.make_qualified_table_name(BY_CURRENCY)}
+            """
+        )
     for kind, table in tables.items():
         sides.append(
             f"""

@@ -6,7 +6,7 @@ same state and does the same work again, so that no restatement is lost or logge
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -21,7 +21,13 @@ from openai_costs_source.api.date_ranges import (
     days_to_load,
     is_final,
 )
-from openai_costs_source.extract.rows import COST_RESTATEMENTS, ONE_ROUNDING
+from openai_costs_source.extract.rows import (
+    COST_RESTATEMENTS,
+    DEFAULT_CURRENCY,
+    NOTHING,
+    ONE_ROUNDING,
+    DaySum,
+)
 
 RETRIED_AFTER = timedelta(days=30)
 """When to request a refused dimension again: OpenAI may have added it."""
@@ -32,22 +38,50 @@ ONE_SECOND = timedelta(seconds=1)
 
 @dataclass(frozen=True)
 class ClosedDay:
-    """The amount of a closed day and its number of rows when it was last loaded."""
+    """The sums of a closed day by currency when it was last loaded; none for a day without rows."""
 
-    amount: Decimal
-    row_count: int
+    sums: Mapping[str, DaySum]
     grouped_by: str
     loaded_at: datetime
 
-    def differs(self, other: ClosedDay) -> bool:
-        """Whether OpenAI restated the day.
+    def restated_currencies(self, later: ClosedDay) -> list[str]:
+        """The currencies in which OpenAI restated the day.
 
         Another grouping may change the number of rows, and the amount by the rounding of each row.
         """
-        if self.grouped_by == other.grouped_by:
-            return (self.amount, self.row_count) != (other.amount, other.row_count)
-        rounding = (self.row_count + other.row_count) * ONE_ROUNDING
-        return abs(self.amount - other.amount) > rounding
+        return [
+            currency
+            for currency in sorted({*self.sums, *later.sums})
+            if self._differs(later, currency)
+        ]
+
+    def _differs(self, later: ClosedDay, currency: str) -> bool:
+        was, now = self.sums.get(currency, NOTHING), later.sums.get(currency, NOTHING)
+        if self.grouped_by == later.grouped_by:
+            return was != now
+        rounding = (was.row_count + now.row_count) * ONE_ROUNDING
+        return abs(was.amount - now.amount) > rounding
+
+    def as_state(self) -> list[Any]:
+        """The day as JSON. Older versions of this project read and write only the first four."""
+        usd = self.sums.get(DEFAULT_CURRENCY, NOTHING)
+        others = {
+            currency: [str(amount), row_count]
+            for currency, (amount, row_count) in self.sums.items()
+            if currency != DEFAULT_CURRENCY
+        }
+        state = [str(usd.amount), usd.row_count, self.grouped_by, self.loaded_at.isoformat()]
+        return [*state, others] if others else state
+
+    @classmethod
+    def from_state(cls, state: list[Any]) -> ClosedDay:
+        """The day that `as_state` returned."""
+        amount, row_count, grouped_by, loaded_at, *others = state
+        sums = {DEFAULT_CURRENCY: DaySum(Decimal(amount), row_count)} if row_count else {}
+        for currencies in others:
+            for currency, (other_amount, other_count) in currencies.items():
+                sums[currency] = DaySum(Decimal(other_amount), other_count)
+        return cls(sums, grouped_by, datetime.fromisoformat(loaded_at))
 
 
 @dataclass
@@ -120,8 +154,8 @@ class LoadState:
     @property
     def rows_per_day(self) -> int:
         """The most rows of a day among the last seven closed ones, at least 1; 0 without any."""
-        newest = [self.closed_days[day].row_count for day in sorted(self.closed_days)[-7:]]
-        return max([1, *newest]) if newest else 0
+        newest = [self.closed_days[day].sums.values() for day in sorted(self.closed_days)[-7:]]
+        return max(1, *(sum(n for _, n in sums) for sums in newest)) if newest else 0
 
     def note_limits(
         self,
@@ -139,16 +173,28 @@ class LoadState:
         if earliest_day:
             self.earliest_day, self.earliest_seen_on = earliest_day, today
 
-    def restatements(self, ledger: Iterable[pa.Table]) -> pa.Table:
-        """The rows of `cost_restatements` for the closed days of the ledger that changed."""
+    def restatements(
+        self, ledger: Sequence[pa.Table], by_currency: Sequence[pa.Table] = ()
+    ) -> pa.Table:
+        """The rows of `cost_restatements` for the closed days of the ledger that changed.
+
+        `by_currency` are the rows of `cost_days_by_currency` for these days.
+        """
+        sums: dict[date, dict[str, DaySum]] = {}
+        for row in (row for table in (*ledger, *by_currency) for row in table.to_pylist()):
+            if row["row_count"] and row["row_amount"] is not None:
+                day_sum = DaySum(row["row_amount"], row["row_count"])
+                currency = row["currency"] or DEFAULT_CURRENCY
+                sums.setdefault(row["date"], {})[currency] = day_sum
         changes = []
         for row in (row for table in ledger for row in table.to_pylist() if row["is_closed"]):
             day, before = row["date"], self.closed_days.get(row["date"])
-            now = ClosedDay(
-                *(row[name] for name in ("row_amount", "row_count", "grouped_by", "loaded_at"))
-            )
-            if before and before.differs(now):
-                changes.append(_restatement(row["organization_id"], day, before, now))
+            now = ClosedDay(sums.get(day, {}), row["grouped_by"], row["loaded_at"])
+            if before:
+                changes += [
+                    _restatement(row["organization_id"], day, currency, before, now)
+                    for currency in before.restated_currencies(now)
+                ]
             self.closed_days[day] = now
         return pa.Table.from_pylist(changes, schema=COST_RESTATEMENTS)
 
@@ -170,13 +216,7 @@ class LoadState:
             "earliest_seen_on": _text(self.earliest_seen_on),
             "loaded_from": _text(self.loaded_from),
             "closed_days": {
-                day.isoformat(): [
-                    str(closed.amount),
-                    closed.row_count,
-                    closed.grouped_by,
-                    closed.loaded_at.isoformat(),
-                ]
-                for day, closed in self.closed_days.items()
+                day.isoformat(): closed.as_state() for day, closed in self.closed_days.items()
             },
             "loaded_at": self.loaded_at.isoformat() if self.loaded_at else None,
             "read_young": _texts({d.isoformat(): on for d, on in self.read_before_final.items()}),
@@ -194,10 +234,8 @@ class LoadState:
             earliest_day=_optional_day(state.get("earliest_day")),
             earliest_seen_on=_optional_day(state.get("earliest_seen_on")),
             closed_days={
-                _day(day): ClosedDay(
-                    Decimal(amount), row_count, grouped_by, datetime.fromisoformat(loaded_at)
-                )
-                for day, (amount, row_count, grouped_by, loaded_at) in state["closed_days"].items()
+                _day(day): ClosedDay.from_state(closed)
+                for day, closed in state["closed_days"].items()
             },
             loaded_at=datetime.fromisoformat(state["loaded_at"]) if state["loaded_at"] else None,
             read_before_final={
@@ -232,15 +270,17 @@ def microseconds(moment: datetime) -> int:
 
 
 def _restatement(
-    organization_id: str, day: date, before: ClosedDay, now: ClosedDay
+    organization_id: str, day: date, currency: str, before: ClosedDay, now: ClosedDay
 ) -> dict[str, Any]:
+    was, is_now = before.sums.get(currency, NOTHING), now.sums.get(currency, NOTHING)
     return {
         "organization_id": organization_id,
         "date": day,
-        "was_amount": before.amount,
-        "is_amount": now.amount,
-        "was_row_count": before.row_count,
-        "is_row_count": now.row_count,
+        "currency": currency,
+        "was_amount": was.amount,
+        "is_amount": is_now.amount,
+        "was_row_count": was.row_count,
+        "is_row_count": is_now.row_count,
         "was_loaded_at": before.loaded_at,
         "seen_at": now.loaded_at,
         "seen_on": now.loaded_at.date(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -15,10 +15,11 @@ from openai_costs_source.api.endpoint import Endpoint
 from openai_costs_source.api.pages import Page, read_page
 from openai_costs_source.errors import OpenAICostsError
 from openai_costs_source.extract.rows import (
+    NOTHING,
     ONE_ROUNDING,
-    amount_per_day,
     distinct_values,
     last_value,
+    sums_per_day,
 )
 
 COSTS = "/organization/costs"
@@ -37,9 +38,9 @@ class Organization:
     """The organization of one key.
 
     `id_in_rows` and `name` come from the rows read so far; `totals` are the API's own ungrouped
-    amounts of the days read so far, and `first_used` is the first day that had any row.
-    `mismatched_days` are the days whose rows did not add up to the total in two requests: these
-    rows are never returned.
+    amounts of the days read so far, by currency, and `first_used` is the first day that had any
+    row. `mismatched_days` are the days whose rows did not add up to the total in two requests:
+    these rows are never returned.
     """
 
     def __init__(self, client: Client, today: date) -> None:
@@ -47,7 +48,7 @@ class Organization:
         self.today = today
         self.id_in_rows: str | None = None
         self.name: str | None = None
-        self.totals: dict[date, Decimal] = {}
+        self.totals: dict[date, Mapping[str, Decimal]] = {}
         self.first_used: date | None = None
         self.mismatched_days: set[date] = set()
         self.endpoint = Endpoint(client, today, COSTS, _read_costs, DAYS_PER_PAGE)
@@ -60,7 +61,8 @@ class Organization:
         """Read the range ungrouped: the organization, the limit of its history and the total of
         each day."""
         for _, page in self.costs(replace(date_range, group_by=())):
-            self.totals |= amount_per_day(page)
+            for day, sums in sums_per_day(page).items():
+                self.totals[day] = {currency: total.amount for currency, total in sums.items()}
             used = [bucket.day for bucket in page.buckets if bucket.size]
             self.first_used = min([*used, *filter(None, [self.first_used])], default=None)
 
@@ -82,13 +84,16 @@ class Organization:
 
     def mismatched(self, page: Page) -> set[date]:
         """The closed days of the page that differ from their totals by more than rounding."""
-        amounts = amount_per_day(page)
+        all_sums = sums_per_day(page)
         days = set()
         for bucket in page.buckets:
-            amount, total = amounts[bucket.day], self.totals.get(bucket.day, Decimal(0))
-            tolerance = max((bucket.size + 1) * ONE_ROUNDING, abs(total) * NOISE_OF_DOUBLES)
-            if bucket.day < self.today and abs(amount - total) > tolerance:
-                days.add(bucket.day)
+            sums, totals = all_sums[bucket.day], self.totals.get(bucket.day, {})
+            for currency in {*sums, *totals}:
+                total = totals.get(currency, Decimal(0))
+                tolerance = max((bucket.size + 1) * ONE_ROUNDING, abs(total) * NOISE_OF_DOUBLES)
+                difference = sums.get(currency, NOTHING).amount - total
+                if bucket.day < self.today and abs(difference) > tolerance:
+                    days.add(bucket.day)
         return days
 
     def costs(self, date_range: DateRange) -> Iterator[tuple[DateRange, Page]]:
@@ -140,5 +145,5 @@ class Organization:
 def _read_costs(body: bytes) -> Page:
     """Decode a page of costs. Raises ValueError if it is not one, or if a sum is too large."""
     page = read_page(body)
-    amount_per_day(page)
+    sums_per_day(page)
     return page

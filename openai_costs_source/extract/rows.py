@@ -10,7 +10,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -25,7 +25,20 @@ ONE_ROUNDING = decimal.Decimal("1e-18")
 TOO_LARGE = 10**15
 """Amounts from here on are refused: sums of smaller ones fit the decimals of every engine."""
 
+DEFAULT_CURRENCY = "usd"
+"""The currency of a row without an amount, for which the API returns none."""
+
 _EXACT_SUM = pa.decimal256(76, 18)
+
+
+class DaySum(NamedTuple):
+    """The amount of a day in one currency, and the number of its rows."""
+
+    amount: decimal.Decimal
+    row_count: int
+
+
+NOTHING = DaySum(decimal.Decimal(0), 0)
 
 COSTS = pa.schema(
     [
@@ -67,16 +80,32 @@ COST_DAYS = pa.schema(
         ("is_closed", pa.bool_()),
         ("grouped_by", pa.string()),
         ("row_count", pa.int64()),
+        ("currency", pa.string()),
         ("row_amount", MONEY),
         ("api_amount", MONEY),
     ]
 )
-"""The ledger: one row per organization and loaded day, also for a day without costs."""
+"""The ledger: one row per organization and loaded day, also for a day without costs. The currency
+and the amounts of a day with several currencies are null."""
+
+COST_DAYS_BY_CURRENCY = pa.schema(
+    [
+        ("organization_id", pa.string()),
+        ("date", pa.date32()),
+        ("currency", pa.string()),
+        ("loaded_at", INSTANT),
+        ("row_count", pa.int64()),
+        ("row_amount", MONEY),
+        ("api_amount", MONEY),
+    ]
+)
+"""One row per organization, day and currency, for days with several currencies."""
 
 COST_RESTATEMENTS = pa.schema(
     [
         ("organization_id", pa.string()),
         ("date", pa.date32()),
+        ("currency", pa.string()),
         ("was_amount", MONEY),
         ("is_amount", MONEY),
         ("was_row_count", pa.int64()),
@@ -87,7 +116,7 @@ COST_RESTATEMENTS = pa.schema(
         ("seen_us", pa.int64()),
     ]
 )
-"""One row per restatement of a closed day: its amount in the load before, and its amount now.
+"""One row per restatement of a closed day and currency: its amount in the load before, and now.
 `seen_on` and `seen_us` (microseconds since 1970) repeat `seen_at`."""
 
 ORGANIZATIONS = pa.schema(
@@ -150,25 +179,60 @@ def cost_day_rows(
     organization_name: str | None,
     grouped_by: Sequence[str],
     loaded_at: datetime,
-    api_amounts: Mapping[date, decimal.Decimal],
+    api_amounts: Mapping[date, Mapping[str, decimal.Decimal]],
 ) -> pa.Table:
-    """The page's days as rows of the ledger `COST_DAYS`; a day is closed once it is over."""
-    amounts = amount_per_day(page)
-    days = [
-        {
-            "organization_id": organization_id,
-            "organization_name": organization_name,
-            "date": bucket.day,
-            "loaded_at": loaded_at,
-            "is_closed": bucket.day < loaded_at.date(),
-            "grouped_by": ",".join(grouped_by),
-            "row_count": bucket.size,
-            "row_amount": amounts[bucket.day],
-            "api_amount": api_amounts.get(bucket.day),
-        }
-        for bucket in page.buckets
-    ]
+    """The page's days as rows of the ledger `COST_DAYS`; a day is closed once it is over.
+
+    `api_amounts` are the API's own totals by day and currency.
+    """
+    days = []
+    for bucket in page.buckets:
+        amounts = _amounts(page, bucket.day, api_amounts)
+        days.append(
+            {
+                **(amounts[0] if len(amounts) == 1 else {}),
+                "organization_id": organization_id,
+                "organization_name": organization_name,
+                "date": bucket.day,
+                "loaded_at": loaded_at,
+                "is_closed": bucket.day < loaded_at.date(),
+                "grouped_by": ",".join(grouped_by),
+                "row_count": bucket.size,
+            }
+        )
     return pa.Table.from_pylist(days, schema=COST_DAYS)
+
+
+def cost_day_rows_by_currency(
+    page: Page,
+    organization_id: str,
+    loaded_at: datetime,
+    api_amounts: Mapping[date, Mapping[str, decimal.Decimal]],
+) -> pa.Table:
+    """The page's days with several currencies as rows of `COST_DAYS_BY_CURRENCY`."""
+    days = []
+    for bucket in page.buckets:
+        amounts = _amounts(page, bucket.day, api_amounts)
+        if len(amounts) > 1:
+            day = {"organization_id": organization_id, "date": bucket.day, "loaded_at": loaded_at}
+            days += [day | amount for amount in amounts]
+    return pa.Table.from_pylist(days, schema=COST_DAYS_BY_CURRENCY)
+
+
+def _amounts(
+    page: Page, day: date, api_amounts: Mapping[date, Mapping[str, decimal.Decimal]]
+) -> list[dict[str, Any]]:
+    """The amounts of a day by currency, at least one, as columns of the ledger."""
+    sums, api = sums_per_day(page)[day], api_amounts.get(day)
+    return [
+        {
+            "currency": currency or None,
+            "row_count": sums.get(currency, NOTHING).row_count,
+            "row_amount": sums.get(currency, NOTHING).amount,
+            "api_amount": None if api is None else api.get(currency, decimal.Decimal(0)),
+        }
+        for currency in sorted({*sums, *(api or ())}) or [""]
+    ]
 
 
 def organization_row(*values: Any) -> pa.Table:
@@ -178,26 +242,38 @@ def organization_row(*values: Any) -> pa.Table:
 
 
 @functools.lru_cache(maxsize=4)
-def amount_per_day(page: Page) -> Mapping[date, decimal.Decimal]:
-    """The total amount of each day of the page; zero for an empty day.
+def sums_per_day(page: Page) -> Mapping[date, Mapping[str, DaySum]]:
+    """The sum of each day of the page in each currency; nothing for an empty day.
 
     Raises ValueError if the amount of a row or a day is too large.
     """
-    values = pc.struct_field(page.results["amount"].combine_chunks(), "value")
-    totals: dict[date, decimal.Decimal] = {}
+    amount = page.results["amount"].combine_chunks()
+    values, currencies = pc.struct_field(amount, "value"), pc.struct_field(amount, "currency")
+    days: dict[date, Mapping[str, DaySum]] = {}
     offset = 0
     for bucket in page.buckets:
-        # PyArrow's sum of 128-bit decimals overflows without an error.
         amounts = values.slice(offset, bucket.size)
-        total = pc.sum(amounts.cast(_EXACT_SUM)).as_py()
-        largest = pc.max(pc.abs(amounts)).as_py() or 0
-        if max(largest, (total or decimal.Decimal(0)).copy_abs()) >= TOO_LARGE:
-            raise ValueError(f"an amount of {bucket.day} is too large: {largest or total}")
-        totals[bucket.day] = stored_decimal(
-            f"the sum of {bucket.day}", total or decimal.Decimal(0), MONEY
-        )
+        currency = currencies.slice(offset, bucket.size)
+        codes: dict[str, list[str | None]] = {}
+        for code in pc.unique(currency).to_pylist():
+            codes.setdefault((code or DEFAULT_CURRENCY).lower(), []).append(code)
+        sums = {}
+        for name, of_name in codes.items():
+            is_of_name = pc.is_in(currency, value_set=pa.array(of_name, pa.string()))
+            selected = amounts.filter(is_of_name) if len(codes) > 1 else amounts
+            sums[name] = DaySum(_sum(selected, bucket.day), len(selected))
+        days[bucket.day] = MappingProxyType(sums)
         offset += bucket.size
-    return MappingProxyType(totals)
+    return MappingProxyType(days)
+
+
+def _sum(amounts: pa.Array, day: date) -> decimal.Decimal:
+    # PyArrow's sum of 128-bit decimals overflows without an error.
+    total = pc.sum(amounts.cast(_EXACT_SUM)).as_py() or decimal.Decimal(0)
+    largest = pc.max(pc.abs(amounts)).as_py() or 0
+    if max(largest, total.copy_abs()) >= TOO_LARGE:
+        raise ValueError(f"an amount of {day} is too large: {largest or total}")
+    return stored_decimal(f"the sum of {day}", total, MONEY)
 
 
 def last_value(page: Page, field: str) -> str | None:

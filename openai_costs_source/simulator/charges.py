@@ -39,6 +39,7 @@ class Charge(NamedTuple):
     amount: Decimal
     quantity: Decimal | None
     quantity_unit: str | None
+    currency: str = "usd"
 
     @property
     def api_source(self) -> str:

@@ -22,14 +22,15 @@ FILTERS = {"project_ids": "project_id", "api_key_ids": "api_key_id", "line_items
 def cost_rows(
     organization: Organization, day: date, charges: Iterable[Charge], dimensions: Iterable[str]
 ) -> Iterator[str]:
-    """Yield one row for each combination of the dimensions' values among the day's charges."""
+    """Yield one row for each combination of the dimensions' values, and each currency, among the
+    day's charges."""
     dimensions = tuple(dimensions)
     groups: dict[tuple[str | None, ...], list[Charge]] = {}
     for charge in charges:
-        key = tuple([getattr(charge, name) for name in dimensions])
+        key = (charge.currency, *[getattr(charge, name) for name in dimensions])
         groups.setdefault(key, []).append(charge)
     for key, group in groups.items():
-        yield _row(organization, day, dict(zip(dimensions, key, strict=True)), group)
+        yield _row(organization, day, dict(zip(dimensions, key[1:], strict=True)), group)
 
 
 def _row(
@@ -47,7 +48,7 @@ def _row(
     row_key = (day.toordinal(), *values.values())
     fields = {
         "object": '"organization.costs.result"',
-        "amount": f'{{"value": {literal(amount, *row_key)}, "currency": "usd"}}',
+        "amount": f'{{"value": {literal(amount, *row_key)}, "currency": "{charges[0].currency}"}}',
         **{name: _json(values.get(name)) for name in DIMENSIONS},
         "quantity": "null" if quantity is None else f"{quantity:f}",
         "quantity_unit": _json(unit),

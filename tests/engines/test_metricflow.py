@@ -1,6 +1,7 @@
 """MetricFlow's metrics equal the marts."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -23,6 +24,14 @@ QUERIES = {
         ["openai_charge__model", "openai_charge__meter"],
     ),
     "month to date": (["openai_unblended_cost_month_to_date"], ["metric_time__day"]),
+    "currencies": (
+        ["openai_unblended_cost", "openai_list_cost", "openai_price_per_million_tokens"],
+        ["openai_charge__meter"],
+    ),
+    "by currency": (
+        ["openai_unblended_cost"],
+        ["openai_charge__meter", "openai_charge__currency"],
+    ),
 }  # fmt: skip
 
 
@@ -59,12 +68,13 @@ class MetricFlow:
         self.validation = done.stdout
         self.sql = json.loads(file.read_text())
 
-    def rows(self, query):
+    def rows(self, query, charges="openai_marts.focus_costs"):
         """The exact result of MetricFlow's SQL; `mf query` itself rounds."""
         metrics, dimensions = QUERIES[query]
         # MetricFlow chooses the order of the columns.
         columns = ", ".join([*dimensions, *metrics])
-        return self.warehouse.rows(f"select {columns} from ({self.sql[query]}) order by all")
+        sql = re.sub(r'(\S*"?openai_marts"?)\."?focus_costs"?', charges, self.sql[query])
+        return self.warehouse.rows(f"select {columns} from ({sql}) order by all")
 
 
 @pytest.fixture(scope="module")
@@ -126,3 +136,23 @@ def test_month_to_date_restarts_each_month(metricflow):
         group by days.date order by days.date
     """)
     assert metricflow.rows("month to date") == expected
+
+
+def test_metrics_of_money_add_up_no_two_currencies(metricflow):
+    charges = """(
+        select * replace (case x_Meter when 'output' then 'EUR' when 'input' then
+            case SubAccountId when 'proj_europe' then 'EUR' else 'USD' end else 'USD' end
+        as BillingCurrency) from openai_marts.focus_costs)"""
+    expected = metricflow.warehouse.rows(f"""
+        select x_Meter, case when count(distinct BillingCurrency) = 1 then sum(BilledCost) end,
+            case when count(distinct BillingCurrency) = 1 then sum(ListCost) end
+        from {charges} group by x_Meter order by all
+    """)
+    rows = metricflow.rows("currencies", charges)
+    assert [row[:3] for row in rows] == expected
+    prices = {meter: price for meter, _, _, price in rows}
+    assert (prices["input"], prices["output"] > 0) == (None, True)
+    assert {row[1] for row in rows if row[0] == "input"} == {None}
+    assert metricflow.rows("by currency", charges) == metricflow.warehouse.rows(f"""
+        select x_Meter, BillingCurrency, sum(BilledCost) from {charges} group by all order by all
+    """)

@@ -3,6 +3,7 @@ with monthly as (
         tokens.*,
         savings.saved_by_caching,
         savings.saved_by_batch,
+        savings.tokens_without_saving,
         -- Requests have no currency, so they are shown only where the month has one currency.
         case
             when count(*) over (
@@ -38,8 +39,9 @@ select
     {{ ratio('monthly.cost_of_input', 'monthly.input_tokens') }} * 1000000 as cost_per_million_input_tokens,
     {{ ratio('monthly.cost_of_output', 'monthly.output_tokens') }} * 1000000
         as cost_per_million_output_tokens,
-    monthly.saved_by_caching,
-    monthly.saved_by_batch
+    coalesce(monthly.saved_by_caching, 0) as saved_by_caching,
+    coalesce(monthly.saved_by_batch, 0) as saved_by_batch,
+    cast(coalesce(monthly.tokens_without_saving, 0) as {{ quantity() }}) as tokens_without_saving
 from monthly
 left join {{ ref('int_openai__organizations') }} as organizations
     on monthly.organization_id = organizations.organization_id

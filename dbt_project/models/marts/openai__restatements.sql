@@ -4,7 +4,8 @@ select
     organizations.organization_name,
     cast(
         row_number() over (
-            partition by restatements.organization_id, restatements.date order by restatements.seen_us
+            partition by restatements.organization_id, restatements.date, restatements.currency
+            order by restatements.seen_us
         ) as {{ dbt.type_bigint() }}
     ) as restatement,
     restatements.seen_on,
@@ -19,8 +20,9 @@ select
     restatements.was_row_count,
     restatements.is_row_count,
     restatements.seen_us = max(restatements.seen_us) over (
-        partition by restatements.organization_id, restatements.date
-    ) as is_last
+        partition by restatements.organization_id, restatements.date, restatements.currency
+    ) as is_last,
+    restatements.currency
 from {{ ref('stg_openai__cost_restatements') }} as restatements
 left join {{ ref('int_openai__organizations') }} as organizations
     on restatements.organization_id = organizations.organization_id

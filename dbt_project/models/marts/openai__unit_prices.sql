@@ -16,6 +16,7 @@ daily as (
         sum(free_quantity) as free_quantity,
         {{ ratio('sum(unblended_cost)', 'sum(priced_quantity)') }} as average_price,
         max(case when is_usual then usual_price end) as usual_price,
+        max(case when is_usual and is_mixed then 1 else 0 end) as mixed,
         max(case when is_usual then previous_price end) as previous_price,
         max(case when is_usual then changed_on end) as changed_on
     from in_order
@@ -42,7 +43,8 @@ select
     daily.usual_price,
     daily.previous_price,
     daily.changed_on,
-    daily.model_family
+    daily.model_family,
+    daily.mixed = 1 as is_mixed
 from daily
 left join {{ ref('int_openai__organizations') }} as organizations
     on daily.organization_id = organizations.organization_id

@@ -1,6 +1,7 @@
 select
     organization_id,
     date,
+    {{ currency_code() }} as currency,
     was_amount,
     is_amount,
     was_row_count,

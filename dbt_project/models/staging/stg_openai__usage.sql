@@ -12,23 +12,25 @@
 {# A sum of larger counts does not fit a 64-bit integer. #}
 {% set bounded = 'case when {0} between -999999999999999 and 999999999999999 then {0} end' %}
 {% set with_key = {'user_id': 'user_id', 'api_key_id': 'api_key_id'} %}
-{% set with_model = dict(with_key, model='model', requests='num_model_requests') %}
+{% set with_model = dict(with_key, model='model') %}
+{% set with_requests = dict(with_model, requests='num_model_requests') %}
 {% set with_tokens = dict(
-    with_model, tier='service_tier', is_batch='batch', input_tokens='input_tokens',
+    with_requests, tier='service_tier', is_batch='batch', input_tokens='input_tokens',
     cached_input_tokens='input_cached_tokens', cache_write_tokens='input_cache_write_tokens',
     output_tokens='output_tokens', input_audio_tokens='input_audio_tokens',
     cached_audio_tokens='input_cached_audio_tokens', output_audio_tokens='output_audio_tokens',
     input_image_tokens='input_image_tokens', cached_image_tokens='input_cached_image_tokens',
     output_image_tokens='output_image_tokens'
 ) %}
+{# `completions` already counts the model requests that search the web. #}
 {% set kinds = {
     'completions': with_tokens,
     'decisions': with_tokens,
-    'embeddings': dict(with_model, input_tokens='input_tokens'),
-    'moderations': dict(with_model, input_tokens='input_tokens'),
-    'images': dict(with_model, images='images'),
-    'audio_speeches': dict(with_model, characters='characters'),
-    'audio_transcriptions': dict(with_model, seconds='seconds'),
+    'embeddings': dict(with_requests, input_tokens='input_tokens'),
+    'moderations': dict(with_requests, input_tokens='input_tokens'),
+    'images': dict(with_requests, images='images'),
+    'audio_speeches': dict(with_requests, characters='characters'),
+    'audio_transcriptions': dict(with_requests, seconds='seconds'),
     'vector_stores': {'bytes': 'usage_bytes'},
     'code_interpreter_sessions': {'sessions': 'num_sessions'},
     'file_search_calls': dict(with_key, searches='num_requests'),

@@ -93,7 +93,9 @@ select
     changed_on, model, service, meter, tier, modality, context, priced_per, previous_price,
     usual_price
 from openai_marts.unit_prices
-where organization_id = %s and currency = %s and changed_on >= %s and previous_price is not null
+where
+    organization_id = %s and currency = %s and changed_on >= %s and previous_price is not null
+    and not is_mixed
 order by changed_on, model, service, meter, tier, modality, context, date
 """
 # Rows without an id name no key, user or model that could be new.
@@ -242,7 +244,7 @@ class _Bill:
         return rows
 
     def _prices(self) -> list[Any]:
-        """Return each price change, with the price on its first day."""
+        """Return each price change, with the price on its first whole day."""
         changes: dict[tuple[Any, ...], list[Any]] = {}
         for *change, before, price in self._json_rows(_PRICES, self._first):
             changes.setdefault(tuple(change), [*change, before, price])

@@ -52,8 +52,11 @@ order by check_name, status
 """
 _RESTATED = """
 select count(distinct date), count(*), max(days_after)
-from openai_marts.restatements
-where organization_id = %s
+from (
+    select distinct date, seen_on, days_after
+    from openai_marts.restatements
+    where organization_id = %s
+) as restatements
 """
 
 

@@ -6,14 +6,16 @@
     ('restatements has the changes', difference('is_amount', 'was_amount'), 'change'),
     ('restatements has the number of rows before', 'was_row_count', 'was_row_count'),
     ('restatements has the number of rows after', 'is_row_count', 'is_row_count'),
-    ('restatements has one last restatement per day', 'is_last', 'is_last'),
+    ('restatements has one last restatement per day and currency', 'is_last', 'is_last'),
 ] %}
 
--- The number of a restatement is the number of the day's restatements that were seen until then.
+-- The number of a restatement is the number of the day's restatements in its currency that were seen until
+-- then.
 with logged as (
     select
         entries.organization_id,
         entries.date,
+        {{ currency_code('entries.currency') }} as currency,
         entries.was_amount,
         entries.is_amount,
         entries.was_row_count,
@@ -24,15 +26,17 @@ with logged as (
     inner join {{ source('openai_raw', 'cost_restatements') }} as others
         on entries.organization_id = others.organization_id
         and entries.date = others.date
+        and {{ currency_code('entries.currency') }} = {{ currency_code('others.currency') }}
     group by
-        entries.organization_id, entries.date, entries.was_amount, entries.is_amount, entries.was_row_count,
-        entries.is_row_count, entries.seen_us
+        entries.organization_id, entries.date, {{ currency_code('entries.currency') }}, entries.was_amount,
+        entries.is_amount, entries.was_row_count, entries.is_row_count, entries.seen_us
 ),
 
 shown as (
     select
         organization_id,
         date,
+        currency,
         was_cost,
         is_cost,
         change,
@@ -49,7 +53,7 @@ both_sides as (
             '{{ check_name }}' as check_name,
             organization_id,
             date,
-            cast(null as {{ dbt.type_string() }}) as currency,
+            currency,
             cast(number as {{ dbt.type_string() }}) as item,
             cast({{ logged_value }} as {{ money() }}) as expected,
             cast(0 as {{ money() }}) as actual
@@ -61,7 +65,7 @@ both_sides as (
             '{{ check_name }}' as check_name,
             organization_id,
             date,
-            cast(null as {{ dbt.type_string() }}) as currency,
+            currency,
             cast(number as {{ dbt.type_string() }}) as item,
             cast(0 as {{ money() }}) as expected,
             cast({{ shown_value }} as {{ money() }}) as actual

@@ -17,7 +17,7 @@
     'vector_stores': {'bytes': 'usage_bytes'},
     'code_interpreter_sessions': {'sessions': 'num_sessions'},
     'file_search_calls': {'searches': 'num_requests'},
-    'web_search_calls': {'requests': 'num_model_requests', 'searches': 'num_requests'},
+    'web_search_calls': {'searches': 'num_requests'},
 } %}
 {% set measures = tokens | list + ['images', 'characters', 'seconds', 'bytes', 'sessions', 'searches'] %}
 {% set ids = ['project_id', 'user_id', 'api_key_id', 'model'] %}

@@ -36,7 +36,9 @@ union all
     ref('int_openai__check_credits'): dict(by_month, item='item', currency='currency', tolerance='tolerance'),
     ref('int_openai__check_forecasts'): dict(by_month, item='item', currency='currency', tolerance='tolerance'),
     ref('int_openai__check_efficiency'): dict(by_month, item='item', currency='currency'),
+    ref('int_openai__check_ratios'): dict(by_month, item='item', currency='currency', tolerance='tolerance'),
+    ref('int_openai__check_price_changes'): dict(by_month, item='item', currency='currency'),
     ref('int_openai__check_anomalies'): dict(by_month, item='item', currency='currency'),
     ref('int_openai__check_usual_costs'): dict(by_month, item='item', currency='currency'),
-    ref('int_openai__check_restatements'): {'item': 'item'},
+    ref('int_openai__check_restatements'): {'item': 'item', 'currency': 'currency'},
 }) }}

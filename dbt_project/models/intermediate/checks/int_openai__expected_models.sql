@@ -26,6 +26,7 @@ select
     sum(line_items.cost) as cost,
     sum(line_items.quantity) as quantity,
     case when sum(line_items.quantity) <> 0 then sum(line_items.cost_of_quantity) end as cost_of_quantity,
+    sum(line_items.cost_of_quantity) as cost_with_quantity,
     sum(line_items.priced_cost) as priced_cost,
     sum(line_items.priced_quantity) as priced_quantity,
     sum(line_items.free_quantity) as free_quantity,

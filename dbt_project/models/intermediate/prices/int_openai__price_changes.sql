@@ -2,6 +2,8 @@
 -- does not change the price of another. Days with only free usage have no price and are a separate sequence,
 -- so that they do not separate two prices.
 {% set sequence = price_dimensions() ~ ', project_id, is_priced' %}
+{# A smaller difference is the rounding of a division. #}
+{% set differs = 'abs({0} / {1} - 1) > 0.000001' %}
 
 with prices as (
     select
@@ -10,19 +12,39 @@ with prices as (
     from {{ ref('int_openai__project_prices') }}
 ),
 
-with_price_before as (
+with_neighbors as (
     select
         *,
-        {{ previous_value('usual_price', 'partition by ' ~ sequence ~ ' order by date') }} as price_before
+        {{ previous_value('usual_price', 'partition by ' ~ sequence ~ ' order by date') }} as price_before,
+        {{ next_value('usual_price', 'partition by ' ~ sequence ~ ' order by date') }} as price_after
     from prices
 ),
 
+-- The API adds up a day: on the day on which a price changes, the average lies between the two prices.
+with_mixed_days as (
+    select
+        *,
+        case
+            when
+                {{ differs.format('usual_price', 'price_before') }}
+                and {{ differs.format('price_after', 'usual_price') }}
+                and (usual_price - price_before) * (price_after - usual_price) > 0
+                then 1
+            else 0
+        end as mixed
+    from with_neighbors
+),
+
+-- The price that follows a mixed day is part of the change on that day.
 with_changes as (
     select
         *,
-        -- A smaller difference is the rounding of a division.
-        case when abs(usual_price / price_before - 1) > 0.000001 then 1 else 0 end as is_change
-    from with_price_before
+        case
+            when {{ previous_value('mixed', 'partition by ' ~ sequence ~ ' order by date') }} = 1 then 0
+            when {{ differs.format('usual_price', 'price_before') }} then 1
+            else 0
+        end as is_change
+    from with_mixed_days
 ),
 
 with_change_counts as (
@@ -43,6 +65,7 @@ select
     free_quantity,
     priced_quantity,
     usual_price,
+    mixed = 1 as is_mixed,
     max(case when is_change = 1 then price_before end) over (partition by {{ sequence }}, changes)
         as previous_price,
     max(case when is_change = 1 then date end) over (partition by {{ sequence }}, changes) as changed_on

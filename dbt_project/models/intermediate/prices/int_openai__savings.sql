@@ -10,19 +10,19 @@ with compared as (
     from {{ ref('int_openai__token_prices') }}
 )
 
--- The saving is unknown where any part of it has no price to compare with.
 select
     organization_id,
     month,
     currency,
     model_family,
-    case
-        when sum(case when is_cached and uncached_price is null then 1 else 0 end) = 0
-            then sum(case when is_cached then saved_by_caching else 0 end)
-    end as saved_by_caching,
-    case
-        when sum(case when is_batch and standard_price is null then 1 else 0 end) = 0
-            then sum(case when is_batch then saved_by_batch else 0 end)
-    end as saved_by_batch
+    sum(case when is_cached then coalesce(saved_by_caching, 0) else 0 end) as saved_by_caching,
+    sum(case when is_batch then coalesce(saved_by_batch, 0) else 0 end) as saved_by_batch,
+    sum(
+        case
+            when is_cached and saved_by_caching is null then tokens
+            when is_batch and saved_by_batch is null then tokens
+            else 0
+        end
+    ) as tokens_without_saving
 from compared
 group by organization_id, month, currency, model_family

@@ -1,10 +1,13 @@
 -- Free usage has no price and saves nothing.
-{% set same_usage = "organization_id, month, currency, model, modality, context" %}
+{% set same_usage = 'organization_id, month, currency, model, modality, context' %}
+{% set month = "cast(" ~ dbt.date_trunc('month', 'date') ~ " as date)" %}
+{% set model_name = "replace(lower(model), ' ', '-')" %}
 
-with monthly as (
+with daily as (
     select
         organization_id,
-        cast({{ dbt.date_trunc('month', 'date') }} as date) as month,
+        date,
+        {{ month }} as month,
         currency,
         model,
         model_family,
@@ -20,8 +23,7 @@ with monthly as (
         and quantity_unit in ('tokens', '1000_tokens')
         and quantity is not null
     group by
-        organization_id, cast({{ dbt.date_trunc('month', 'date') }} as date), currency, model, model_family,
-        meter, tier, modality, context
+        organization_id, date, {{ month }}, currency, model, model_family, meter, tier, modality, context
 ),
 
 compared as (
@@ -34,22 +36,37 @@ compared as (
         sum(case when tier = 'standard' then unblended_cost end) over (partition by {{ same_usage }}, meter)
             as standard_cost,
         sum(case when tier = 'standard' then tokens end) over (partition by {{ same_usage }}, meter)
-            as standard_tokens
-    from monthly
+            as standard_tokens,
+        {{ token_sku(model_name, "'input'", 'tier') }} as uncached_sku,
+        {{ token_sku(model_name, 'meter', "'standard'") }} as standard_sku
+    from daily
 )
 
 select
-    organization_id,
-    month,
-    currency,
-    model,
-    model_family,
-    meter,
-    tier,
-    modality,
-    context,
-    unblended_cost,
-    tokens,
-    {{ ratio('uncached_cost', 'uncached_tokens') }} as uncached_price,
-    {{ ratio('standard_cost', 'standard_tokens') }} as standard_price
+    compared.organization_id,
+    compared.date,
+    compared.month,
+    compared.currency,
+    compared.model,
+    compared.model_family,
+    compared.meter,
+    compared.tier,
+    compared.modality,
+    compared.context,
+    compared.unblended_cost,
+    compared.tokens,
+    coalesce({{ ratio('compared.uncached_cost', 'compared.uncached_tokens') }}, uncached.price_of_one)
+        as uncached_price,
+    coalesce({{ ratio('compared.standard_cost', 'compared.standard_tokens') }}, standard.price_of_one)
+        as standard_price
 from compared
+left join {{ ref('int_openai__token_list_prices') }} as uncached
+    on compared.uncached_sku = uncached.sku_price_id
+    and compared.currency = uncached.currency
+    and compared.date >= uncached.valid_from
+    and compared.date < uncached.valid_until
+left join {{ ref('int_openai__token_list_prices') }} as standard
+    on compared.standard_sku = standard.sku_price_id
+    and compared.currency = standard.currency
+    and compared.date >= standard.valid_from
+    and compared.date < standard.valid_until

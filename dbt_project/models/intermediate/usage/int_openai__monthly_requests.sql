@@ -12,7 +12,5 @@ inner join {{ ref('stg_openai__usage_days') }} as usage_days
     on used.organization_id = usage_days.organization_id
     and used.date = usage_days.date
     and used.kind = usage_days.kind
-where
-    used.model_family is not null
-    and used.kind = {{ usage_kind('used.model_family') }}
+where used.model_family is not null
 group by used.organization_id, cast({{ dbt.date_trunc('month', 'used.date') }} as date), used.model_family

@@ -1,7 +1,7 @@
 // Costs of the selected project: by day, and by project, user, model or meter.
 
 const METERS = {
-  input: ["Input", "Input at the full price"],
+  input: ["Input", "Uncached input, at the price of its tier"],
   "cached input": ["Cached input", "Input from the prompt cache, at a lower price"],
   "cache write": ["Cache write", "Input written to the prompt cache"],
   output: ["Output", "Generated tokens, images and audio"],
