@@ -8,7 +8,6 @@ projects. The history of Late begins during a month.
 import json
 from datetime import date
 from decimal import Decimal
-from typing import ClassVar
 
 from openai_costs_source.simulator.api import SimulatedApi
 from openai_costs_source.simulator.buckets import json_object
@@ -131,10 +130,9 @@ def small_organizations():
 class Small(Organization):
     """An organization whose history begins on `earliest`, as the API returns it on `today`."""
 
-    emails: ClassVar = {f"user-{name}": f"{name}@example.com" for name in ("erik", "dora", "ben")}
-
     def __init__(self, name, currency, bill, listings, earliest):
         super().__init__(FIRST)
+        self.emails = {f"user-{name}": f"{name}@example.com" for name in ("erik", "dora", "ben")}
         self.id, self.name, self.slug = f"org-{name}", name.title(), f"org-{name}"
         self._currency, self._bill, self._listings, self.earliest = (
             currency,

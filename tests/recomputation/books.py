@@ -74,14 +74,17 @@ class Books:
         self.user_charges += map(self._charge_of_user, apart)
         self.costs_by_day = cache(self.costs_by_day)
 
-    def costs_by_day(self, organization_id, currency, scope, id_):
-        """The cost of each day with charges in this scope."""
-        costs = defaultdict(Decimal)
+    def in_scope(self, organization_id, currency, scope, id_):
+        """The charges in a scope: of an organization, project, user, API key, team or model."""
         charges = self.user_charges if scope == "user" else self.charges
-        for c in charges:
-            key = (c.organization_id, c.currency, id_in_scope(c, scope))
-            if key == (organization_id, currency, id_):
-                costs[c.date] += c.amount
+        key = organization_id, currency, id_
+        return [c for c in charges if (c.organization_id, c.currency, id_in_scope(c, scope)) == key]
+
+    def costs_by_day(self, organization_id, currency, scope, id_):
+        """The cost of each day with charges in a scope."""
+        costs = defaultdict(Decimal)
+        for charge in self.in_scope(organization_id, currency, scope, id_):
+            costs[charge.date] += charge.amount
         return dict(costs)
 
     def currencies(self, organization_id):

@@ -27,12 +27,13 @@ def _rows(books, organization_id, currency, grants):
         if (c.organization_id, c.currency) == (organization_id, currency):
             costs[c.date] += c.amount
     days = books.ledger.days(organization_id)
-    balance, granted_before, below_since, is_known = ZERO, ZERO, None, True
+    balance, granted_before, below_since, missing = ZERO, ZERO, None, []
     for day in days_between(min(granted), max(days)):
         balance += granted[day] - costs[day]
         granted_before += granted[day]
         below_since = (below_since or day) if balance < 0 else None
-        is_known = is_known and day in days
+        if day not in days:
+            missing.append(day)
         if day not in days or days[day].is_trimmed:
             continue
         daily_cost = _daily_cost(days, costs, day)
@@ -50,11 +51,18 @@ def _rows(books, organization_id, currency, grants):
             "currency": currency,
             "granted": granted_before,
             "unblended_cost": costs[day],
-            "balance": balance if is_known else None,
+            "balance": None if missing else balance,
             "daily_cost": daily_cost,
-            "runs_out_on": runs_out_on if is_known else None,
+            "runs_out_on": None if missing else runs_out_on,
+            "unknown_because": _unknown_because(missing),
         }
         granted_before = ZERO
+
+
+def _unknown_because(missing):
+    if len(missing) > 1:
+        return f"{len(missing)} days from {missing[0]} to {missing[-1]} are not loaded"
+    return f"{missing[0]} is not loaded" if missing else None
 
 
 def _daily_cost(days, costs, day):

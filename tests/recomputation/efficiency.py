@@ -59,7 +59,9 @@ def model_efficiency(books):
                 "cost_per_million_output_tokens": ratio(cost["output"] * MILLION, tokens["output"]),
                 "saved_by_caching": caching,
                 "saved_by_batch": batch,
-                "tokens_without_saving": total(c.tokens for c in {*uncompared, *also_uncompared}),
+                "tokens_without_saving": total(
+                    c.tokens for c in {id(c): c for c in (*uncompared, *also_uncompared)}.values()
+                ),
             }
         )
     return rows
@@ -107,7 +109,7 @@ def _paid(charges):
 
 
 def _saved(charges, otherwise, paid, prices):
-    """What the paid tokens would have cost otherwise, less what they cost; None without any price.
+    """What the paid tokens would have cost otherwise, less what they cost.
 
     Also returns the charges that have no price to compare with.
     """
@@ -127,4 +129,4 @@ def _saved(charges, otherwise, paid, prices):
             uncompared.append(charge)
         else:
             saved.append(float(charge.tokens) * price - float(charge.amount))
-    return None if uncompared and not saved else math.fsum(saved), uncompared
+    return math.fsum(saved), uncompared

@@ -33,7 +33,7 @@ class LineItem:
         if self.tier is None:
             return self.text or "unspecified"
         if self.meter in TOKEN_METERS:
-            sku = [self.model, self.modality or "text", self.meter]
+            sku = [self.model, self.modality, self.meter]
         else:
             sku = [self.service.lower(), self.model, self.meter]
         long = "long-context" if self.context == "long" else None
@@ -69,7 +69,8 @@ class LineItems:
             *parts, last = parts
         if len(parts) != 1 or last.lower() not in self._meters:
             return LineItem(text)
-        (model,), modality = parts, None
+        # Tokens are text where the line item states nothing else.
+        (model,), modality = parts, "text"
         if match := re.fullmatch(r"(.+) (text|audio|image)", model):
             model, modality = match.groups()
         rule = {"service": service_of(model), "meter": self._meters[last.lower()]}
@@ -92,10 +93,14 @@ def _line_item(text, labels, rule, model, modality):
 
 
 def family(model):
-    """The model without its date and without the prefix of fine-tuned models."""
+    """The model without its date and without what marks it as fine-tuned.
+
+    That is `ft-` on the bill; in usage, it is `ft:` and all that follows the base model.
+    """
     if model is None:
         return None
     name = model.lower().replace(" ", "-").removeprefix("ft-")
+    name = name.split(":")[1] if name.startswith("ft:") else name
     return re.sub(r"-\d{4}-\d{2}-\d{2}$", "", name)
 
 
