@@ -24,7 +24,7 @@ from recomputation.entities import api_keys, projects, users
 from recomputation.focus import focus_costs
 from recomputation.forecasts import cost_forecast
 from recomputation.prices import unit_prices
-from recomputation.reconciliation import reconciliation
+from recomputation.reconciliation import daily_totals, ledger_months
 from recomputation.restatements import restatements
 from recomputation.rows import read_raw
 from recomputation.usage import daily_usage
@@ -75,18 +75,17 @@ class Compared:
 
     def __init__(self, warehouse, books):
         self._warehouse, self._books = warehouse, books
+        self.rows = warehouse.rows
 
-    def assert_equal(self, recompute, key, where="true", read=dict):
-        """Compare a mart row by row with the function of its name.
+    def assert_equal(self, recompute, key, mart=None, where="true", read=dict):
+        """Compare a mart row by row with what a function returns, by default that of its name.
 
         `key` names the columns that identify a row; `read` returns a row of the mart as the
         function does.
         """
         rows = recompute(self._books)
-        columns = list(rows[0])
-        actual = self._warehouse.rows(
-            f"select {', '.join(columns)} from openai_marts.{recompute.__name__} where {where}"
-        )
+        columns, mart = list(rows[0]), mart or recompute.__name__
+        actual = self.rows(f"select {', '.join(columns)} from openai_marts.{mart} where {where}")
         actual = [read(dict(zip(columns, row, strict=True))) for row in actual]
         expected, actual = by_key(rows, key), by_key(actual, key)
         assert sorted(set(actual) - set(expected)) == [], "only in the mart"
@@ -186,7 +185,7 @@ def test_cost_forecast(compared):
 
 
 def test_budget_status(compared):
-    key = ("organization_id", "budget_source", "scope", "scope_id", "month", "budget", "currency")
+    key = ("organization_id", "budget_source", "scope", "scope_id", "month", "currency")
     compared.assert_equal(budget_status, key)
 
 
@@ -213,7 +212,16 @@ def test_api_keys(compared):
 
 
 def test_reconciliation(compared):
-    daily = "check_name = 'rows equal the API''s daily total' and currency is not null"
     compared.assert_equal(
-        reconciliation, ("organization_id", "period_start", "currency"), where=daily
+        daily_totals,
+        ("organization_id", "period_start", "currency"),
+        mart="reconciliation",
+        where="check_name = 'rows equal the API''s daily total' and currency is not null",
     )
+    compared.assert_equal(
+        ledger_months,
+        ("organization_id", "period_start"),
+        mart="reconciliation",
+        where="check_name = 'every day is in the ledger'",
+    )
+    assert compared.rows("select * from openai_marts.reconciliation where status = 'differs'") == []

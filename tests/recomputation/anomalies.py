@@ -103,7 +103,7 @@ def _effects(books, of_scope, day, earlier):
         else:
             mix += cost - mean_cost
     effects = {"volume": volume, "price": price, "model mix": mix}
-    is_new = not any(c.date < day for charges in by_item.values() for c in charges)
+    is_new = not any(c.date in earlier for charges in by_item.values() for c in charges)
     scope = of_scope[2].replace("_", " ")
     return {
         "explained_by": f"new {scope}" if is_new else max(effects, key=effects.get),

@@ -31,7 +31,7 @@ class Charge:
     user_id: str | None = None
     attribution: str = "unattributed"
     unattributed_because: str | None = None
-    is_owner_assumed: bool | None = None
+    owner_assumed_because: str | None = None
     team: str = UNASSIGNED
     cost_center: str | None = None
 
@@ -56,8 +56,8 @@ class Books:
 
     `loads` are the raw tables after each load, the last one last. `seeds` is the folder of the
     project's seeds, `own_seeds` the folder of those that people fill in. `charges` are those in the
-    warehouse; `user_charges` are the same by user, which the API may return separately; `trimmed`
-    are those of days that are no longer in the warehouse.
+    warehouse; `user_charges` are the same by user, which the API returns separately on
+    `days_by_user`; `trimmed` are those of days that are no longer in the warehouse.
     """
 
     def __init__(self, loads, seeds, own_seeds):
@@ -69,8 +69,10 @@ class Books:
         self.charges = [self._charge(row) for row in self.raw["costs"]]
         self.trimmed = [self._charge(row) for row in self.ledger.trimmed_rows]
         apart = self.raw.get("costs_by_user", ())
-        days = {(row["organization_id"], row["date"]) for row in apart}
-        self.user_charges = [c for c in self.charges if (c.organization_id, c.date) not in days]
+        self.days_by_user = {(row["organization_id"], row["date"]) for row in apart}
+        self.user_charges = [
+            c for c in self.charges if (c.organization_id, c.date) not in self.days_by_user
+        ]
         self.user_charges += map(self._charge_of_user, apart)
         self.costs_by_day = cache(self.costs_by_day)
 
@@ -134,7 +136,8 @@ class Books:
         if owner is None:
             return {"unattributed_because": "the API returned no owner of the key"}
         user_id, is_assumed = owner
-        return {"user_id": user_id, "attribution": "key_owner", "is_owner_assumed": is_assumed}
+        because = "the owner was first listed later" if is_assumed else None
+        return {"user_id": user_id, "attribution": "key_owner", "owner_assumed_because": because}
 
     def _team(self, charge):
         """The team and cost center of the key, else of the user, else of the project."""

@@ -86,7 +86,10 @@ def _known(books):
 
 def _refers_to_nothing(budget, known):
     if (budget.organization_id, budget.id) not in known[budget.scope]:
-        return f"no {budget.scope} has the id {budget.id}"
+        return {
+            "team": f"no row of teams.csv has the team {budget.id}",
+            "model": f"no charge or list price has the model {budget.id}",
+        }.get(budget.scope, f"no {budget.scope} has the id {budget.id}")
     if (budget.organization_id, budget.currency) not in known["currency"]:
         return f"the organization is not billed in {budget.currency}"
     return None

@@ -39,6 +39,8 @@ def daily_costs_by_user(books):
                 "unblended_cost": total(c.amount for c in charges),
                 "attribution": attribution,
                 "unattributed_because": only(reasons) if len(reasons) == 1 else "several reasons",
+                "owner_assumed_because": max(c.owner_assumed_because or "" for c in charges)
+                or None,
             }
         )
     return rows
@@ -80,6 +82,7 @@ def daily_costs_by_model(books):
 
 
 def daily_costs_by_team(books):
+    limited = "users were returned separately from projects and keys"
     return [
         {
             "date": day,
@@ -89,6 +92,9 @@ def daily_costs_by_team(books):
             "cost_center": cost_center,
             "currency": currency,
             "unblended_cost": total(c.amount for c in charges),
+            "assignment_limited_because": limited
+            if (organization_id, day) in books.days_by_user
+            else None,
         }
         for (day, organization_id, team, cost_center, currency), charges in grouped(
             books.charges,

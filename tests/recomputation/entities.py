@@ -12,6 +12,9 @@ def projects(books):
         {
             **row,
             "project_name": listings.project_name(organization_id, id_),
+            "is_deleted": listings.is_deleted(
+                organization_id, {"project": ""}, id_, row["last_seen"]
+            ),
             **listings.renamed("projects", organization_id, id_),
         }
         for organization_id, id_, row in _rows(books, "project")
@@ -25,6 +28,7 @@ def users(books):
             **row,
             "user_name": listings.user_name(organization_id, id_),
             "user_type": listings.user_type(organization_id, id_),
+            "is_deleted": listings.is_deleted(organization_id, {"user": ""}, id_, row["last_seen"]),
             **listings.renamed("users", organization_id, id_),
         }
         for organization_id, id_, row in _rows(books, "user")
@@ -32,19 +36,31 @@ def users(books):
 
 
 def api_keys(books):
-    rows = []
+    listings, rows = books.listings, []
     for organization_id, id_, row in _rows(books, "api_key"):
-        owner = books.listings.version("api_keys", organization_id, id_, having="owner_id") or {}
+        owner = listings.version("api_keys", organization_id, id_, having="owner_id") or {}
+        listed = listings.version("api_keys", organization_id, id_)
+        billed = [c for c in _charges(books, "api_key") if c.api_key_id == id_]
+        project_id = listed["project_id"] if listed else max(billed, key=by_day).project_id
+        place = {"api_key": project_id}
         rows.append(
             {
                 **row,
-                "api_key_name": books.listings.key_name(organization_id, id_),
+                "api_key_name": listings.key_name(organization_id, id_),
+                "project_id": project_id,
+                "project_name": listings.project_name(organization_id, project_id),
                 "owner_id": owner.get("owner_id"),
+                "owner_name": listings.user_name(organization_id, owner.get("owner_id")),
                 "owner_type": owner.get("owner_type"),
-                **books.listings.renamed("api_keys", organization_id, id_),
+                "is_deleted": listings.is_deleted(organization_id, place, id_, row["last_seen"]),
+                **listings.renamed("api_keys", organization_id, id_),
             }
         )
     return rows
+
+
+def by_day(charge):
+    return charge.date
 
 
 def _charges(books, kind):

@@ -79,6 +79,7 @@ def _names(charge, listings):
         "x_CredentialName": listings.key_name(organization_id, charge.api_key_id, day),
         "x_Attribution": charge.attribution,
         "x_UnattributedBecause": charge.unattributed_because,
+        "x_OwnerAssumedBecause": charge.owner_assumed_because,
         "x_LineItem": item.text,
         "x_Service": item.service,
         "x_Model": item.model,

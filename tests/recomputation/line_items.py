@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 from recomputation.rows import read_csv
 
-TOKEN_METERS = ("input", "cached input", "cache write", "output")
-
 
 @dataclass(frozen=True)
 class LineItem:
@@ -32,12 +30,10 @@ class LineItem:
         """FOCUS's SkuPriceId: the SKU, the tier, and the context of long prompts, as a path."""
         if self.tier is None:
             return self.text or "unspecified"
-        if self.meter in TOKEN_METERS:
-            sku = [self.model, self.modality, self.meter]
-        else:
-            sku = [self.service.lower(), self.model, self.meter]
+        # A model is a SKU with its modality, a tool with its name and, perhaps, a model.
+        name = [self.model, self.modality] if self.modality else [self.service.lower(), self.model]
         long = "long-context" if self.context == "long" else None
-        return "/".join(filter(None, [*sku, self.tier, long])).replace(" ", "-")
+        return "/".join(filter(None, [*name, self.meter, self.tier, long])).replace(" ", "-")
 
 
 class LineItems:

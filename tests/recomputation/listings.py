@@ -88,6 +88,33 @@ class Listings:
                 renamed = {"former_name": former["name"], "renamed_on": version["begins"]}
         return renamed
 
+    def is_deleted(self, organization_id, place, id_, last_seen):
+        """Whether the last listing did not contain the object; None if that is unknown.
+
+        `place` is the kind of the listing that would contain it, with its project. A service
+        account is in the listing of its project.
+        """
+        for row in self.listed:
+            is_alike = row["kind"] in place or (
+                "user" in place and row["kind"] == "service_account"
+            )
+            if is_alike and (row["organization_id"], row["id"]) == (organization_id, id_):
+                read_at = self._read_at(organization_id, row["kind"], row["project_id"])
+                return row["listed_at"] < read_at
+        ((kind, project_id),) = place.items()
+        read_at = self._read_at(organization_id, kind, project_id)
+        return True if read_at and utc_date(read_at) >= last_seen else None
+
+    def _read_at(self, organization_id, kind, project_id):
+        for row in self.listings:
+            if (row["organization_id"], row["kind"], row["project_id"]) == (
+                organization_id,
+                kind,
+                project_id,
+            ):
+                return row["listed_at"]
+        return None
+
     def _owned(self, organization_id, user_id):
         """The latest version of a key that this user owns."""
         owned = [
