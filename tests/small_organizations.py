@@ -1,8 +1,8 @@
 """Three small organizations whose bills and listings are known, and their API.
 
 Acme has two currencies, credits, free usage, a price that changes during a day, a key that changes
-its owner, an outlier and restated days. Beta is billed in euros and cannot combine users with
-projects. The history of Late begins during a month.
+its owner, an outlier and restated days. Beta is billed in euros; its users cannot be combined with
+projects, and its first days have no API keys. The history of Late begins during a month.
 """
 
 import json
@@ -122,24 +122,27 @@ def late(day, read_on):
 def small_organizations():
     return [
         Small("acme", "usd", acme, listings_of_acme, date(2026, 7, 13)),
-        Small("beta", "eur", beta, listings_of_beta, date(2026, 8, 25)),
+        Small(
+            *("beta", "eur", beta, listings_of_beta, date(2026, 8, 25)),
+            failure_modes=["users-apart"],
+            key_floor=midnight(date(2026, 8, 30)),
+        ),
         Small("late", "usd", late, listings_of_late, date(2026, 10, 7)),
     ]
 
 
 class Small(Organization):
-    """An organization whose history begins on `earliest`, as the API returns it on `today`."""
+    """An organization whose history begins on `earliest`, as the API returns it on `today`.
 
-    def __init__(self, name, currency, bill, listings, earliest):
+    `limits` are settings of the simulated API.
+    """
+
+    def __init__(self, name, currency, bill, listings, earliest, **limits):
         super().__init__(FIRST)
         self.emails = {f"user-{name}": f"{name}@example.com" for name in ("erik", "dora", "ben")}
         self.id, self.name, self.slug = f"org-{name}", name.title(), f"org-{name}"
-        self._currency, self._bill, self._listings, self.earliest = (
-            currency,
-            bill,
-            listings,
-            earliest,
-        )
+        self._currency, self._bill, self._listings = currency, bill, listings
+        self.earliest, self.limits = earliest, limits
 
     def charges(self, day):
         return self._bill(day, self.today) if day <= self.today else []
@@ -280,9 +283,7 @@ class AllApis:
     def __init__(self, organizations):
         self._organizations = {f"sk-admin-of-{each.id}": each for each in organizations}
         self._apis = {
-            f"Bearer {key}": SmallApi(
-                each, key, failure_modes=["users-apart"] if each.id == "org-beta" else []
-            )
+            f"Bearer {key}": SmallApi(each, key, **each.limits)
             for key, each in self._organizations.items()
         }
 

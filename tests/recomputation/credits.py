@@ -34,7 +34,10 @@ def _rows(books, organization_id, currency, grants):
         below_since = (below_since or day) if balance < 0 else None
         if day not in days:
             missing.append(day)
-        if day not in days or days[day].is_trimmed:
+        if day not in days:
+            continue
+        granted_since, granted_before = granted_before, ZERO
+        if days[day].is_trimmed:
             continue
         daily_cost = _daily_cost(days, costs, day)
         runs_out_on = below_since
@@ -49,14 +52,13 @@ def _rows(books, organization_id, currency, grants):
             "organization_id": organization_id,
             "organization_name": books.listings.organization_name(organization_id),
             "currency": currency,
-            "granted": granted_before,
+            "granted": granted_since,
             "unblended_cost": costs[day],
             "balance": None if missing else balance,
             "daily_cost": daily_cost,
             "runs_out_on": None if missing else runs_out_on,
             "unknown_because": _unknown_because(missing),
         }
-        granted_before = ZERO
 
 
 def _unknown_because(missing):
