@@ -102,6 +102,7 @@ def _row(books, budget, known):
     expected = None if unknown else of_month.month_end
     days, costs = days_of_month(budget.month), books.costs_by_day(*of_scope)
     loaded = books.ledger.loaded(budget.organization_id)
+    as_of = books.ledger.as_of(budget.organization_id)
     if of_month.spent > budget.amount:
         status = "breached"
     elif unknown:
@@ -124,18 +125,18 @@ def _row(books, budget, known):
         "spent_share": ratio(of_month.spent, budget.amount),
         "expected_month_end": expected,
         "breached_on": _first_above(budget.amount, [(d, costs.get(d, ZERO)) for d in days]),
-        "expected_breach_on": _first_above(float(budget.amount), expected_days),
+        "expected_breach_on": _first_above(float(budget.amount), expected_days, after=as_of),
         "status": status,
         "unknown_because": unknown,
     }
 
 
-def _first_above(limit, cost_by_day):
-    """The first day on which the sum exceeds the limit; None if none does."""
+def _first_above(limit, cost_by_day, after=date.min):
+    """The first day after another one on which the sum exceeds the limit; None if none does."""
     so_far = 0
     for day, cost in cost_by_day:
         so_far += cost
-        if so_far > limit:
+        if so_far > limit and day > after:
             return day
     return None
 
