@@ -21,15 +21,11 @@ Resources, and the tables that they load:
                                          OpenAI cannot combine users with projects
                       cost_days          the ledger: one row per organization and day, also for a
                                          day without costs
-<<<<<<< HEAD
-                      cost_restatements  one row per restatement of a closed day
-                      trimmed_costs      the costs of days that keep_months removed, by project,
-                                         user and API key
-=======
                       cost_days_by_currency
                                          its amounts by currency, for days with several currencies
                       cost_restatements  one row per restatement of a closed day and currency
->>>>>>> prices
+                      trimmed_costs      the costs of days that keep_months removed, by project,
+                                         user and API key
                       organizations      one row per organization: its name, and the first day of
                                          OpenAI's history
     usage_<kind>      usage_<kind>       one row per UTC day and dimensions, for eleven kinds

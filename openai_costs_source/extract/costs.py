@@ -36,13 +36,9 @@ BYTES_PER_ROW = 400
 def costs(load: Load) -> DltResource:
     """The costs of each organization.
 
-<<<<<<< HEAD
-    Also loads `costs_by_user`, `cost_days`, `cost_restatements` and `organizations`: all rows of a
-    day are replaced together. The costs of days that are no longer kept move to `trimmed_costs`.
-=======
     Also loads `costs_by_user`, `cost_days`, `cost_days_by_currency`, `cost_restatements` and
-    `organizations`: all rows of a day are replaced together.
->>>>>>> prices
+    `organizations`: all rows of a day are replaced together. The costs of days that are no longer
+    kept move to `trimmed_costs`.
     """
 
     def extract() -> Iterator[Any]:
