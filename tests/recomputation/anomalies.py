@@ -44,6 +44,7 @@ def _anomalies(books, organization_id, currency, scope, id_):
             parents_usual = lower_median([parent.get(past, ZERO) for past in earlier])
             if parent.get(day, ZERO) - parents_usual < excess / 2:
                 continue
+        effects = _effects(books, (organization_id, currency, scope, id_), day, earlier)
         yield {
             "date": day,
             "organization_id": organization_id,
@@ -55,7 +56,7 @@ def _anomalies(books, organization_id, currency, scope, id_):
             "expected": usual,
             "excess": excess,
             "score": ratio(excess, max(spread, minimum / SCORE)),
-            **_effects(books, (organization_id, currency, scope, id_), day, earlier),
+            **(effects if usual else {**effects, "explained_by": f"new {scope}"}),
         }
 
 
@@ -103,10 +104,8 @@ def _effects(books, of_scope, day, earlier):
         else:
             mix += cost - mean_cost
     effects = {"volume": volume, "price": price, "model mix": mix}
-    is_new = not any(c.date in earlier for charges in by_item.values() for c in charges)
-    scope = of_scope[2].replace("_", " ")
     return {
-        "explained_by": f"new {scope}" if is_new else max(effects, key=effects.get),
+        "explained_by": max(effects, key=effects.get),
         "volume_effect": volume,
         "price_effect": price,
         "mix_effect": mix,

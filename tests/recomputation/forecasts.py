@@ -151,15 +151,15 @@ def _previous(books, organization_id, currency, scope, id_, month):
 def _backtest(books, organization_id, currency, scope, id_, month):
     """The errors of forecasts from the same day of up to six months before, as shares.
 
-    Only months that are loaded completely, with four weeks until that day, are forecast.
+    A month needs all its days, and a ledger that begins four weeks before that day.
     """
     errors, day_of_month = [], books.ledger.as_of(organization_id).day
+    first = min(books.ledger.loaded(organization_id))
     for _ in range(6):
         month = month_of(month - ONE_DAY)
         days = days_of_month(month)
         as_of = days[min(day_of_month, len(days)) - 1]
-        four_weeks = days_between(as_of - FOUR_WEEKS + ONE_DAY, as_of)
-        if books.ledger.missing(organization_id, [*days, *four_weeks]):
+        if books.ledger.missing(organization_id, days) or first > as_of - FOUR_WEEKS + ONE_DAY:
             break
         of_month = forecast(books, organization_id, currency, scope, id_, month, as_of)
         if of_month.spent > 0:
