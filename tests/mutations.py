@@ -108,8 +108,8 @@ MUTATIONS = [
     Mutation(
         "Days of usage that were dropped at the destination are not loaded again.",
         "openai_costs_source/extract/usage.py",
-        "missing = load_state.missing_usage(loaded)",
-        "missing = set()",
+        "mismatched |= load_state.missing_usage(loaded)",
+        "mismatched |= set()",
         "tests/faults/test_faults.py -k however_old",
     ),
     Mutation(
