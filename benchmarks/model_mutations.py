@@ -647,8 +647,8 @@ PLANS = [
     Mutation(
         "Spending increases the credit balance.",
         "models/intermediate/plans/int_openai__credit_balances.sql",
-        "granted.granted - missing.spent",
-        "granted.granted + missing.spent",
+        "difference('granted.granted', 'missing.spent')",
+        "difference('granted.granted', '-missing.spent')",
     ),
     Mutation(
         "Credits are reduced by the costs of each user.",

@@ -48,7 +48,9 @@ select
     with_pace.organization_id,
     organizations.organization_name,
     with_pace.currency,
-    cast(with_pace.granted - coalesce(with_pace.granted_before, 0) as {{ money() }}) as granted,
+    cast(
+        {{ difference('with_pace.granted', 'coalesce(with_pace.granted_before, 0)') }} as {{ money() }}
+    ) as granted,
     cast(with_pace.unblended_cost as {{ money() }}) as unblended_cost,
     with_pace.balance,
     with_pace.daily_cost,

@@ -6,7 +6,7 @@ with changes as (
         organization_id,
         currency,
         date,
-        0 - amount as amount,
+        -amount as amount,
         1 as days
     from {{ ref('int_openai__expected_credit_days') }}
     where date >= first_day

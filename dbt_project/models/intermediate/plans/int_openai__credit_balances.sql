@@ -61,7 +61,8 @@ select
     missing.unblended_cost,
     granted.granted,
     case
-        when missing.missing_days = 0 then cast(granted.granted - missing.spent as {{ money() }})
+        when missing.missing_days = 0
+            then cast({{ difference('granted.granted', 'missing.spent') }} as {{ money() }})
     end as balance,
     missing.missing_days,
     missing.missing_from,
