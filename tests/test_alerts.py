@@ -256,6 +256,8 @@ def test_unknown_budget_is_a_warning_with_the_reason(marts):
     alert = marts.only_alert()
     assert (alert.kind, alert.severity) == ("budget", "warning")
     assert alert.text.endswith(f"of 1,000.00 USD unnoticed: {reason}.")
+    marts.change("update openai_marts.budget_status set budget_source = 'spend_limit'")
+    assert marts.alerts() == []
 
 
 @pytest.mark.parametrize("status", ["on track", "kept"])

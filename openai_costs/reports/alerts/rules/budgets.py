@@ -31,8 +31,9 @@ order by month, budget_id
 def budget_alerts(query: Query, now: datetime) -> Iterator[Alert]:
     """Yield an alert for each budget that is breached, at risk or unknown.
 
-    A breached budget is critical, a budget at risk or an unknown one is a warning. OpenAI's own
-    e-mail alert is info once it is breached, because OpenAI already sent it.
+    A breached budget is critical, a budget at risk or an unknown one is a warning. Unknown limits
+    at OpenAI raise no alert, because OpenAI watches them. OpenAI's own e-mail alert is info once it
+    is breached, because OpenAI already sent it.
     """
     since = (now.date() - timedelta(days=GRACE_DAYS)).replace(day=1)
     for row in query(_BUDGETS, since):
@@ -41,6 +42,8 @@ def budget_alerts(query: Query, now: datetime) -> Iterator[Alert]:
         breached_on, expected_on = days
         breached = status == "breached"
         if source == "spend_alert" and not breached:
+            continue
+        if source != "budgets.csv" and status == "unknown":
             continue
         severity = "info" if source == "spend_alert" else "critical" if breached else "warning"
         breach_day = breached_on if breached else expected_on
