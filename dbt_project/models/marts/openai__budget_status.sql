@@ -10,7 +10,8 @@ with reached as (
             cast(sum(unblended_cost) as {{ double() }})
         ) as expected_month_end,
         min(case when spent > budget then date end) as breached_on,
-        min(case when expected_spent > cast(budget as {{ double() }}) then date end) as expected_breach_on
+        min(case when is_open and expected_spent > cast(budget as {{ double() }}) then date end)
+            as expected_breach_on
     from {{ ref('int_openai__budget_days') }}
     group by organization_id, budget_id, month
 ),

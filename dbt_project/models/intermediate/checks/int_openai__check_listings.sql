@@ -27,11 +27,15 @@ with compared as (
         'api_keys has the latest owners' as check_name,
         listed.organization_id,
         listed.id,
-        case when coalesce(mart.owner_id, '') = coalesce(listed.owner_id, '') then 1 else 0 end as is_right
+        case when coalesce(mart.owner_id, '') = coalesce(owners.owner_id, '') then 1 else 0 end as is_right
     from {{ source_or_empty('api_keys') }} as listed
     left join {{ ref('openai__api_keys') }} as mart
         on listed.organization_id = mart.organization_id
         and listed.id = mart.api_key_id
+    left join {{ ref('int_openai__expected_owners') }} as owners
+        on listed.organization_id = owners.organization_id
+        and listed.id = owners.id
+        and owners.valid_until = cast('{{ latest_day() }}' as date)
     where listed.valid_to is null
 
     union all

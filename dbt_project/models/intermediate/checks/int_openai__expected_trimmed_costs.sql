@@ -1,4 +1,3 @@
--- The owner of an API key is the owner in the last version of its listing.
 with trimmed as (
     select
         *,
@@ -10,7 +9,7 @@ select
     trimmed.organization_id,
     trimmed.date,
     nullif(trimmed.project_id, '') as project_id,
-    coalesce(nullif(trimmed.user_id, ''), keys.owner_id) as user_id,
+    coalesce(nullif(trimmed.user_id, ''), owners.owner_id) as user_id,
     nullif(trimmed.api_key_id, '') as api_key_id,
     {{ currency_code('trimmed.currency') }} as currency,
     trimmed.amount,
@@ -18,8 +17,9 @@ select
     case when trimmed.is_by_user then 0 else 1 end as has_project,
     case when trimmed.is_by_user or trimmed.has_users = 0 then 1 else 0 end as has_user
 from trimmed
-left join {{ source_or_empty('api_keys') }} as keys
-    on trimmed.organization_id = keys.organization_id
-    and trimmed.api_key_id = keys.id
-    and keys.valid_to is null
+left join {{ ref('int_openai__expected_owners') }} as owners
+    on trimmed.organization_id = owners.organization_id
+    and trimmed.api_key_id = owners.id
+    and trimmed.date >= owners.valid_from
+    and trimmed.date < owners.valid_until
 where not {{ is_day_of(source('openai_raw', 'cost_days'), 'trimmed.organization_id', 'trimmed.date') }}

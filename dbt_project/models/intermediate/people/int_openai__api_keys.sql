@@ -24,7 +24,7 @@ listed as (
         keys.organization_id,
         keys.api_key_id,
         keys.project_id,
-        keys.owner_id,
+        owners.owner_id,
         keys.created_at,
         names.name,
         names.former_name,
@@ -34,6 +34,10 @@ listed as (
         on keys.organization_id = names.organization_id
         and keys.api_key_id = names.id
         and names.kind = 'api_key'
+    left join {{ ref('int_openai__key_owner_periods') }} as owners
+        on keys.organization_id = owners.organization_id
+        and keys.api_key_id = owners.api_key_id
+        and owners.valid_until = cast('{{ latest_day() }}' as date)
     where keys.is_latest
 )
 

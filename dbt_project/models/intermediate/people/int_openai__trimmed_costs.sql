@@ -11,7 +11,7 @@ select
     trimmed.organization_id,
     trimmed.date,
     trimmed.project_id,
-    coalesce(trimmed.user_id, keys.owner_id) as user_id,
+    coalesce(trimmed.user_id, owners.owner_id) as user_id,
     trimmed.api_key_id,
     trimmed.currency,
     trimmed.amount as unblended_cost,
@@ -21,6 +21,4 @@ from {{ ref('stg_openai__trimmed_costs') }} as trimmed
 left join days_by_user
     on trimmed.organization_id = days_by_user.organization_id
     and trimmed.date = days_by_user.date
-left join {{ ref('int_openai__api_keys') }} as keys
-    on trimmed.organization_id = keys.organization_id
-    and trimmed.api_key_id = keys.api_key_id
+left join {{ ref('int_openai__key_owner_periods') }} as owners on {{ is_owner_of_charge('owners', 'trimmed') }}

@@ -24,7 +24,8 @@ days as (
         cast({{ dbt.date_trunc('month', 'coalesce(costs.date, expected.date)') }} as date) as month,
         coalesce(costs.unblended_cost, 0) as unblended_cost,
         case when expected.date is null then costs.unblended_cost else 0 end as known_cost,
-        coalesce(expected.expected_cost, 0) as expected_cost
+        coalesce(expected.expected_cost, 0) as expected_cost,
+        expected.date is not null as is_open
     from {{ ref('int_openai__scoped_costs') }} as costs
     full outer join expected
         on {% for column in key %}
@@ -46,6 +47,7 @@ select
     days.unblended_cost,
     days.known_cost,
     days.expected_cost,
+    days.is_open,
     sum(days.unblended_cost) {{ until_then }} as spent,
     cast(sum(days.known_cost) {{ until_then }} as {{ double() }})
     + sum(days.expected_cost) {{ until_then }} as expected_spent,
