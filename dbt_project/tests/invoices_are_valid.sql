@@ -15,7 +15,14 @@ select
     entered.currency,
     'invoice of ' || entered.month || ' is not compared' as reason
 from {{ ref('invoices') }} as entered
-left join {{ ref('int_openai__invoices') }} as compared
-    on trim(coalesce(entered.organization_id, '')) = compared.organization_id
-    and trim(coalesce(entered.month, '')) = compared.month
-where trim(coalesce(entered.organization_id, '')) not like '#%' and compared.month is null
+left join {{ ref('int_openai__invoices') }} as invoices
+    on trim(coalesce(entered.organization_id, '')) = invoices.organization_id
+    and trim(coalesce(entered.month, '')) = invoices.month
+left join {{ ref('openai__reconciliation') }} as compared
+    on invoices.organization_id = compared.organization_id
+    and invoices.month_start = compared.period_start
+    and compared.check_name = 'month equals its invoice'
+where
+    trim(coalesce(entered.organization_id, '')) not like '#%'
+    and invoices.reason is null
+    and compared.period_start is null

@@ -37,3 +37,22 @@ select
     coalesce(months.loaded_days, 0) as actual
 from ledger
 left join months on ledger.organization_id = months.organization_id
+
+union all
+
+select
+    'models have the days in the ledger of usage' as check_name,
+    ledger.organization_id,
+    ledger.first_day,
+    coalesce(raw.days, 0) as expected,
+    coalesce(models.days, 0) as actual
+from ledger
+{% for name, relation in [('raw', source_or_empty('usage_days')), ('models', ref('stg_openai__usage_days'))] %}
+    left join (
+        select
+            organization_id,
+            count(*) as days
+        from {{ relation }} as usage_days
+        group by organization_id
+    ) as {{ name }} on ledger.organization_id = {{ name }}.organization_id
+{% endfor %}

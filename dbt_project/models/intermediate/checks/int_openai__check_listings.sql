@@ -42,11 +42,11 @@ with compared as (
 
     -- A person belongs to no project, a service account to one.
     select
-        'users has the projects of service accounts' as check_name,
+        'users has the service accounts and their projects' as check_name,
         users.organization_id,
         users.user_id as id,
         case
-            when users.user_type = 'user' and users.project_id is not null then 0
+            when users.user_type = 'user' and coalesce(users.project_id, accounts.id) is not null then 0
             when users.user_type <> 'user' and users.project_id <> accounts.project_id then 0
             else 1
         end as is_right
