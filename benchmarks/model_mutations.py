@@ -565,8 +565,8 @@ PRICES = [
     Mutation(
         "A public price of tokens stays valid after the next one.",
         "models/intermediate/prices/int_openai__token_list_prices.sql",
-        "        {{ next_value('valid_from', 'partition by sku_price_id, currency order by valid_from')"
-        " }},\n",
+        "        {{ next_value('valid_from', 'partition by sku_price_id, currency order by"
+        " valid_from') }},\n",
         "",
     ),
     Mutation(
