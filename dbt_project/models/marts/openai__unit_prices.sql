@@ -1,9 +1,11 @@
+-- Prices that differ by the rounding of a division are equal: engines round differently, and the history is
+-- that of the first project with the price.
+{% set order = 'round(1000000000 * ln(usual_price)), project_id' %}
+
 with in_order as (
     select
         *,
-        {{ is_weighted_median(
-            'priced_quantity', price_dimensions() ~ ', date', 'usual_price, project_id'
-        ) }} as is_usual
+        {{ is_weighted_median('priced_quantity', price_dimensions() ~ ', date', order) }} as is_usual
     from {{ ref('int_openai__price_changes') }}
 ),
 
