@@ -325,7 +325,8 @@ def test_forecasts_follow_the_formula_in_the_docs(plans):
         where scope = 'project'
     """)
     costs = projects(plans)
-    assert len(shown) == len(BILLS) + 1
+    # One bill has two projects, and one organization has the days of a bill that were kept.
+    assert len(shown) == len(BILLS) + 2
     for organization, project, expected in shown:
         assert expected == pytest.approx(expected_by_the_docs(costs[organization, project]))
 
@@ -338,7 +339,7 @@ def test_forecasts_of_projects_add_up_to_the_organization(plans):
             min(expected_month_end - cast(unblended_cost as double)) >= 0
         from openai_marts.cost_forecast group by organization_id
     """)
-    assert len(totals) == len(BILLS)
+    assert len(totals) == len(BILLS) + 1
     for of_organization, of_projects, is_above_billed in totals:
         assert of_organization == pytest.approx(of_projects)
         assert is_above_billed
@@ -499,7 +500,9 @@ def documented_scores(bill, first_day):
     return scores
 
 
-@pytest.mark.parametrize("bill", BILLS, ids=lambda bill: bill.__name__)
+@pytest.mark.parametrize(
+    "bill", [bill for bill in BILLS if bill is not two_projects], ids=lambda bill: bill.__name__
+)
 def test_projects_are_flagged_with_the_score_of_the_documented_formula(plans, bill):
     scores = dict(
         plans.rows(f"""

@@ -194,6 +194,7 @@ def test_tokens_that_were_billed_and_not_used_are_found_and_may_fail_the_build(a
         "int_openai__daily_usage",
         "int_openai__check_tokens",
         "int_openai__check_usage",
+        "int_openai__check_ledger_months",
         "int_openai__daily_checks",
     )
     build("--full-refresh", "-s", *used, warehouse=agreeing)
