@@ -1,6 +1,5 @@
-{# A column of a seed, as text; null where the file has no such column, as it was written for an earlier version. #}
-{% macro optional_column(seed, column) -%}
-    {%- set relation = ref(seed) -%}
+{# A text column that a relation of an earlier version does not have; null there. #}
+{% macro optional_column(relation, column) -%}
     {%- set names = [column] -%}
     {%- if execute and not relation.is_cte and load_relation(relation) -%}
         {%- set names = run_query('select * from ' ~ relation ~ ' where 1 = 0').column_names | map('lower') | list -%}

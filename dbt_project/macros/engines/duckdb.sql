@@ -55,3 +55,12 @@
     {{ run_hooks(post_hooks, inside_transaction=False) }}
     {{ return({'relations': [target_relation]}) }}
 {%- endmaterialization %}
+
+{# Overrides dbt-duckdb's macro, which reads a catalog for which DuckDB plans all views. #}
+{% macro duckdb__get_columns_in_relation(relation) -%}
+    {%- set columns = [] -%}
+    {%- for row in run_query('describe ' ~ relation).rows -%}
+        {%- do columns.append(api.Column(row[0], row[1])) -%}
+    {%- endfor -%}
+    {%- do return(columns) -%}
+{%- endmacro %}

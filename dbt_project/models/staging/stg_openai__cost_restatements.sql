@@ -1,7 +1,7 @@
 select
     organization_id,
     date,
-    {{ currency_code() }} as currency,
+    {{ currency_code(optional_column(source('openai_raw', 'cost_restatements'), 'currency')) }} as currency,
     was_amount,
     is_amount,
     was_row_count,

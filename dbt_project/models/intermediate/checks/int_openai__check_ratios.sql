@@ -7,7 +7,7 @@
     'coalesce(uncached_input_tokens, 0) + coalesce(cached_input_tokens, 0) + coalesce(cache_write_tokens, 0)'
 ) %}
 {% set output_tokens, requests = as_double.format('output_tokens'), as_double.format('requests') %}
-{% set efficiency, savings = 'int_openai__expected_efficiency', 'int_openai__expected_savings' %}
+{% set efficiency, savings = 'efficiency', 'savings' %}
 {% set figures = {
     'model_efficiency equals raw in price x input tokens': (
         efficiency, 'cost_of_input', 'cost_per_million_input_tokens / 1000000 * ' ~ input_tokens, 'cost_of_input',
@@ -33,7 +33,19 @@
 {% set division_error = '0.000000001 * abs(' ~ as_double ~ ') + 0.000000001' %}
 {% set zero = 'cast(0 as ' ~ money() ~ ')' %}
 
-with both_sides as (
+with efficiency as (
+    select * from {{ ref('int_openai__expected_efficiency') }}
+),
+
+savings as (
+    select * from {{ ref('int_openai__expected_savings') }}
+),
+
+mart as (
+    select * from {{ ref('openai__model_efficiency') }}
+),
+
+both_sides as (
     {% for check_name, (expected_figures, expected, actual, part_of) in figures.items() %}
         select
             '{{ check_name }}' as check_name,
@@ -44,7 +56,7 @@ with both_sides as (
             coalesce({{ as_decimal.format(expected) }}, {{ zero }}) as expected,
             {{ zero }} as actual,
             coalesce({{ as_decimal.format(division_error.format(part_of)) }}, {{ zero }}) as tolerance
-        from {{ ref(expected_figures) }}
+        from {{ expected_figures }}
 
         union all
 
@@ -57,7 +69,7 @@ with both_sides as (
             {{ zero }} as expected,
             coalesce({{ as_decimal.format(actual) }}, {{ zero }}) as actual,
             {{ zero }} as tolerance
-        from {{ ref('openai__model_efficiency') }}
+        from mart
         {{ 'union all' if not loop.last }}
     {% endfor %}
 )

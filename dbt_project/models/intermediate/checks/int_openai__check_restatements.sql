@@ -9,26 +9,41 @@
     ('restatements has one last restatement per day and currency', 'is_last', 'is_last'),
 ] %}
 
+{% set log = source('openai_raw', 'cost_restatements') %}
+
 -- The number of a restatement is the number of the day's restatements in its currency that were seen until
 -- then.
-with logged as (
+with entries as (
+    select
+        organization_id,
+        date,
+        {{ currency_code(optional_column(log, 'currency')) }} as currency,
+        was_amount,
+        is_amount,
+        was_row_count,
+        is_row_count,
+        seen_us
+    from {{ log }}
+),
+
+logged as (
     select
         entries.organization_id,
         entries.date,
-        {{ currency_code('entries.currency') }} as currency,
+        entries.currency,
         entries.was_amount,
         entries.is_amount,
         entries.was_row_count,
         entries.is_row_count,
         sum(case when others.seen_us <= entries.seen_us then 1 else 0 end) as number,
         case when max(others.seen_us) = entries.seen_us then 1 else 0 end as is_last
-    from {{ source('openai_raw', 'cost_restatements') }} as entries
-    inner join {{ source('openai_raw', 'cost_restatements') }} as others
+    from entries
+    inner join entries as others
         on entries.organization_id = others.organization_id
         and entries.date = others.date
-        and {{ currency_code('entries.currency') }} = {{ currency_code('others.currency') }}
+        and entries.currency = others.currency
     group by
-        entries.organization_id, entries.date, {{ currency_code('entries.currency') }}, entries.was_amount,
+        entries.organization_id, entries.date, entries.currency, entries.was_amount,
         entries.is_amount, entries.was_row_count, entries.is_row_count, entries.seen_us
 ),
 

@@ -6,8 +6,8 @@ with entered as (
         trim(id) as id,
         trim(team) as team,
         trim(coalesce(cost_center, '')) as cost_center,
-        coalesce(trim({{ optional_column('teams', 'valid_from') }}), '') as valid_from,
-        coalesce(trim({{ optional_column('teams', 'valid_to') }}), '') as valid_to
+        coalesce(trim({{ optional_column(ref('teams'), 'valid_from') }}), '') as valid_from,
+        coalesce(trim({{ optional_column(ref('teams'), 'valid_to') }}), '') as valid_to
     from {{ ref('teams') }}
     where trim(organization_id) not like '#%'
 ),
