@@ -25,7 +25,7 @@
     ('sora%', 'Video'), ('%audio%', 'Audio'), ('%realtime%', 'Audio'), ('%transcribe%', 'Audio'), ('%tts%', 'Audio'),
     ('whisper%', 'Audio'),
 ] %}
-{% set services_of_models = (patterns_of_models | map(attribute=1) | unique | list) + ['Chat and completions'] %}
+{% set services_of_models = patterns_of_models | map(attribute=1) | unique | list %}
 
 with checked as (
     select
@@ -102,7 +102,7 @@ with checked as (
                 || case x_ContextWindow when 'long' then '/long-context' else '' end
                 then 'the SKU price is not that of the tier and the context window'
             when
-                x_Service in ('{{ services_of_models | join("', '") }}')  -- noqa: LT05
+                x_Service in ('Chat and completions', '{{ services_of_models | join("', '") }}')  -- noqa: LT05
                 and x_Service <> case
                     {% for pattern, service in patterns_of_models %}
                         when lower(x_Model) like '{{ pattern }}' then '{{ service }}'

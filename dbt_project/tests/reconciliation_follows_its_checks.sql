@@ -1,5 +1,15 @@
 {{ config(tags=['daily']) }}
 -- Rows of reconciliation that contradict their own two sides, and checks without a row.
+with checks as (
+    select count(*) as number
+    from {{ ref('int_openai__checks') }}
+),
+
+mart as (
+    select count(*) as number
+    from {{ ref('openai__reconciliation') }}
+)
+
 select
     organization_id,
     period_start,
@@ -19,6 +29,6 @@ select
     cast(null as date) as period_start,
     cast(null as {{ dbt.type_string() }}) as check_name,
     'reconciliation does not have a row per check' as reason
-from (select count(*) as number from {{ ref('int_openai__checks') }}) as checks
-cross join (select count(*) as number from {{ ref('openai__reconciliation') }}) as mart
+from checks
+cross join mart
 where checks.number <> mart.number

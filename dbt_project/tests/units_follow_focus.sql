@@ -1,4 +1,5 @@
--- Units that are not capitalized, and units that are not those of the seed. A whole number may precede a unit.
+-- Units that are not capitalized, and units that are not those of the seed. A whole number may precede a
+-- unit.
 with units as (
     select consumed_unit as unit from {{ ref('int_openai__focus_skus') }}
     union all

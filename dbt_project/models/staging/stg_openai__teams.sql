@@ -15,10 +15,14 @@ filled as (
         *,
         -- People and service accounts share a column in costs, and their ids never collide.
         case when kind = 'service_account' then 'user' else kind end as kind_of_id,
-        case when valid_from is null then cast('{{ earliest_day() }}' as date) else {{ parse_day('valid_from') }} end
-            as first_day,
-        case when valid_to is null then cast('{{ latest_day() }}' as date) else {{ parse_day('valid_to') }} end
-            as last_day,
+        case
+            when valid_from is null then cast('{{ earliest_day() }}' as date)
+            else {{ parse_day('valid_from') }}
+        end as first_day,
+        case
+            when valid_to is null then cast('{{ latest_day() }}' as date)
+            else {{ parse_day('valid_to') }}
+        end as last_day,
         case when id is not null then 'row of ' || id else 'row without an id' end as row_label
     from trimmed
     where
@@ -30,8 +34,9 @@ filled as (
 compared as (
     select
         *,
-        {{ next_value('first_day', 'partition by organization_id, kind_of_id, id order by first_day, last_day') }}
-            as next_first_day,
+        {{ next_value(
+            'first_day', 'partition by organization_id, kind_of_id, id order by first_day, last_day'
+        ) }} as next_first_day,
         max(last_day) over (
             partition by organization_id, kind_of_id, id order by first_day, last_day
             rows between unbounded preceding and 1 preceding
@@ -58,7 +63,8 @@ select
         when team is null then row_label || ': team is missing'
         when lower(team) = 'unassigned'
             then row_label || ': team "' || team || '" is reserved for costs without a team'
-        when first_day is null then row_label || ': valid_from is not a day such as 2026-10-01: ' || valid_from
+        when first_day is null
+            then row_label || ': valid_from is not a day such as 2026-10-01: ' || valid_from
         when last_day is null then row_label || ': valid_to is not a day such as 2026-10-01: ' || valid_to
         when first_day > last_day then row_label || ': valid_to is before valid_from: ' || valid_to
         when next_first_day <= last_day or previous_last_day >= first_day

@@ -11,4 +11,5 @@ select
     {% endfor %}
     {{ attribution('charges', 'owners') }}
 from {{ ref('int_openai__focus_charges') }} as charges
-left join {{ ref('int_openai__key_owner_periods') }} as owners on {{ is_owner_of_charge('owners', 'charges') }}
+left join {{ ref('int_openai__key_owner_periods') }} as owners
+    on {{ is_owner_of_charge('owners', 'charges') }}

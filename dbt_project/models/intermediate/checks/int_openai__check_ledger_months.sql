@@ -9,6 +9,18 @@ with ledger as (
     group by organization_id
 ),
 
+{% for name, relation in [
+    ('raw_usage', source_or_empty('usage_days')), ('modelled_usage', ref('stg_openai__usage_days'))
+] %}
+    {{ name }} as (
+        select
+            days_of_usage.organization_id,
+            count(*) as days
+        from {{ relation }} as days_of_usage
+        group by days_of_usage.organization_id
+    ),
+
+{% endfor %}
 months as (
     select
         organization_id,
@@ -47,12 +59,5 @@ select
     coalesce(raw.days, 0) as expected,
     coalesce(models.days, 0) as actual
 from ledger
-{% for name, relation in [('raw', source_or_empty('usage_days')), ('models', ref('stg_openai__usage_days'))] %}
-    left join (
-        select
-            organization_id,
-            count(*) as days
-        from {{ relation }} as usage_days
-        group by organization_id
-    ) as {{ name }} on ledger.organization_id = {{ name }}.organization_id
-{% endfor %}
+left join raw_usage as raw on ledger.organization_id = raw.organization_id
+left join modelled_usage as models on ledger.organization_id = models.organization_id

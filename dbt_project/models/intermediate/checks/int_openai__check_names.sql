@@ -16,11 +16,12 @@
     'daily_costs_by_model': ('date', [organization]),
     'daily_usage': ('date', [organization, project, user, ('api_key', 'api_key_id', 'api_key_name')]),
 } %}
+{% set names_of = {'focus_costs': 'names of the day'} %}
 
 with named as (
     {% for mart, (day, names) in marts.items() %}
         select
-            '{{ mart }} has the {{ 'names of the day' if mart == 'focus_costs' else 'latest names' }}' as check_name,
+            '{{ mart }} has the {{ names_of.get(mart, 'latest names') }}' as check_name,
             mart.{{ names[0][1] }} as organization_id,  -- noqa: AL09
             cast(mart.{{ day }} as {{ timestamp_type() }}) as charge_period_start,
             -- Where nothing is known but the id, the name is the id.

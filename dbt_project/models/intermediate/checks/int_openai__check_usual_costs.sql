@@ -17,6 +17,14 @@ costs as (
     from {{ ref('int_openai__expected_costs_by_day') }}
 ),
 
+first_costs as (
+    select
+        organization_id,
+        min(date) as date
+    from costs
+    group by organization_id
+),
+
 weeks as (
     {{ dbt.generate_series(8) }}
 ),
@@ -27,13 +35,7 @@ loaded_days as (
         ledger.organization_id,
         ledger.date
     from {{ source('openai_raw', 'cost_days') }} as ledger
-    inner join (
-        select
-            organization_id,
-            min(date) as date
-        from costs
-        group by organization_id
-    ) as first_costs
+    inner join first_costs
         on ledger.organization_id = first_costs.organization_id
         and ledger.date >= first_costs.date
 ),

@@ -1,4 +1,6 @@
-{% set of_charge = 'organization_id, date, project_id, user_id, api_key_id, currency, has_project, has_user' %}
+{% set of_charge %}
+organization_id, date, project_id, user_id, api_key_id, currency, has_project, has_user
+{% endset %}
 
 with days_by_user as (
     select distinct
@@ -83,5 +85,6 @@ from with_owners as charges
 {% endfor %}
 group by
     charges.organization_id, cast({{ dbt.date_trunc('month', 'charges.date') }} as date), charges.project_id,
-    charges.user_or_owner_id, charges.api_key_id, coalesce(keys.team, people.team, projects.team, 'Unassigned'),
-    charges.currency, charges.has_project, charges.has_user
+    charges.user_or_owner_id, charges.api_key_id,
+    coalesce(keys.team, people.team, projects.team, 'Unassigned'), charges.currency, charges.has_project,
+    charges.has_user

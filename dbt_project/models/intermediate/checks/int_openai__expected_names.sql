@@ -1,7 +1,7 @@
 {{ config(materialized='table') }}
 
--- The names in the versions that have one, else those of the next source: a listing precedes the owners of API
--- keys, and these precede cost rows.
+-- The names in the versions that have one, else those of the next source: a listing precedes the owners of
+-- API keys, and these precede cost rows.
 {% set listings = [
     ('projects', 'project', 'id', "nullif(name, '')", 1),
     ('api_keys', 'api_key', 'id', "nullif(name, '')", 1),

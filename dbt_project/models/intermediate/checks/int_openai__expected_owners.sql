@@ -6,7 +6,8 @@ with versions as (
         owner_id,
         cast({{ utc('valid_from') }} as date) as listed_on,
         row_number() over (
-            partition by organization_id, id, cast({{ utc('valid_from') }} as date) order by valid_from desc, owner_id
+            partition by organization_id, id, cast({{ utc('valid_from') }} as date)
+            order by valid_from desc, owner_id desc
         ) as place
     from {{ source_or_empty('api_keys') }} as api_keys
     where owner_id is not null

@@ -1,4 +1,5 @@
--- A row of the seed assigns nothing if a value is missing, or if another row has the same id on one of its days.
+-- A row of the seed assigns nothing if a value is missing, or if another row has the same id on one of its
+-- days.
 with entered as (
     select
         trim(organization_id) as organization_id,
@@ -15,8 +16,10 @@ with entered as (
 dated as (
     select
         *,
-        case when valid_from = '' then cast('{{ earliest_day() }}' as date) else {{ parse_day('valid_from') }} end
-            as first_day,
+        case
+            when valid_from = '' then cast('{{ earliest_day() }}' as date)
+            else {{ parse_day('valid_from') }}
+        end as first_day,
         case when valid_to = '' then cast('{{ latest_day() }}' as date) else {{ parse_day('valid_to') }} end
             as last_day
     from entered
@@ -39,5 +42,6 @@ inner join dated as others
     and dated.last_day >= others.first_day
 where dated.team <> '' and lower(dated.team) <> 'unassigned' and dated.first_day <= dated.last_day
 group by
-    dated.organization_id, dated.kind, dated.id, dated.team, dated.cost_center, dated.first_day, dated.last_day
+    dated.organization_id, dated.kind, dated.id, dated.team, dated.cost_center, dated.first_day,
+    dated.last_day
 having count(*) = 1

@@ -8,7 +8,8 @@ with versions as (
         owner_id,
         cast(valid_from as date) as listed_on,
         row_number() over (
-            partition by organization_id, api_key_id, cast(valid_from as date) order by valid_from desc, owner_id
+            partition by organization_id, api_key_id, cast(valid_from as date)
+            order by valid_from desc, owner_id desc
         ) as place
     from {{ ref('stg_openai__api_keys') }}
     where owner_id is not null

@@ -56,7 +56,8 @@ periods as (
         name,
         listed_on,
         row_number() over (partition by organization_id, kind, id order by listed_on) as period,
-        {{ next_value('listed_on', 'partition by organization_id, kind, id order by listed_on') }} as next_listed_on
+        {{ next_value('listed_on', 'partition by organization_id, kind, id order by listed_on') }}
+            as next_listed_on
     from ranked
     where place = 1 and source = best_source
 )

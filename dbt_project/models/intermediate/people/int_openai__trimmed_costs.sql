@@ -21,4 +21,5 @@ from {{ ref('stg_openai__trimmed_costs') }} as trimmed
 left join days_by_user
     on trimmed.organization_id = days_by_user.organization_id
     and trimmed.date = days_by_user.date
-left join {{ ref('int_openai__key_owner_periods') }} as owners on {{ is_owner_of_charge('owners', 'trimmed') }}
+left join {{ ref('int_openai__key_owner_periods') }} as owners
+    on {{ is_owner_of_charge('owners', 'trimmed') }}
