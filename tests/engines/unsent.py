@@ -61,9 +61,10 @@ class Unsent:
         }
 
     def columns_of(self, relation):
-        """Return an empty table with the columns that the relation's model declares."""
+        """Return an empty table with the columns that the relation's model or seed declares."""
         name = re.sub(r"[`\"]", "", relation).split(".")[-1].lower()
-        names = [*self.named["openai_intermediate", name].columns]
+        node = next(node for (_, known), node in self.named.items() if known.lower() == name)
+        names = [*node.columns]
         return agate.Table([], names, [agate.Text()] * len(names))
 
     def replace(self, adapter):
