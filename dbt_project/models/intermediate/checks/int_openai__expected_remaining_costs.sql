@@ -97,15 +97,24 @@ remaining as (
         and projected.project_id = billed.project_id
         and projected.currency = billed.currency
         and projected.date = billed.date
+),
+
+items as (
+    {% for item in ["'organization'", slash_separated(["'project'", "nullif(project_id, '')"])] %}
+        select
+            organization_id,
+            currency,
+            {{ item }} as item,
+            cost
+        from remaining
+        {{ 'union all' if not loop.last }}
+    {% endfor %}
 )
 
-{% for item in ["'organization'", slash_separated(["'project'", "nullif(project_id, '')"])] %}
-    select
-        organization_id,
-        currency,
-        {{ item }} as item,
-        sum(cost) as remaining_cost
-    from remaining
-    group by organization_id, currency, {{ item }}
-    {{ 'union all' if not loop.last }}
-{% endfor %}
+select
+    organization_id,
+    currency,
+    item,
+    sum(cost) as remaining_cost
+from items
+group by organization_id, currency, item
