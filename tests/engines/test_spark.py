@@ -30,6 +30,7 @@ DAYS = {days_ago(age) for age in (*range(8), 9, 16, 23, 30, 37)}
 RESTATED, EMPTIED, UNTOUCHED = days_ago(4), days_ago(6), days_ago(9)
 # For each data test, Spark plans all views again, which takes longer than building all models.
 DATA_TESTS = (
+    "reconciliation_follows_its_checks",
     "reconciliation_is_exact",
     "charges_follow_focus",
     "raw_rows_equal_ledger_and_charges",
