@@ -43,8 +43,7 @@ costs as (
 daily as (
     select
         {{ of_charge }},
-        sum(amount) as amount,
-        min(amount) as lowest_amount
+        sum(amount) as amount
     from costs
     group by {{ of_charge }}
 ),
@@ -71,8 +70,7 @@ select
     charges.currency,
     charges.has_project,
     charges.has_user,
-    cast(sum(charges.amount) as {{ money() }}) as amount,
-    cast(min(charges.lowest_amount) as {{ money() }}) as lowest_amount
+    cast(sum(charges.amount) as {{ money() }}) as amount
 from with_owners as charges
 {% for name, kind, id in [
     ('keys', 'api_key', 'api_key_id'), ('people', 'user', 'user_or_owner_id'), ('projects', 'project', 'project_id')

@@ -17,8 +17,7 @@ with costs_of_scopes as (
             '{{ scope }}' as scope,
             {{ id }} as scope_id,
             currency,
-            amount,
-            lowest_amount
+            amount
         from {{ ref('int_openai__expected_costs_by_month') }}
         where {{ counts }}
         {{ 'union all' if not loop.last }}
@@ -31,7 +30,6 @@ select
     scope,
     scope_id,
     currency,
-    cast(sum(amount) as {{ money() }}) as amount,
-    min(lowest_amount) as lowest_amount
+    cast(sum(amount) as {{ money() }}) as amount
 from costs_of_scopes
 group by organization_id, month, scope, scope_id, currency
