@@ -205,8 +205,9 @@ class _Builder:
             arguments = ["--exclude-resource-type", "unit_test", "--select", *self._only]
             arguments += ["--indirect-selection", "buildable"]
         else:
-            # Another test runs all unit tests.
+            # Other tests run all unit tests, and the tests of each model's grain.
             arguments = [*arguments, "--exclude-resource-type", "unit_test"]
+            arguments += ["--exclude", "test_name:unique_grain"]
         arguments = [*arguments, *ONE_THREAD]
         if os.environ.get("DESTINATION_TYPE", "duckdb") == "duckdb":
             manifest = _manifest_of(Path(os.environ["DESTINATION__DUCKDB__CREDENTIALS"]).stem)

@@ -1,4 +1,4 @@
-"""Three small organizations whose bills and listings are known, and their API.
+"""Three small organizations with known bills and listings, and their API.
 
 Acme has two currencies, credits, free usage, a price that changes during a day, a key that changes
 its owner, an outlier and restated days. Beta is billed in euros; its users cannot be combined with
@@ -132,7 +132,7 @@ def small_organizations():
 
 
 class Small(Organization):
-    """An organization whose history begins on `earliest`, as the API returns it on `today`.
+    """An organization with a history that begins on `earliest`, as the API returns it on `today`.
 
     `limits` are settings of the simulated API.
     """

@@ -130,7 +130,7 @@
 
 {#
     Overrides dbt's macro: also true for an incremental model whose table has other columns, for a fact that another
-    version of the models built, as a changed parser affects all days, and for a seed whose file has a new column.
+    version of the models built, as a changed parser affects all days, and for a seed with a new column in its file.
 #}
 {% macro should_full_refresh() -%}
     {%- set configured = config.get('full_refresh') -%}

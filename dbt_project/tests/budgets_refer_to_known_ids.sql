@@ -1,4 +1,4 @@
--- Nothing can be spent on a budget whose id, team, model or currency the warehouse does not know. It may be
+-- Nothing can be spent on a budget with an id, team, model or currency that is unknown here. It may be
 -- misspelt, or new and not used yet.
 {{ config(severity='warn') }}
 

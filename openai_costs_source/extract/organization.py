@@ -39,7 +39,7 @@ class Organization:
 
     `id_in_rows` and `name` come from the rows read so far; `totals` are the API's own ungrouped
     amounts of the days read so far, by currency, and `first_used` is the first day that had any
-    row. `mismatched_days` are the days whose rows did not add up to the total in two requests:
+    row. `mismatched_days` are the days with rows that did not add up to the total in two requests:
     these rows are never returned.
     """
 

@@ -35,7 +35,7 @@ class Forecast:
 def forecast(books, organization_id, currency, scope, id_, month, as_of=None):
     """The forecast of a scope; that of an organization is the sum of its projects' forecasts.
 
-    `as_of` is the last day whose costs are known, by default the last closed day.
+    `as_of` is the last day with known costs, by default the last closed day.
     """
     as_of, days = as_of or books.ledger.as_of(organization_id), days_of_month(month)
     costs = books.costs_by_day(organization_id, currency, scope, id_)
