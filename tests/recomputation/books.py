@@ -165,7 +165,7 @@ def id_in_scope(charge, scope):
 
 
 def read_teams(path):
-    """The rows of teams.csv by organization, kind and id; rows with overlapping days do not count."""
+    """The rows of teams.csv by organization, kind and id, without those with overlapping days."""
     rows = [
         {
             **row,
