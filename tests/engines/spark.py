@@ -112,6 +112,8 @@ class Spark:
         quick += " -Djdk.lang.Process.launchMechanism=VFORK"
         java = f"{quick} -Dderby.system.home={self.folder} -Djava.io.tmpdir={self.folder}"
         settings = {
+            # The checks of all days are one query of many joins: planning it needs over 1 GiB.
+            "spark.driver.memory": "4g",
             "spark.executor.memory": "700m",
             "spark.driver.host": "127.0.0.1",
             "spark.driver.bindAddress": "127.0.0.1",
