@@ -112,8 +112,6 @@ class Spark:
         quick += " -Djdk.lang.Process.launchMechanism=VFORK"
         java = f"{quick} -Dderby.system.home={self.folder} -Djava.io.tmpdir={self.folder}"
         settings = {
-            # The checks of all days are one query of many joins: planning it needs over 1 GiB.
-            "spark.driver.memory": "4g",
             "spark.executor.memory": "700m",
             "spark.driver.host": "127.0.0.1",
             "spark.driver.bindAddress": "127.0.0.1",
@@ -152,7 +150,9 @@ class Spark:
             "SPARK_CONF_DIR": str(self.folder),
             "SPARK_LOCAL_DIRS": str(self.folder / "local"),
             "SPARK_LOCAL_IP": "127.0.0.1",
-            "SPARK_DAEMON_MEMORY": "1g",
+            # The Thrift server's heap. Planning the checks of all days, a query of many joins, needs
+            # over 1 GiB, the default.
+            "SPARK_DAEMON_MEMORY": "4g",
             "PATH": os.environ["PATH"],
             **({"JAVA_HOME": java} if java else {}),
         }
