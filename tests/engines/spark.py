@@ -150,8 +150,8 @@ class Spark:
             "SPARK_CONF_DIR": str(self.folder),
             "SPARK_LOCAL_DIRS": str(self.folder / "local"),
             "SPARK_LOCAL_IP": "127.0.0.1",
-            # The Thrift server's heap. Planning the checks of all days, a query of many joins, needs
-            # over 1 GiB, the default.
+            # The heap of the Thrift server: the default of 1 GiB is too small to plan the checks
+            # of all days, a query of many joins.
             "SPARK_DAEMON_MEMORY": "4g",
             "PATH": os.environ["PATH"],
             **({"JAVA_HOME": java} if java else {}),
