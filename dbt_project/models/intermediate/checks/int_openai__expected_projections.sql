@@ -18,13 +18,10 @@ growth as (
     group by organization_id, project_id, currency
 ),
 
-ledger as (
-    select
-        organization_id,
-        max(case when is_closed then date end) as as_of,
-        cast({{ dbt.date_trunc('month', 'max(date)') }} as date) as month
-    from {{ source('openai_raw', 'cost_days') }}
-    group by organization_id
+latest_months as (
+    select *
+    from {{ ref('int_openai__expected_months') }}
+    where is_latest
 ),
 
 numbers as (
@@ -33,15 +30,15 @@ numbers as (
 
 remaining_days as (
     select
-        ledger.organization_id,
+        latest_months.organization_id,
         cast(numbers.generated_number as {{ dbt.type_int() }}) as ahead,
-        {{ days_after('ledger.as_of', 'numbers.generated_number') }} as date
-    from ledger
+        {{ days_after('latest_months.as_of', 'numbers.generated_number') }} as date
+    from latest_months
     cross join numbers
     where
-        {{ days_after('ledger.as_of', 'numbers.generated_number') }} >= ledger.month
-        and {{ days_after('ledger.as_of', 'numbers.generated_number') }}
-        < cast({{ dbt.dateadd('month', 1, 'ledger.month') }} as date)
+        {{ days_after('latest_months.as_of', 'numbers.generated_number') }} >= latest_months.month
+        and {{ days_after('latest_months.as_of', 'numbers.generated_number') }}
+        < cast({{ dbt.dateadd('month', 1, 'latest_months.month') }} as date)
 )
 
 select

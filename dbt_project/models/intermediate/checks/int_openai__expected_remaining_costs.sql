@@ -4,13 +4,10 @@ with projected as (
     from {{ ref('int_openai__expected_projections') }}
 ),
 
-ledger as (
-    select
-        organization_id,
-        max(case when is_closed then date end) as as_of,
-        cast({{ dbt.date_trunc('month', 'max(date)') }} as date) as month
-    from {{ source('openai_raw', 'cost_days') }}
-    group by organization_id
+latest_months as (
+    select *
+    from {{ ref('int_openai__expected_months') }}
+    where is_latest
 ),
 
 billed as (
@@ -21,10 +18,10 @@ billed as (
         raw_costs.date,
         cast(raw_costs.amount as {{ double() }}) as amount
     from {{ ref('int_openai__expected_costs_by_day') }} as raw_costs
-    inner join ledger
-        on raw_costs.organization_id = ledger.organization_id
-        and raw_costs.date > ledger.as_of
-        and raw_costs.date >= ledger.month
+    inner join latest_months
+        on raw_costs.organization_id = latest_months.organization_id
+        and raw_costs.date > latest_months.as_of
+        and raw_costs.date >= latest_months.month
 ),
 
 remaining as (
