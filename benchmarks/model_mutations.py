@@ -159,6 +159,8 @@ MARTS = [
         "models/marts/openai__unit_prices.sql",
         "max(case when is_usual then usual_price end)",
         "min(usual_price)",
+        "A run checks the usual price of each project, not which of them is the usual one; "
+        "tests/recomputation notices it.",
     ),
     Mutation(
         "Users who are not listed are missing.",
@@ -536,12 +538,20 @@ ANOMALIES = [
         "models/intermediate/anomalies/int_openai__spike_causes.sql",
         "as volume_effect,\n    coalesce(sum(cost - cost_at_earlier_price), 0) as price_effect",
         "as price_effect,\n    coalesce(sum(cost - cost_at_earlier_price), 0) as volume_effect",
+        "A run checks which anomalies there are and what they cost, not their causes; "
+        "tests/recomputation notices it.",
     ),
     Mutation(
         "The usual cost is the highest cost.",
         "models/intermediate/anomalies/int_openai__usual_costs.sql",
         "2 * place in (weeks, weeks + 1)",
         "place = weeks",
+    ),
+    Mutation(
+        "Projects are not compared with earlier weeks.",
+        "models/intermediate/anomalies/int_openai__comparable_costs.sql",
+        "scope in ('organization', 'project')",
+        "scope = 'organization'",
     ),
     Mutation(
         "A day is compared with the days before it, not with the same weekdays.",
@@ -584,10 +594,10 @@ PEOPLE = [
         "cast('{{ earliest_day() }}' as date) as listed_on,",
     ),
     Mutation(
-        "A user's name is that of the key.",
+        "An earlier name of a project is its id.",
         "models/intermediate/people/int_openai__name_versions.sql",
-        "        owner_name as name,",
-        "        api_key_name as name,",
+        "        project_name as name,",
+        "        project_id as name,",
     ),
     Mutation(
         "The latest name is the first name.",

@@ -1,11 +1,9 @@
 -- The median of an even number of values is the lower of the two middle ones, an exact billed amount.
-{% set key = ['organization_id', 'scope', 'scope_id', 'parent_id', 'currency', 'date'] %}
-
 with ranked as (
     select
         *,
-        row_number() over (partition by {{ key | join(', ') }} order by earlier_cost) as place,
-        count(*) over (partition by {{ key | join(', ') }}) as weeks
+        row_number() over (partition by cost_number order by earlier_cost) as place,
+        count(*) over (partition by cost_number) as weeks
     from {{ ref('int_openai__weekday_history') }}
 ),
 
@@ -13,9 +11,9 @@ middles as (
     select
         *,
         max(case when 2 * place in (weeks, weeks + 1) then earlier_cost end)
-            over (partition by {{ key | join(', ') }}) as usual_cost,
+            over (partition by cost_number) as usual_cost,
         max(case when place = weeks - 1 then earlier_cost end)
-            over (partition by {{ key | join(', ') }}) as second_largest
+            over (partition by cost_number) as second_largest
     from ranked
 ),
 
@@ -29,22 +27,25 @@ deviations as (
 nearest as (
     select
         *,
-        row_number() over (partition by {{ key | join(', ') }} order by deviation) as nearness
+        row_number() over (partition by cost_number order by deviation) as nearness
     from deviations
 )
 
 select
-    {{ key | join(', ') }},
-    parent_scope,
-    unblended_cost,
-    usual_cost,
-    second_largest,
-    weeks,
-    {{ difference('unblended_cost', 'usual_cost') }} as excess,
-    -- For a normal distribution, this factor scales the value to one standard deviation.
-    1.4826 * max(case when 2 * nearness in (weeks, weeks + 1) then cast(deviation as {{ double() }}) end)
-        as spread
+    costs.organization_id,
+    costs.scope,
+    costs.scope_id,
+    costs.parent_scope,
+    costs.parent_id,
+    costs.currency,
+    costs.date,
+    costs.unblended_cost,
+    nearest.usual_cost,
+    nearest.second_largest,
+    nearest.weeks,
+    {{ difference('costs.unblended_cost', 'nearest.usual_cost') }} as excess,
+    -- The median deviation. For a normal distribution, this factor scales it to one standard deviation.
+    1.4826 * cast(nearest.deviation as {{ double() }}) as spread
 from nearest
-group by
-    {{ key | join(', ') }},
-    parent_scope, unblended_cost, usual_cost, second_largest, weeks
+inner join {{ ref('int_openai__comparable_costs') }} as costs on nearest.cost_number = costs.cost_number
+where 2 * nearest.nearness in (nearest.weeks, nearest.weeks + 1)

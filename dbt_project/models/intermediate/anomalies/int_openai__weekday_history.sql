@@ -21,16 +21,9 @@ weekdays as (
 )
 
 select
-    costs.organization_id,
-    costs.scope,
-    costs.scope_id,
-    costs.parent_scope,
-    coalesce(costs.parent_id, '') as parent_id,
-    costs.currency,
-    costs.date,
-    costs.unblended_cost,
+    costs.cost_number,
     coalesce(earlier.unblended_cost, 0) as earlier_cost
-from {{ ref('int_openai__scoped_costs') }} as costs
+from {{ ref('int_openai__comparable_costs') }} as costs
 inner join weekdays
     on costs.organization_id = weekdays.organization_id
     and costs.date = weekdays.date
@@ -45,9 +38,6 @@ left join {{ ref('int_openai__scoped_costs') }} as earlier
     on costs.organization_id = earlier.organization_id
     and costs.scope = earlier.scope
     and costs.scope_id = earlier.scope_id
-    and coalesce(costs.parent_id, '') = coalesce(earlier.parent_id, '')
+    and costs.parent_id = coalesce(earlier.parent_id, '')
     and costs.currency = earlier.currency
     and weekdays.earlier_date = earlier.date
-where
-    costs.scope in ('organization', 'project')
-    or (costs.scope <> 'team' and costs.unblended_cost >= {{ var('anomaly_minimum') }})

@@ -1,4 +1,5 @@
 {{ config(materialized='table', tags=['whole_history']) }}
+-- An anomaly of any day must show the raw costs; only recent days must have all anomalies.
 {% set first_day = first_recent_day() %}
 
 with marts as (
@@ -10,7 +11,7 @@ with marts as (
         currency,
         actual
     from {{ ref('openai__cost_anomalies') }}
-    where scope in ('project', 'user') and date >= {{ first_day }}
+    where scope in ('project', 'user')
 ),
 
 costs as (
@@ -22,7 +23,6 @@ costs as (
         currency,
         amount
     from {{ ref('int_openai__expected_costs_by_day') }}
-    where date >= {{ first_day }}
 
     union all
 
@@ -34,7 +34,7 @@ costs as (
         currency,
         sum(amount) as amount
     from {{ ref('int_openai__expected_user_charges') }}
-    where user_id is not null and date >= {{ first_day }}
+    where user_id is not null
     group by organization_id, date, user_id, currency
 ),
 
@@ -79,7 +79,7 @@ both_sides as (
         and costs.scope = marts.scope
         and costs.scope_id = marts.scope_id
         and costs.currency = marts.currency
-    where costs.scope = 'project'
+    where costs.scope = 'project' and costs.date >= {{ first_day }}
 )
 
 {{ items_that_differ('both_sides', period='month') }}
