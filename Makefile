@@ -3,7 +3,8 @@
 # make test    runs the tests on DuckDB
 # make test-faults   runs the tests with kills, full disks and a failing API
 # make test-engines   runs the tests on PostgreSQL, Spark and other engines
-# make test-all   runs these three
+# make test-install   runs the tests that install the wheel and the dbt package into new environments
+# make test-all   runs these four
 # make mutations   checks that the tests catch known bugs; takes half an hour
 # make prove   breaks the models, one bug at a time, and writes to benchmarks/prove.md which ones a run notices; PROVE="--only prices"
 # make lint    runs ruff, mypy and sqlfluff
@@ -12,7 +13,10 @@
 # make bench   measures speed and memory and writes benchmarks/RESULTS.md; BENCH="--rows 100000"
 # make focus-check RULES=DIR   runs the official FOCUS validator, with model-1.4.json in DIR, on exported files
 
-PYTHON ?= python3
+IS_SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+PYTHONS = python3 python3.13 python3.12 python3.11 $(wildcard $(HOME)/.pyenv/versions/3.1[123].*/bin/python)
+# The first one that is supported.
+PYTHON ?= $(firstword $(foreach python,$(PYTHONS),$(shell $(python) -c '$(IS_SUPPORTED)' 2>/dev/null && echo $(python))))
 VENV := .venv
 RULES ?= .
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
@@ -22,7 +26,7 @@ FOCUS_PYTHON ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.12.*/bin/python
 
 # $(VENV)/runs and $(VENV)/develops are stamp files: the packages of `make demo`, or of `make setup`, are installed.
 
-.PHONY: demo setup test test-faults test-engines test-all mutations prove lint format docs bench focus-check
+.PHONY: demo setup test test-faults test-engines test-install test-all mutations prove lint format docs bench focus-check
 
 demo: $(VENV)/runs
 	$(VENV)/bin/python pipeline.py --demo
@@ -30,7 +34,7 @@ demo: $(VENV)/runs
 setup: $(VENV)/develops
 
 test: $(VENV)/develops
-	$(VENV)/bin/python -m pytest --ignore tests/engines --ignore tests/faults
+	$(VENV)/bin/python -m pytest --ignore tests/engines --ignore tests/faults --ignore tests/install
 
 test-faults: $(VENV)/develops
 	$(VENV)/bin/python -m pytest tests/faults
@@ -38,7 +42,10 @@ test-faults: $(VENV)/develops
 test-engines: $(VENV)/develops
 	$(VENV)/bin/python -m pytest tests/engines
 
-test-all: test test-faults test-engines
+test-install: $(VENV)/develops
+	$(VENV)/bin/python -m pytest tests/install
+
+test-all: test test-faults test-engines test-install
 
 mutations: $(VENV)/develops
 	$(VENV)/bin/python tests/mutations.py
@@ -72,7 +79,7 @@ focus-check: $(VENV)/develops .focus-venv/runs
 	touch $@
 
 $(VENV)/bin/python:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
+	@$(or $(PYTHON),false) -c '$(IS_SUPPORTED)' || { echo 'Python 3.11, 3.12 or 3.13 is needed: install one, or name it, as in make PYTHON=/opt/python3.12/bin/python3' >&2; exit 1; }
 	$(PYTHON) -m venv --upgrade-deps $(VENV)
 
 $(VENV)/runs: $(VENV)/bin/python pyproject.toml constraints.txt

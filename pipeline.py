@@ -2,7 +2,7 @@
 
 import sys
 
-from openai_costs.cli import main
+from openai_costs.__main__ import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -12,9 +12,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
+from openai_costs.folders import COMMAND
 from openai_costs.terminal import Stop
-
-PROGRAM = "python pipeline.py"
 
 COMMANDS = {
     "load": "load costs, usage and names; build no models",
@@ -31,11 +30,11 @@ DESCRIPTION = """\
 Load OpenAI's organization costs into the warehouse, build the models and print a summary.
 """
 
-EPILOG = """\
+EPILOG = f"""\
 The admin key is read from the environment variable OPENAI_ADMIN_KEY, or from dlt's setting
 sources.openai_costs.admin_key. The warehouse is openai_costs.duckdb in the current folder, or the
-file in DESTINATION__DUCKDB__CREDENTIALS. "python pipeline.py COMMAND --help" lists the options of a
-command; options may come before or after it.
+file in DESTINATION__DUCKDB__CREDENTIALS. "{COMMAND} COMMAND --help" lists the options of
+a command; options may come before or after it.
 
 exit codes:
   0  done
@@ -123,7 +122,7 @@ _OPTIONS = (
     _Option(
         "--trap",
         tuple(COMMANDS),
-        f"with --demo: a failure mode of the simulated API; {PROGRAM} --help lists them",
+        f"with --demo: a failure mode of the simulated API; {COMMAND} --help lists them",
         metavar="NAME",
         settings={"action": "append", "default": [], **_FAILURE_MODES.settings},
     ),
@@ -232,7 +231,7 @@ def _split(arguments: Sequence[str]) -> tuple[str, list[str]]:
             if takes_next and remaining and not remaining[0].startswith("-"):
                 others.append(remaining.pop(0))
         elif command:
-            _refuse(f"{command} takes no argument {argument}.", f"{PROGRAM} {command}")
+            _refuse(f"{command} takes no argument {argument}.", f"{COMMAND} {command}")
         elif argument not in COMMANDS:
             _refuse(f"There is no command {argument}{_suggestion(argument, COMMANDS)}")
         else:
@@ -244,7 +243,7 @@ def _refuse_misplaced(command: str, given: Sequence[str]) -> None:
     """Raise Stop for an option of another command, or if a required option is missing."""
     if set(_HELP) & set(given):
         return
-    program = f"{PROGRAM} {command}".rstrip()
+    program = f"{COMMAND} {command}".rstrip()
     for name in given:
         commands = [
             other for option in _OPTIONS if option.name == name for other in option.commands
@@ -252,7 +251,7 @@ def _refuse_misplaced(command: str, given: Sequence[str]) -> None:
         if command not in commands:
             owners = " or ".join(other or "no command" for other in commands)
             not_this = f", not with {command}" if command else ""
-            _refuse(f"{name} goes with {owners}{not_this}.", f"{PROGRAM} {commands[0]}".rstrip())
+            _refuse(f"{name} goes with {owners}{not_this}.", f"{COMMAND} {commands[0]}".rstrip())
     for option in _OPTIONS:
         if option.required and command in option.commands and option.name not in given:
             _refuse(f"{command} needs {option.name} {option.metavar}: {option.help}.", program)
@@ -260,7 +259,7 @@ def _refuse_misplaced(command: str, given: Sequence[str]) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
-        prog=PROGRAM,
+        prog=COMMAND,
         description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -310,5 +309,5 @@ def _suggestion(name: str, known: Collection[str]) -> str:
     return f"; did you mean {similar[0]}?" if similar else "."
 
 
-def _refuse(message: str, program: str = PROGRAM) -> NoReturn:
+def _refuse(message: str, program: str = COMMAND) -> NoReturn:
     raise Stop(f"{message} See {program} --help.", 2)

@@ -14,13 +14,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
 
-PROJECT = Path(__file__).resolve().parent.parent / "dbt_project"
+from openai_costs.folders import LOGS, PACKAGE, PROJECT, TARGET
+
 FOLDERS = ("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT))
-SETTINGS_OF_DBT = ("DBT_TARGET_PATH", "DBT_LOG_PATH")
+SETTINGS_OF_DBT = (TARGET, LOGS)
 """The only DBT_… variables that are passed on to dbt."""
 _QUIET = ("--quiet", "--log-level", "none", "--no-write-json")
 
@@ -34,12 +34,13 @@ class Builder:
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "openai_costs.dbt_runner"],
+            # With -P, dbt imports no module of the current folder.
+            [sys.executable, "-P", "-m", "openai_costs.dbt_runner"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={**without_settings_of_dbt(os.environ), "PYTHONPATH": str(PROJECT.parent)},
+            env={**without_settings_of_dbt(os.environ), "PYTHONPATH": str(PACKAGE.parent)},
             # Only the parent handles an interrupt, and prints one message.
             start_new_session=True,
         )

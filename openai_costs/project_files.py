@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 
-from openai_costs.dbt_runner import PROJECT
+from openai_costs.folders import PROJECT, SEEDS, own_seeds
 from openai_costs.terminal import Stop
-
-SEEDS = "OPENAI_COSTS_SEEDS"
-"""The environment variable that names the folder of the user's own seeds."""
 
 
 def project_files() -> str:
@@ -19,9 +15,9 @@ def project_files() -> str:
     return _hash([PROJECT / "dbt_project.yml", PROJECT / "profiles.yml", *folders])
 
 
-def own_seeds() -> str:
+def seed_files() -> str:
     """Return a hash of the seeds that people fill in."""
-    return _hash([_seeds()])
+    return _hash([own_seeds()])
 
 
 def marts() -> set[str]:
@@ -42,13 +38,12 @@ def other_unit_tests() -> list[str]:
 
 def refuse_missing_seeds() -> None:
     """Raise Stop if the folder of the user's own seeds lacks a seed."""
+    folder = own_seeds()
+    if not folder.is_dir():
+        raise Stop(f"{SEEDS} names {folder}, which is not a folder.", 2)
     for seed in sorted((PROJECT / "own_seeds").glob("*.csv")):
-        if not (_seeds() / seed.name).is_file():
-            raise Stop(
-                f"{SEEDS} names {os.environ[SEEDS]}, which has no {seed.name}: "
-                f"copy it from {seed.parent}.",
-                2,
-            )
+        if not (folder / seed.name).is_file():
+            raise Stop(f"{folder} has no {seed.name}: copy it from {seed.parent}.", 2)
 
 
 def _hash(paths: list[Path]) -> str:
@@ -58,8 +53,3 @@ def _hash(paths: list[Path]) -> str:
             if file.is_file():
                 digest.update(file.name.encode() + file.read_bytes())
     return digest.hexdigest()
-
-
-def _seeds() -> Path:
-    # dbt resolves a relative path from the project's folder.
-    return PROJECT / os.environ.get(SEEDS, "own_seeds")

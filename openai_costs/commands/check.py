@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from openai_costs.dbt_runner import FOLDERS, close_warehouse, without_settings_of_dbt
+from openai_costs.folders import dbt_folders
 from openai_costs.reports.findings import print_findings
 from openai_costs.settings import configured_keys, setting
 from openai_costs.terminal import Stop, first_lines, output, progress
@@ -60,6 +61,7 @@ def _check_dbt(warehouse: Warehouse) -> Finding:
 
     try:
         variables = without_settings_of_dbt(os.environ) | dbt_variables(warehouse)
+        variables |= dbt_folders(warehouse.name)
     except Stop as stop:
         return Finding("dbt", "failed", str(stop), "Add the missing settings, and check again.")
     os.environ.clear()

@@ -7,8 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
-from openai_costs.dbt_runner import PROJECT
-from openai_costs.project_files import SEEDS
+from openai_costs.folders import SEEDS, demo_seeds
 from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, SimulatedApi
 from openai_costs_source.simulator.organization import Organization
 from openai_costs_source.simulator.seeds import write_seeds
@@ -24,7 +23,7 @@ def simulated_api(failure_modes: Sequence[str], with_seeds: bool) -> Iterator[di
     organization = Organization(datetime.now(UTC).date())
     with SimulatedApi(organization, failure_modes=failure_modes) as api:
         if with_seeds:
-            seeds = PROJECT / os.environ.get("DBT_TARGET_PATH", "target") / "demo_seeds"
+            seeds = demo_seeds()
             write_seeds(organization, seeds, api.overrides)
             os.environ[SEEDS] = str(seeds)
         yield {"admin_key": DEMO_ADMIN_KEY, "base_url": api.base_url}

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from openai_costs.commands.required_models import explain_missing_models, require_complete_models
+from openai_costs.folders import COMMAND
 from openai_costs.reports import focus_export
 from openai_costs.terminal import Stop, output, progress
 from openai_costs.warehouse.connection import open_client, query_through, require_costs
@@ -34,7 +35,7 @@ def export(
         try:
             months = focus_export.months(client)
             if not months:
-                raise Stop(f"{source} has no charges yet: load them, with python pipeline.py.")
+                raise Stop(f"{source} has no charges yet: load them, with {COMMAND}.")
             selected = [loaded for loaded in months if month in (None, loaded.start)]
             if not selected:
                 starts = sorted({f"{loaded.start:%Y-%m}" for loaded in months})

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 from typing import Any
 
 from dlt.destinations.exceptions import DatabaseException
 
 from openai_costs.dbt_runner import Builder, BuildFailed
+from openai_costs.folders import COMMAND, dbt_folders
 from openai_costs.project_files import (
-    SEEDS,
     other_unit_tests,
-    own_seeds,
     project_files,
     refuse_missing_seeds,
+    seed_files,
 )
 from openai_costs.reports.checked import Checked, Day, checked
 from openai_costs.terminal import Stop, first_lines, progress
@@ -55,8 +54,7 @@ from openai_intermediate.int_openai__loaded_days
 def start_parsing(builder: Builder, warehouse: Warehouse) -> None:
     """Start parsing the models for the warehouse. Raises Stop if a seed is missing."""
     refuse_missing_seeds()
-    seeds = {SEEDS: os.environ[SEEDS]} if os.environ.get(SEEDS) else {}
-    builder.prepare(dbt_variables(warehouse) | seeds)
+    builder.prepare(dbt_variables(warehouse) | dbt_folders(warehouse.name))
 
 
 def require_loaded(warehouse: Warehouse) -> None:
@@ -153,7 +151,7 @@ def _require_tests(due: set[Any], nodes: list[dict[str, Any]]) -> None:
     if due and (missing := sorted(_REQUIRED_TESTS - passed)):
         raise Stop(
             f"The models are built, but not checked: dbt did not run {', '.join(missing)}. "
-            "Restore these tests in dbt_project, and run python pipeline.py models."
+            f"Restore these tests in dbt_project, and run {COMMAND} models."
         )
 
 
@@ -175,5 +173,5 @@ def _inputs(client: Any) -> str | None:
         "where table_schema in ('openai_staging', 'openai_intermediate', 'openai_marts') "
         "order by table_schema, table_name"
     )
-    inputs = [own_seeds(), *map(tuple, tables), *map(tuple, views)]
+    inputs = [seed_files(), *map(tuple, tables), *map(tuple, views)]
     return hashlib.sha256(repr(inputs).encode()).hexdigest()

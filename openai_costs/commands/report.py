@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from openai_costs.commands.required_models import explain_missing_models, require_complete_models
+from openai_costs.folders import extra
 from openai_costs.reports.html.report import FILE, print_written, write_report
 from openai_costs.terminal import Stop, output, progress
 from openai_costs.warehouse.connection import open_query, require_costs
@@ -16,7 +17,7 @@ from openai_costs.warehouse.destinations import Warehouse
 def report(warehouse: Warehouse, file: Path | None) -> int:
     """Write the report, and print its path and contents; return the exit code."""
     if find_spec("vl_convert") is None:
-        raise Stop("The report needs one more package: pip install '.[report]'", 2)
+        raise Stop(f"The report needs one more package: {extra('report')}", 2)
     file = file or Path(FILE)
     if file.is_dir():
         raise Stop(f"{file} is a folder: --to must name a file.", 2)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from dlt.destinations.exceptions import DatabaseException
 
+from openai_costs.folders import COMMAND
 from openai_costs.query import Query
 from openai_costs.reports.loaded_days import unmodelled
 from openai_costs.reports.missing_models import models_missing
@@ -26,14 +27,12 @@ def explain_missing_models(source: Warehouse | str) -> Iterator[None]:
     except DatabaseException as error:
         if not models_missing(error):
             raise
-        raise Stop(
-            f"{source} has no models, or outdated ones: run python pipeline.py models."
-        ) from None
+        raise Stop(f"{source} has no models, or outdated ones: run {COMMAND} models.") from None
 
 
 def require_complete_models(query: Query) -> None:
     """Raise Stop if a loaded day is missing from the models, and say what is not checked."""
     if incomplete := unmodelled(query):
-        raise Stop(f"{incomplete}: run python pipeline.py models.")
+        raise Stop(f"{incomplete}: run {COMMAND} models.")
     for sentence in unverified(query):
-        say(f"{sentence}: run python pipeline.py models.")
+        say(f"{sentence}: run {COMMAND} models.")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from openai_costs.folders import COMMAND
 from openai_costs.project_files import marts
 from openai_costs.query import Query
 from openai_costs.terminal import Stop
@@ -65,7 +66,7 @@ def checked(query: Query, due: set[Day], warnings: Sequence[str], complete: bool
         if checked_days.get(name, 0) < days_with_costs:
             raise Stop(
                 f'The models are built, but the check "{name}" is missing for some days: restore '
-                "it in dbt_project, and run python pipeline.py models."
+                f"it in dbt_project, and run {COMMAND} models."
             )
     tables = {name.split(" ")[0] for name in checked_days} & marts()
     return Checked(days, sorted(tables), sum(number for _, number, _ in rows), warnings)

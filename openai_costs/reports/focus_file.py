@@ -14,11 +14,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
+from openai_costs.folders import PROJECT
 from openai_costs.reports.focus_month import DATE_TIME, Month
 
 ROWS_PER_QUERY = 20_000
 
-_MODEL = Path(__file__).resolve().parents[2] / "dbt_project/models/marts/openai__focus_costs.yml"
+_MODEL = PROJECT / "models/marts/openai__focus_costs.yml"
 
 _ROWS_BY_DAY = """
 select ChargePeriodStart, count(*)

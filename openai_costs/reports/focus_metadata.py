@@ -19,7 +19,7 @@ import pyarrow as pa
 from openai_costs.reports.focus_month import DATE_TIME, ExportedMonth
 
 FOCUS_VERSION = "1.4"
-GENERATOR = "openai-costs-source"
+GENERATOR = "openai-costs"
 
 _JSON_COLUMNS = (
     "AllocatedMethodDetails",

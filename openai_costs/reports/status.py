@@ -12,6 +12,7 @@ from dlt.destinations.exceptions import DatabaseException, DatabaseUndefinedRela
 from rich.console import Console
 from rich.markup import escape
 
+from openai_costs.folders import COMMAND
 from openai_costs.query import Query
 from openai_costs.reports.amounts import exact
 from openai_costs.reports.loaded_days import (
@@ -51,9 +52,7 @@ def print_status(console: Console, query: Query, now: datetime) -> None:
     # Before the first build, or with the models of another version, the query fails.
     with contextlib.suppress(DatabaseException):
         for message in filter(None, [unmodelled(query), *unverified(query)]):
-            console.print(
-                f"\n[yellow]{message}: run python pipeline.py models.[/yellow]", soft_wrap=True
-            )
+            console.print(f"\n[yellow]{message}: run {COMMAND} models.[/yellow]", soft_wrap=True)
     if runs := _runs(query):
         console.print(f"\n[bold]Runs[/bold]  {runs}", soft_wrap=True)
     for organization_id, name, earliest, seen_on, loaded_at in query(ORGANIZATIONS):

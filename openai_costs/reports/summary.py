@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from openai_costs.folders import COMMAND
 from openai_costs.query import Query
 from openai_costs.reports.amounts import cents, exact, percent
 from openai_costs.reports.verdict import verdict
@@ -66,7 +67,7 @@ def print_summary(console: Console, query: Query) -> None:
     """Print each organization's summary. The total is exact; other amounts are rounded to cents."""
     organizations = query(_LEDGER)
     if not organizations:
-        console.print("Nothing is loaded yet: run python pipeline.py.")
+        console.print(f"Nothing is loaded yet: run {COMMAND}.")
     for organization_id, first, last, days, rows, open_days in organizations:
         so_far = " so far" if open_days else ""
         this_month = last.replace(day=1)

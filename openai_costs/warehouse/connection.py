@@ -12,6 +12,7 @@ import duckdb
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 
+from openai_costs.folders import COMMAND
 from openai_costs.query import Query
 from openai_costs.terminal import Stop
 from openai_costs.warehouse import destinations, duckdb_file
@@ -86,7 +87,7 @@ def locked(warehouse: Warehouse, must_have_costs: bool = False) -> Iterator[None
 def require_costs(warehouse: Warehouse) -> None:
     """Raise Stop if no costs are loaded."""
     if warehouse.file and not warehouse.file.exists():
-        raise Stop(f"{warehouse} does not exist: load costs first, with python pipeline.py.")
+        raise Stop(f"{warehouse} does not exist: load costs first, with {COMMAND}.")
     try:
         loaded = _has_costs(warehouse)
     except DatabaseUndefinedRelation:
@@ -94,7 +95,7 @@ def require_costs(warehouse: Warehouse) -> None:
     except Exception as error:
         raise explained(error, warehouse) or error from None
     if not loaded:
-        raise Stop(f"{warehouse} has no costs yet: load them first, with python pipeline.py.")
+        raise Stop(f"{warehouse} has no costs yet: load them first, with {COMMAND}.")
 
 
 def dbt_variables(warehouse: Warehouse) -> dict[str, str]:

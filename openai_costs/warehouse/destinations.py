@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from openai_costs.folders import extra
 from openai_costs.settings import setting
 from openai_costs.terminal import Stop
 from openai_costs.warehouse.duckdb_file import demo_file, file_in_settings
@@ -85,8 +86,8 @@ def configured_warehouse(demo: bool, destination: str | None) -> Warehouse:
     if name not in DESTINATIONS:
         raise Stop(f"There is no destination {name}. There are: {', '.join(DESTINATIONS)}.", 2)
     if not all(map(_installed, DESTINATIONS[name].modules)):
-        extra = DESTINATIONS[name].extra
-        raise Stop(f"The destination {name} needs more packages: pip install '.[{extra}]'", 2)
+        packages = extra(DESTINATIONS[name].extra)
+        raise Stop(f"The destination {name} needs more packages: {packages}", 2)
     if name != "duckdb":
         return Warehouse(name)
     return Warehouse(name, demo_file() if demo else file_in_settings())

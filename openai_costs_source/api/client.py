@@ -108,7 +108,7 @@ class Client:
         self._base_url, is_local = checked_url(base_url)
         self._retries = RetryBudget(max_wait_seconds)
         self._session = requests.Session()
-        self._session.headers["User-Agent"] = "openai-costs-source"
+        self._session.headers["User-Agent"] = "openai-costs"
         self._session.auth = BearerKey(self._key)
         if is_local:
             self._session.trust_env = False

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
+from openai_costs.folders import COMMAND
 from openai_costs.query import Query
 from openai_costs.reports.alerts.alert import Alert
 from openai_costs.reports.loaded_days import (
@@ -54,7 +55,7 @@ def _incomplete_models(query: Query, organization: _Organization, now: datetime)
             "critical",
             organization,
             now.date(),
-            f"{message}, and figures may not include them: run python pipeline.py models.",
+            f"{message}, and figures may not include them: run {COMMAND} models.",
             f"{organization.loaded_at:%Y-%m-%d}",
         )
     for sentence in unverified(query, organization.id):
@@ -63,7 +64,7 @@ def _incomplete_models(query: Query, organization: _Organization, now: datetime)
             "warning",
             organization,
             now.date(),
-            f"{sentence}: run python pipeline.py models.",
+            f"{sentence}: run {COMMAND} models.",
             f"{sentence} {organization.loaded_at:%Y-%m-%d}",
         )
 
@@ -88,7 +89,7 @@ def _incomplete_days(query: Query, organization: _Organization) -> Iterator[Aler
             "critical",
             organization,
             days[0],
-            f"The rows of {day_ranges(days)} do not match the ledger: run python pipeline.py, "
+            f"The rows of {day_ranges(days)} do not match the ledger: run {COMMAND}, "
             "which loads these days again or reports why it cannot.",
             f"{days[0]}",
         )
