@@ -10,6 +10,8 @@ from functools import cache
 import pytest
 from running import DBT_PROJECT, PROJECT
 
+from openai_costs.folders import COMMAND
+
 FILES = subprocess.run(
     ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
     cwd=PROJECT,
@@ -173,7 +175,8 @@ def printed_texts():
 def constants():
     """The string constants of the modules by their names, such as SEEDS."""
     python = "\n".join(text for file, text in SOURCES.items() if file.startswith("openai_costs"))
-    return dict(re.findall(r'^([A-Z_]+) = "(.*)"$', python, re.MULTILINE))
+    literals = dict(re.findall(r'^([A-Z_]+) = "(.*)"$', python, re.MULTILINE))
+    return literals | {"COMMAND": COMMAND}
 
 
 def strings(node):
