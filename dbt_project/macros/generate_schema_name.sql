@@ -7,7 +7,7 @@
     {%- if project_name == 'openai_costs' -%}
         {{ custom_schema_name or target.schema }}
     {%- else -%}
-        {#- dbt calls this with the names of the root project: this is not a recursion. -#}
-        {{ generate_schema_name(custom_schema_name, node) }}
+        {%- set macros = context.get(project_name, {}) -%}
+        {{ macros.get('generate_schema_name', dbt.generate_schema_name)(custom_schema_name, node) }}
     {%- endif -%}
 {%- endmacro %}
