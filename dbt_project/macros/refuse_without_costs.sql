@@ -1,10 +1,12 @@
 {#
-    Before `dbt run` or `dbt build`: stops with one message if no costs are loaded, instead of an error per model.
+    Before `dbt run` or `dbt build`: stops with one message if no costs are loaded, instead of an error per model. In a
+    project that installs this one as a package, the message is a warning, so that other models are built.
 #}
 {% macro refuse_without_costs() -%}
     {%- set ledger = source('openai_raw', 'cost_days') -%}
     {%- if execute and flags.WHICH in ('run', 'build') and is_selected('model') and not load_relation(ledger) -%}
-        {%- do exceptions.raise_compiler_error(
+        {%- set refuse = exceptions.raise_compiler_error if project_name == 'openai_costs' else exceptions.warn -%}
+        {%- do refuse(
             'No costs are loaded in the schema ' ~ var('raw_schema') ~ (' of ' ~ ledger.database if ledger.database)
             ~ ': load them with python pipeline.py load, or set the variable raw_schema.'
         ) -%}

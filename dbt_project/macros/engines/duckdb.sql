@@ -36,9 +36,11 @@
 
 {#
     A view in one statement, which no reader finds missing: dbt's own materialization creates it under another name,
-    renames both and drops the former one. In a project that installs this one as a package, dbt uses its own.
+    renames both and drops the former one. In a project that installs this one as a package, dbt uses its own, unless
+    the flag `require_explicit_package_overrides_for_builtin_materializations` is false.
 #}
 {% materialization view, adapter='duckdb' -%}
+    {%- if model.package_name != 'openai_costs' -%}{{ return(dbt.materialization_view_default()) }}{%- endif -%}
     {%- set existing = load_cached_relation(this) -%}
     {%- set target_relation = this.incorporate(type='view') -%}
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
