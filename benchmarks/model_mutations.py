@@ -103,14 +103,14 @@ MARTS = [
     Mutation(
         "The charge period ends a day late.",
         "models/marts/openai__focus_costs.sql",
-        "dbt.dateadd('day', 1, 'charges.date')",
-        "dbt.dateadd('day', 2, 'charges.date')",
+        "add_to_date('day', 1, 'charges.date')",
+        "add_to_date('day', 2, 'charges.date')",
     ),
     Mutation(
         "The billing period lasts three months.",
         "models/marts/openai__focus_costs.sql",
-        "dbt.dateadd('month', 1, dbt",
-        "dbt.dateadd('month', 3, dbt",
+        "add_to_date('month', 1, dbt",
+        "add_to_date('month', 3, dbt",
     ),
     Mutation(
         "The list cost is halved.",

@@ -393,8 +393,8 @@ MUTATIONS = [
     Mutation(
         "BillingPeriodEnd is the start of the billing period.",
         "dbt_project/models/marts/openai__focus_costs.sql",
-        "dbt.dateadd('month', 1, dbt.date_trunc('month', 'charges.date'))",
-        "dbt.dateadd('month', 0, dbt.date_trunc('month', 'charges.date'))",
+        "add_to_date('month', 1, dbt.date_trunc('month', 'charges.date'))",
+        "add_to_date('month', 0, dbt.date_trunc('month', 'charges.date'))",
         "tests/test_models.py -k billing_period",
     ),
     Mutation(

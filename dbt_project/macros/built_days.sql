@@ -30,29 +30,30 @@
 
 {#
     Runs at the end of a run: records that all days passed the tests, if all facts are complete and every test with
-    the tag `daily` passed.
+    the tag `daily` passed. Results of a project that uses this one as a package do not count.
 #}
 {% macro mark_as_tested(results) -%}
     {%- set passed = [] -%}
     {%- for result in results if result.status in ('pass', 'warn') -%}
         {%- do passed.append(result.node.unique_id) -%}
     {%- endfor -%}
-    {%- set missing = [] -%}
+    {%- set daily, missing = [], [] -%}
     {%- for node in graph.get('nodes', {}).values() if node.resource_type == 'test' and 'daily' in node.tags -%}
-        {%- if node.package_name == 'openai_costs' and node.unique_id not in passed -%}
-            {%- do missing.append(node.name) -%}
+        {%- if node.package_name == 'openai_costs' -%}
+            {%- do daily.append(node.name) -%}
+            {%- if node.unique_id not in passed -%}{%- do missing.append(node.name) -%}{%- endif -%}
         {%- endif -%}
     {%- endfor -%}
-    {%- if execute and not missing and not flags.EMPTY and is_complete(facts()) -%}
-        {%- set built = intermediate_relation('int_openai__built_days') -%}
-        {{ replace_built_days(built, intermediate_relation('int_openai__loaded_days'), 'tests', true) }}
+    {%- if execute and daily and not missing and not flags.EMPTY and is_complete(facts()) -%}
+        {%- set built = relation_of_model('int_openai__built_days') -%}
+        {{ replace_built_days(built, relation_of_model('int_openai__loaded_days'), 'tests', true) }}
     {%- endif -%}
 {%- endmacro %}
 
 {# True if none of these facts has days to build. #}
 {% macro is_complete(facts) -%}
     {%- if not facts -%}{%- do return(true) -%}{%- endif -%}
-    {%- set days = "select count(*) from " ~ intermediate_relation('int_openai__days_to_build')
+    {%- set days = "select count(*) from " ~ relation_of_model('int_openai__days_to_build')
         ~ " where fact in ('" ~ facts | join("', '") ~ "')" -%}
     {%- do return(run_query(days).columns[0].values()[0] == 0) -%}
 {%- endmacro %}
@@ -103,10 +104,10 @@
 {# True if another or an unknown version of the models built this fact before this run. #}
 {% macro is_by_other_models() -%}
     {%- if not is_cached_in_this_run('is_by_other_models') -%}
-        {%- set built = intermediate_relation('int_openai__built_days') -%}
+        {%- set built = relation_of_model('int_openai__built_days') -%}
         {%- set by_these_models = "select count(*) from " ~ built ~ " where fact = '" ~ model.name
             ~ "' and fingerprint in (select " ~ fingerprint_of(model.name) ~ " from "
-            ~ intermediate_relation('int_openai__loaded_days') ~ ")" -%}
+            ~ relation_of_model('int_openai__loaded_days') ~ ")" -%}
         {%- set number = run_query(by_these_models).columns[0].values()[0] if load_relation(built) -%}
         {%- do graph.nodes[model.unique_id].update({'is_by_other_models': [invocation_id, not number]}) -%}
     {%- endif -%}

@@ -1,4 +1,4 @@
 {# The date `days` days after `day`, or before it if `days` is negative. #}
 {% macro days_after(day, days) -%}
-    cast({{ dbt.dateadd('day', 'cast(' ~ days ~ ' as ' ~ dbt.type_int() ~ ')', day) }} as date)
+    cast({{ add_to_date('day', 'cast(' ~ days ~ ' as ' ~ dbt.type_int() ~ ')', day) }} as date)
 {%- endmacro %}

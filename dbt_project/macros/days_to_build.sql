@@ -29,12 +29,13 @@
 {%- endmacro %}
 
 {#
-    A table or view of the intermediate schema, without a `ref`: with a `ref`, dbt would run each test that uses this
-    relation whenever a part of the models is built.
+    The table or view of a model of this package, without a `ref`: with a `ref`, dbt would run each test that uses this
+    relation whenever a part of the models is built. While dbt parses, the relation has no schema.
 #}
-{% macro intermediate_relation(model_name) -%}
+{% macro relation_of_model(name) -%}
+    {%- set node = graph.get('nodes', {}).get('model.openai_costs.' ~ name, {}) -%}
     {%- do return(api.Relation.create(
-        database=target.get('database'), schema='openai_intermediate', identifier=model_name
+        database=node.get('database') or none, schema=node.get('schema'), identifier=node.get('alias')
     )) -%}
 {%- endmacro %}
 
@@ -44,7 +45,7 @@
 #}
 {% macro days_to_build_of_this() -%}
     {%- set fact = model.name if model.resource_type == 'model' else 'tests' -%}
-    {{ intermediate_relation('int_openai__days_to_build') }} where fact = '{{ fact }}'
+    {{ relation_of_model('int_openai__days_to_build') }} where fact = '{{ fact }}'
 {%- endmacro %}
 
 {#
@@ -53,7 +54,7 @@
 #}
 {% macro is_not_before_days_to_build(date, type='date') -%}
     {%- set first = namespace(day=earliest_day()) -%}
-    {%- set days = load_relation(intermediate_relation('int_openai__days_to_build')) if execute -%}
+    {%- set days = load_relation(relation_of_model('int_openai__days_to_build')) if execute -%}
     {%- if days and has_declared_columns(days, graph.nodes['model.openai_costs.int_openai__days_to_build']) -%}
         {%- set result = run_query('select min(date) from ' ~ days_to_build_of_this()) -%}
         {%- set first.day = result.columns[0].values()[0] or latest_day() -%}

@@ -50,9 +50,9 @@
 {# The names of the variables that dbt_project.yml declares. #}
 {% macro project_variables() -%}
     {%- do return([
-        'raw_schema', 'lake', 'other_focus_tables', 'unparsed_share_allowed', 'tokens_tolerance', 'invoice_tolerance',
+        'raw_schema', 'raw_database', 'lake', 'other_focus_tables', 'unparsed_share_allowed', 'tokens_tolerance', 'invoice_tolerance',
         'prepaid_organizations', 'reconciliation_severity', 'anomaly_score', 'anomaly_minimum',
-        'anomaly_minimum_share',
+        'anomaly_minimum_share', 'plans_enabled', 'usage_enabled', 'semantic_layer_enabled', 'time_spine_enabled',
     ]) -%}
 {%- endmacro %}
 
@@ -72,10 +72,13 @@
     last `dbt seed` loaded.
 #}
 {% macro rows_of_seeds(names=none) -%}
-    {%- set seeds = [
-        ref('line_item_tiers'), ref('line_item_tools'), ref('token_meters'), ref('quantity_units'), ref('list_prices'),
-        ref('budgets'), ref('credit_grants'), ref('invoices'), ref('teams'),
-    ] -%}
+    {%- set plans = ['budgets', 'credit_grants'] if var('plans_enabled') else [] -%}
+    {%- set seeds = [] -%}
+    {%- for name in [
+        'line_item_tiers', 'line_item_tools', 'token_meters', 'quantity_units', 'list_prices', 'invoices', 'teams',
+    ] + plans -%}
+        {%- do seeds.append(ref('openai_costs', name)) -%}
+    {%- endfor -%}
     {%- set rows = [] -%}
     {%- for seed in seeds if execute and (names is none or seed.identifier in names) and load_relation(seed) -%}
         {%- for row in run_query('select * from ' ~ seed).rows -%}

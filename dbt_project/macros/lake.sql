@@ -7,7 +7,7 @@
 #}
 {% macro create_lake_tables() -%}
     {%- set url = var('lake') or env_var('DESTINATION__FILESYSTEM__BUCKET_URL', '') -%}
-    {%- if execute and target.type == 'spark' and url -%}
+    {%- if execute and target.type == 'spark' and url and is_selected() -%}
         {#- Spark's file system for S3 has the scheme s3a. -#}
         {%- set folder = url.rstrip('/').replace('s3://', 's3a://') ~ '/' ~ var('raw_schema') -%}
         {%- set tables = lake_tables(folder) -%}

@@ -7,7 +7,7 @@
 {%- set spelled = "replace(lower(" ~ model ~ "), ' ', '-')" -%}
 {%- set base -%}
 case
-    when {{ spelled }} like 'ft:%' then {{ dbt.split_part(spelled, "':'", 2) }}
+    when {{ spelled }} like 'ft:%' then {{ nth_part(spelled, "':'", 2) }}
     when {{ spelled }} like 'ft-%' then substr({{ spelled }}, 4)
     else {{ spelled }}
 end

@@ -1,3 +1,9 @@
+{# The schema and name of our own FOCUS table, as a person writes those of other providers. #}
+{% macro name_of_focus_table() -%}
+    {%- set relation = relation_of_model('openai__focus_costs') -%}
+    {{ relation.schema }}.{{ relation.identifier }}
+{%- endmacro %}
+
 {#
     The FOCUS tables of other providers in the variable `other_focus_tables`: relations by the name in the variable.
     Raises an error for a table that does not exist.

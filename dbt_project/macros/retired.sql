@@ -1,12 +1,15 @@
-{# Drops the tables and views that earlier versions built and this version does not build. #}
+{#
+    Drops the tables and views that earlier versions built and this version does not build. In a project that installs
+    this one as a package, a relation with such a name may be its own: there, nothing is dropped.
+#}
 {% macro drop_retired() -%}
     {%- set retired = {
-        'openai_staging': [
+        'stg_openai__costs': [
             'stg_api_keys', 'stg_budgets', 'stg_costs', 'stg_credit_grants', 'stg_invoices', 'stg_listed',
             'stg_listings', 'stg_projects', 'stg_service_accounts', 'stg_spend_limits', 'stg_team_faults',
             'stg_teams', 'stg_usage', 'stg_usage_days', 'stg_users',
         ],
-        'openai_intermediate': [
+        'int_openai__loaded_days': [
             'int_api_keys', 'int_attributed_spend', 'int_budget_days', 'int_budgets', 'int_built_days',
             'int_charge_teams', 'int_charges', 'int_check_api_totals', 'int_check_invoices',
             'int_check_marts', 'int_check_tokens', 'int_check_users', 'int_checks', 'int_cost_spikes',
@@ -22,9 +25,10 @@
             'int_openai__check_marts', 'int_openai__check_users',
         ],
     } -%}
-    {%- for schema, names in retired.items() if execute -%}
+    {%- for neighbor, names in retired.items() if execute and project_name == 'openai_costs' -%}
+        {%- set schema = relation_of_model(neighbor) -%}
         {%- for name in names -%}
-            {%- set relation = adapter.get_relation(target.get('database'), schema, name) -%}
+            {%- set relation = adapter.get_relation(schema.database, schema.schema, name) -%}
             {%- if relation -%}{%- do adapter.drop_relation(relation) -%}{%- endif -%}
         {%- endfor -%}
     {%- endfor -%}

@@ -1,5 +1,5 @@
 -- Rows of the seed `budgets` that a person has to correct, and why. They are ignored.
-{{ config(severity='warn') }}
+{{ config(enabled=var('plans_enabled'), severity='warn') }}
 
 select
     organization_id,

@@ -1,6 +1,6 @@
 -- Nothing can be spent on a budget with an id, team, model or currency that is unknown here. It may be
 -- misspelt, or new and not used yet.
-{{ config(severity='warn') }}
+{{ config(enabled=var('plans_enabled'), severity='warn') }}
 
 select
     budgets.organization_id,

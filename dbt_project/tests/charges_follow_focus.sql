@@ -43,13 +43,13 @@ with checked as (
             {% endfor %}
             when
                 ChargePeriodEnd
-                <> cast({{ dbt.dateadd('day', 1, 'ChargePeriodStart') }} as {{ timestamp_type() }})
+                <> cast({{ add_to_date('day', 1, 'ChargePeriodStart') }} as {{ timestamp_type() }})
                 or ChargePeriodStart
                 <> cast({{ dbt.date_trunc('day', 'ChargePeriodStart') }} as {{ timestamp_type() }})
                 then 'the charge period is not a day'
             when
                 BillingPeriodEnd
-                <> cast({{ dbt.dateadd('month', 1, 'BillingPeriodStart') }} as {{ timestamp_type() }})
+                <> cast({{ add_to_date('month', 1, 'BillingPeriodStart') }} as {{ timestamp_type() }})
                 or BillingPeriodStart
                 <> cast({{ dbt.date_trunc('month', 'BillingPeriodStart') }} as {{ timestamp_type() }})
                 or ChargePeriodStart < BillingPeriodStart

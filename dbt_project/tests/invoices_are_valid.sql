@@ -14,7 +14,7 @@ select
     entered.month,
     entered.currency,
     'invoice of ' || entered.month || ' is not compared' as reason
-from {{ ref('invoices') }} as entered
+from {{ ref('openai_costs', 'invoices') }} as entered
 left join {{ ref('int_openai__invoices') }} as invoices
     on trim(coalesce(entered.organization_id, '')) = invoices.organization_id
     and trim(coalesce(entered.month, '')) = invoices.month

@@ -7,7 +7,7 @@ select
     dimensions.modality,
     dimensions.context
 from {{ ref('int_openai__line_item_dimensions') }} as dimensions
-left join {{ ref('line_item_tiers') }} as tiers on dimensions.tier = tiers.tier
+left join {{ ref('openai_costs', 'line_item_tiers') }} as tiers on dimensions.tier = tiers.tier
 where
     dimensions.service not in (
         'Chat and completions', 'Embeddings', 'Images', 'Audio', 'Web search', 'File search',

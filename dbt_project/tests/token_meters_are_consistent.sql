@@ -2,7 +2,7 @@
 select
     meter,
     'the rows of meter ' || meter || ' in dbt_project/seeds/token_meters.csv differ' as reason
-from {{ ref('token_meters') }}
+from {{ ref('openai_costs', 'token_meters') }}
 group by meter
 having
     min(sku_meter) <> max(sku_meter)

@@ -10,7 +10,7 @@ named as (
     select
         unit,
         case
-            when substr(unit, 1, 1) between '0' and '9' then {{ dbt.split_part('unit', "' '", 2) }} else unit
+            when substr(unit, 1, 1) between '0' and '9' then {{ nth_part('unit', "' '", 2) }} else unit
         end as name
     from units
 )
@@ -23,5 +23,5 @@ union all
 
 select skus.pricing_unit as unit
 from {{ ref('int_openai__focus_skus') }} as skus
-inner join {{ ref('quantity_units') }} as units on skus.quantity_unit = units.quantity_unit
+inner join {{ ref('openai_costs', 'quantity_units') }} as units on skus.quantity_unit = units.quantity_unit
 where skus.pricing_unit <> units.pricing_unit or skus.consumed_unit <> units.consumed_unit

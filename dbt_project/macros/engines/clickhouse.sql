@@ -20,10 +20,10 @@
 {% macro clickhouse__character(code) %}char({{ code }}){% endmacro %}
 
 {# dbt's version makes an array of a nullable text, which ClickHouse rejects. #}
-{% macro clickhouse__split_part(string_text, delimiter_text, part_number) -%}
+{% macro clickhouse__nth_part(text, delimiter, number) -%}
     case
-        when {{ string_text }} is not null
-            then splitByString({{ delimiter_text }}, assumeNotNull({{ string_text }}))[{{ part_number }}]
+        when {{ text }} is not null
+            then splitByString({{ delimiter }}, assumeNotNull({{ text }}))[{{ number }}]
     end
 {%- endmacro %}
 

@@ -6,8 +6,8 @@
 {% macro databricks__difference(one, other) %}{{ decimal(one, 37, 18) }} - {{ decimal(other, 37, 18) }}{% endmacro %}
 
 {# dbt's version reads past the end of an array, which Databricks rejects. #}
-{% macro databricks__split_part(string_text, delimiter_text, part_number) -%}
-    split_part({{ string_text }}, {{ delimiter_text }}, {{ part_number }})
+{% macro databricks__nth_part(text, delimiter, number) -%}
+    split_part({{ text }}, {{ delimiter }}, {{ number }})
 {%- endmacro %}
 
 {# One statement, as no transaction spans several. #}

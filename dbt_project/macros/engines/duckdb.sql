@@ -23,25 +23,24 @@
 
 {#
     dbt-duckdb writes the new rows of an incremental model to a temporary table, in memory. Here it creates a temporary
-    view, from which each month is read when it is replaced.
+    view, from which each month is read when it is replaced. A macro `duckdb__create_table_as` would not apply in a
+    project that installs this one as a package.
 #}
-{% macro duckdb__create_table_as(
-    temporary, relation, compiled_code, language='sql', partitioned_by=none, sorted_by=none
-) -%}
-    {%- if temporary and config.get('incremental_strategy') == 'replace_days' -%}
+{% macro create_table_as(temporary, relation, compiled_code) -%}
+    {%- if temporary and target.type == 'duckdb' and config.get('incremental_strategy') == 'replace_days' -%}
         create temporary view {{ relation.include(database=false, schema=false) }} as {{ compiled_code }}
     {%- else -%}
-        {{ dbt.duckdb__create_table_as(
-            temporary, relation, compiled_code, language, partitioned_by, sorted_by
-        ) }}
+        {{ dbt.create_table_as(temporary, relation, compiled_code, *varargs, **kwargs) }}
     {%- endif -%}
 {%- endmacro %}
 
 {#
     A view in one statement, which no reader finds missing: dbt's own materialization creates it under another name,
-    renames both and drops the former one.
+    renames both and drops the former one. In a project that installs this one as a package, dbt uses its own, unless
+    the flag `require_explicit_package_overrides_for_builtin_materializations` is false.
 #}
 {% materialization view, adapter='duckdb' -%}
+    {%- if model.package_name != 'openai_costs' -%}{{ return(dbt.materialization_view_default()) }}{%- endif -%}
     {%- set existing = load_cached_relation(this) -%}
     {%- set target_relation = this.incorporate(type='view') -%}
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
@@ -56,7 +55,10 @@
     {{ return({'relations': [target_relation]}) }}
 {%- endmaterialization %}
 
-{# Overrides dbt-duckdb's macro, which reads a catalog for which DuckDB plans all views. #}
+{#
+    Overrides dbt-duckdb's macro, which reads a catalog for which DuckDB plans all views. In a project that installs
+    this one as a package, dbt uses its own.
+#}
 {% macro duckdb__get_columns_in_relation(relation) -%}
     {%- set columns = [] -%}
     {%- for row in run_query('describe ' ~ relation).rows -%}

@@ -11,22 +11,13 @@
     dbt's version treats the delimiter as a regular expression, in which a pipe means "or", and never returns an empty
     text.
 #}
-{% macro spark__split_part(string_text, delimiter_text, part_number) -%}
-    split_part({{ string_text }}, {{ delimiter_text }}, {{ part_number }})
+{% macro spark__nth_part(text, delimiter, number) -%}
+    split_part({{ text }}, {{ delimiter }}, {{ number }})
 {%- endmacro %}
 
 {# dbt's version counts in seconds since 1970, and so depends on the session's time zone. #}
-{% macro spark__dateadd(datepart, interval, from_date_or_timestamp) -%}
-    timestampadd({{ datepart }}, {{ interval }}, cast({{ from_date_or_timestamp }} as timestamp_ntz))
-{%- endmacro %}
-
-{# The type varchar requires a length. #}
-{% macro spark__create_csv_table(model, agate_table) -%}
-    {%- set types = model['config'].get('column_types', {}) -%}
-    {%- for column, type in types.items() if type == 'varchar' -%}
-        {%- do types.update({column: 'string'}) -%}
-    {%- endfor -%}
-    {%- do return(dbt.spark__create_csv_table(model, agate_table)) -%}
+{% macro spark__add_to_date(unit, number, date) -%}
+    timestampadd({{ unit }}, {{ number }}, cast({{ date }} as timestamp_ntz))
 {%- endmacro %}
 
 {#

@@ -1,3 +1,5 @@
+{{ config(enabled=var('plans_enabled')) }}
+
 with reached as (
     select
         organization_id,

@@ -1,3 +1,5 @@
+{{ config(enabled=var('plans_enabled')) }}
+
 with backtests as (
     select
         organization_id,
@@ -58,7 +60,7 @@ left join month_before
     and forecasts.scope = month_before.scope
     and forecasts.scope_id = month_before.scope_id
     and forecasts.currency = month_before.currency
-    and cast({{ dbt.dateadd('month', -1, 'forecasts.month') }} as date) = month_before.month
+    and cast({{ add_to_date('month', -1, 'forecasts.month') }} as date) = month_before.month
 left join {{ ref('int_openai__organizations') }} as organizations
     on forecasts.organization_id = organizations.organization_id
 left join {{ ref('int_openai__projects') }} as projects

@@ -1,3 +1,5 @@
+{{ config(enabled=var('plans_enabled')) }}
+
 {% set in_order = 'partition by organization_id, currency order by date' %}
 
 with balances as (

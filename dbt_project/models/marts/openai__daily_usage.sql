@@ -1,3 +1,5 @@
+{{ config(enabled=var('usage_enabled')) }}
+
 {% set measures = [
     'requests', 'input_tokens', 'cached_input_tokens', 'cache_write_tokens', 'output_tokens',
     'input_audio_tokens', 'cached_audio_tokens', 'output_audio_tokens', 'input_image_tokens',

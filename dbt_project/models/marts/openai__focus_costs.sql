@@ -21,10 +21,10 @@ with charges_in_focus as (
         projects.name as SubAccountName,
         case when charges.project_id is not null then 'Project' end as SubAccountType,
         cast({{ dbt.date_trunc('month', 'charges.date') }} as {{ timestamp_type() }}) as BillingPeriodStart,
-        cast({{ dbt.dateadd('month', 1, dbt.date_trunc('month', 'charges.date')) }} as {{ timestamp_type() }})
+        cast({{ add_to_date('month', 1, dbt.date_trunc('month', 'charges.date')) }} as {{ timestamp_type() }})
             as BillingPeriodEnd,
         cast(charges.date as {{ timestamp_type() }}) as ChargePeriodStart,
-        cast({{ dbt.dateadd('day', 1, 'charges.date') }} as {{ timestamp_type() }}) as ChargePeriodEnd,
+        cast({{ add_to_date('day', 1, 'charges.date') }} as {{ timestamp_type() }}) as ChargePeriodEnd,
         case when charges.unblended_cost < 0 then 'Credit' else 'Usage' end as ChargeCategory,
         charges.line_item as ChargeDescription,
         case when charges.unblended_cost < 0 then 'One-Time' else 'Usage-Based' end as ChargeFrequency,

@@ -13,7 +13,7 @@ with charges as (
             cast({{ day }} as date) as {{ day }},
         {% endfor %}
         {{ (texts + costs) | join(', ') }},
-        'openai_marts.focus_costs' as x_FocusTable
+        '{{ name_of_focus_table() }}' as x_FocusTable
     from {{ ref('openai__focus_costs') }}
     {% for name, relation in other_focus_tables().items() %}
         {% set columns = columns_of_focus_table(name, relation) %}

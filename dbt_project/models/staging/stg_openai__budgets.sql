@@ -1,3 +1,5 @@
+{{ config(enabled=var('plans_enabled')) }}
+
 with trimmed as (
     select
         nullif(trim(organization_id), '') as organization_id,
@@ -8,7 +10,7 @@ with trimmed as (
         nullif(trim(to_month), '') as to_month,
         coalesce(trim(amount), '') as amount,
         upper(coalesce(trim(currency), '')) as currency
-    from {{ ref('budgets') }}
+    from {{ ref('openai_costs', 'budgets') }}
 ),
 
 filled as (

@@ -1,10 +1,12 @@
+{{ config(enabled=var('plans_enabled')) }}
+
 with filled as (
     select
         nullif(trim(organization_id), '') as organization_id,
         coalesce(trim(granted_on), '') as granted_on,
         coalesce(trim(amount), '') as amount,
         upper(coalesce(trim(currency), '')) as currency
-    from {{ ref('credit_grants') }}
+    from {{ ref('openai_costs', 'credit_grants') }}
     where
         coalesce(nullif(trim(granted_on), ''), nullif(trim(amount), '')) is not null
         and coalesce(trim(organization_id), '') not like '#%'

@@ -8,7 +8,7 @@ with filled as (
         trim(coalesce(credits, '0')) as credits,
         trim(coalesce(tax, '0')) as tax,
         upper(trim(coalesce(currency, ''))) as currency
-    from {{ ref('invoices') }}
+    from {{ ref('openai_costs', 'invoices') }}
     where trim(coalesce(organization_id, '')) not like '#%'
 ),
 

@@ -1,3 +1,5 @@
+{{ config(enabled=var('plans_enabled')) }}
+
 select
     organization_id,
     kind,

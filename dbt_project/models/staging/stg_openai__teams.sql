@@ -5,9 +5,9 @@ with trimmed as (
         nullif(trim(id), '') as id,
         nullif(trim(team), '') as team,
         nullif(trim(cost_center), '') as cost_center,
-        nullif(trim({{ optional_column(ref('teams'), 'valid_from') }}), '') as valid_from,
-        nullif(trim({{ optional_column(ref('teams'), 'valid_to') }}), '') as valid_to
-    from {{ ref('teams') }}
+        nullif(trim({{ optional_column(ref('openai_costs', 'teams'), 'valid_from') }}), '') as valid_from,
+        nullif(trim({{ optional_column(ref('openai_costs', 'teams'), 'valid_to') }}), '') as valid_to
+    from {{ ref('openai_costs', 'teams') }}
 ),
 
 filled as (

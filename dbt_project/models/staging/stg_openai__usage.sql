@@ -1,3 +1,5 @@
+{{ config(enabled=var('usage_enabled')) }}
+
 -- Maps the column names that all kinds of usage share to the API's fields of each kind.
 {% set text, number = dbt.type_string(), dbt.type_bigint() %}
 {% set columns = {

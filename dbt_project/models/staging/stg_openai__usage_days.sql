@@ -1,3 +1,5 @@
+{{ config(enabled=var('usage_enabled')) }}
+
 select
     organization_id,
     kind,

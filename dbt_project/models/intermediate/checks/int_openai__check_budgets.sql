@@ -1,4 +1,4 @@
-{{ config(materialized='table', tags=['whole_history']) }}
+{{ config(enabled=var('plans_enabled'), materialized='table', tags=['whole_history']) }}
 
 -- By check: its value, what it adds to the item, and its currency. A value of 1 compares texts: a text that
 -- differs is an item of one side only.

@@ -1,4 +1,4 @@
-{{ config(materialized='table', tags=['whole_history']) }}
+{{ config(enabled=var('plans_enabled'), materialized='table', tags=['whole_history']) }}
 
 -- By check: its value.
 {% set values = {

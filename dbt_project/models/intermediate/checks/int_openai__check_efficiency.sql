@@ -1,4 +1,4 @@
-{{ config(materialized='table', tags=['whole_history']) }}
+{{ config(enabled=var('usage_enabled'), materialized='table', tags=['whole_history']) }}
 
 -- By meter: its tokens in the mart.
 {% set meters = {

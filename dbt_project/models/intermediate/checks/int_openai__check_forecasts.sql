@@ -1,4 +1,4 @@
-{{ config(materialized='table', tags=['whole_history']) }}
+{{ config(enabled=var('plans_enabled'), materialized='table', tags=['whole_history']) }}
 
 -- By check: its value in the raw rows and in the mart, and which rows have it. The mart has no row for a
 -- project without recent costs, and no expected end of a month with days that are not loaded.

@@ -43,7 +43,9 @@ both_sides as (
             {{ nothing }} as expected,
             {{ amount }} as actual
         from {{ ref('openai__' ~ mart) }}
-        {{ "where x_FocusTable = 'openai_marts.focus_costs'" if mart == 'unblended_costs_all_providers' }}
+        {% if mart == 'unblended_costs_all_providers' %}
+            where x_FocusTable = '{{ name_of_focus_table() }}'
+        {% endif %}
 
         union all
     {% endfor %}

@@ -9,9 +9,10 @@ with ledger as (
     group by organization_id
 ),
 
-{% for name, relation in [
-    ('raw_usage', source_or_empty('usage_days')), ('modelled_usage', ref('stg_openai__usage_days'))
-] %}
+{% set ledgers_of_usage = [
+    ('raw_usage', source_or_empty('usage_days')), ('modelled_usage', ref('stg_openai__usage_days')),
+] if var('usage_enabled') else [] %}
+{% for name, relation in ledgers_of_usage %}
     {{ name }} as (
         select
             days_of_usage.organization_id,
@@ -50,14 +51,16 @@ select
 from ledger
 left join months on ledger.organization_id = months.organization_id
 
-union all
+{% if var('usage_enabled') %}
+    union all
 
-select
-    'models have the days in the ledger of usage' as check_name,
-    ledger.organization_id,
-    ledger.first_day,
-    coalesce(raw.days, 0) as expected,
-    coalesce(models.days, 0) as actual
-from ledger
-left join raw_usage as raw on ledger.organization_id = raw.organization_id
-left join modelled_usage as models on ledger.organization_id = models.organization_id
+    select
+        'models have the days in the ledger of usage' as check_name,
+        ledger.organization_id,
+        ledger.first_day,
+        coalesce(raw.days, 0) as expected,
+        coalesce(models.days, 0) as actual
+    from ledger
+    left join raw_usage as raw on ledger.organization_id = raw.organization_id
+    left join modelled_usage as models on ledger.organization_id = models.organization_id
+{% endif %}

@@ -36,7 +36,7 @@ compared as (
         and coalesce(line_items.line_item, '') = coalesce(charges.line_item, '')
         and coalesce(line_items.quantity_unit, '') = coalesce(charges.quantity_unit, '')
     -- The API returns calls and sessions without a unit: the meter names what is counted.
-    left join {{ ref('quantity_units') }} as units
+    left join {{ ref('openai_costs', 'quantity_units') }} as units
         on units.quantity_unit = coalesce(line_items.quantity_unit, charges.meter)
     where
         line_items.usable_quantity > 0

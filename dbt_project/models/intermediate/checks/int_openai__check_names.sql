@@ -14,8 +14,12 @@
     'daily_costs_by_user': ('date', [organization, user]),
     'daily_costs_by_team': ('date', [organization]),
     'daily_costs_by_model': ('date', [organization]),
-    'daily_usage': ('date', [organization, project, user, ('api_key', 'api_key_id', 'api_key_name')]),
 } %}
+{% if var('usage_enabled') %}
+    {% do marts.update({
+        'daily_usage': ('date', [organization, project, user, ('api_key', 'api_key_id', 'api_key_name')]),
+    }) %}
+{% endif %}
 {% set names_of = {'focus_costs': 'names of the day'} %}
 
 with named as (

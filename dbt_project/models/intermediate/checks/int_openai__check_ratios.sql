@@ -1,4 +1,4 @@
-{{ config(materialized='table', tags=['whole_history']) }}
+{{ config(enabled=var('usage_enabled'), materialized='table', tags=['whole_history']) }}
 
 -- By check: the expected figures, the figure, the mart's figure, and the sum of which the error of a division
 -- is a small part. A ratio times its denominator is the numerator.

@@ -1,3 +1,5 @@
+{{ config(enabled=var('usage_enabled')) }}
+
 with both_sides as (
     select
         organization_id,
@@ -21,7 +23,7 @@ with both_sides as (
         case when tokens is null or charges_without_quantity > 0 then 1 else 0 end as is_without_tokens
     from {{ ref('int_openai__daily_costs_with_dimensions') }}
     where
-        meter in (select token_meters.meter from {{ ref('token_meters') }} as token_meters)
+        meter in (select token_meters.meter from {{ ref('openai_costs', 'token_meters') }} as token_meters)
         or (meter is null and quantity_unit in ('tokens', '1000_tokens'))
 ),
 

@@ -1,3 +1,5 @@
+{{ config(enabled=var('usage_enabled')) }}
+
 -- By kind of usage: the API's field of each measure.
 {% set tokens = {
     'requests': 'num_model_requests', 'input_tokens': 'input_tokens', 'output_tokens': 'output_tokens',

@@ -1,3 +1,5 @@
+{{ config(enabled=var('plans_enabled')) }}
+
 -- Days and expected costs are computed again for budgets of organizations and projects only: the raw rows of
 -- users and teams are added up by month.
 {% set columns = ['budget_source', 'organization_id', 'scope', 'scope_id', 'currency', 'month', 'budget'] %}

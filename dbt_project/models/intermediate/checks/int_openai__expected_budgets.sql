@@ -1,3 +1,5 @@
+{{ config(enabled=var('plans_enabled')) }}
+
 -- The budgets of models are missing: only the parser knows which line items belong to a model.
 with trimmed as (
     select
@@ -11,7 +13,7 @@ with trimmed as (
         nullif(trim(from_month), '') as from_month,
         nullif(trim(to_month), '') as to_month,
         coalesce(trim(amount), '') as amount
-    from {{ ref('budgets') }}
+    from {{ ref('openai_costs', 'budgets') }}
 ),
 
 parsed as (

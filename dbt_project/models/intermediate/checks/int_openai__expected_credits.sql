@@ -1,4 +1,4 @@
-{{ config(materialized='table', tags=['whole_history']) }}
+{{ config(enabled=var('plans_enabled'), materialized='table', tags=['whole_history']) }}
 
 -- A negative change for the costs of each day since the first grant, and a positive one for each grant.
 with changes as (

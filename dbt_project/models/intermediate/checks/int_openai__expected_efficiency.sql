@@ -1,3 +1,5 @@
+{{ config(enabled=var('usage_enabled')) }}
+
 -- Costs and tokens of the raw rows, by the meaning of their line items in focus_costs, and the requests of
 -- the raw usage on days for which costs are loaded.
 {% set input = "meter in ('input', 'cached input', 'cache write')" %}

@@ -1,10 +1,12 @@
+{{ config(enabled=var('plans_enabled')) }}
+
 with entered as (
     select
         trim(organization_id) as organization_id,
         upper(trim(currency)) as currency,
         {{ parse_day('trim(granted_on)') }} as granted_on,
         {{ parse_amount('trim(amount)') }} as amount
-    from {{ ref('credit_grants') }}
+    from {{ ref('openai_costs', 'credit_grants') }}
 )
 
 -- A row that people have to correct grants nothing.

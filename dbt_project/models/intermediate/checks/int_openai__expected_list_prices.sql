@@ -48,7 +48,7 @@ in_order as (
                 prices.valid_from desc
         ) as place
     from ids
-    left join {{ ref('list_prices') }} as prices
+    left join {{ ref('openai_costs', 'list_prices') }} as prices
         on ids.price_id = prices.sku_price_id
         and ids.PricingUnit = prices.pricing_unit
         and ids.BillingCurrency = prices.currency

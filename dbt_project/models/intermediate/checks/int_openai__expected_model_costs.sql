@@ -1,3 +1,5 @@
+{{ config(enabled=var('usage_enabled')) }}
+
 -- Only line items such as `gpt-5-mini-2025-08-07, input`: a model, with or without a date, and a meter. The
 -- costs of a model are known if no other line item contains its name, as that of a batch does.
 with costs as (
@@ -39,7 +41,7 @@ with_models as (
         meters.meter,
         substr(line_items.lower_case, 1, length(line_items.lower_case) - length(meters.label) - 2) as model
     from line_items
-    inner join {{ ref('token_meters') }} as meters on line_items.lower_case like '%, ' || meters.label
+    inner join {{ ref('openai_costs', 'token_meters') }} as meters on line_items.lower_case like '%, ' || meters.label
 ),
 
 models as (
@@ -52,7 +54,7 @@ models as (
             else with_models.model
         end as model_family
     from with_models
-    left join {{ ref('line_item_tools') }} as tools on with_models.model = tools.tool
+    left join {{ ref('openai_costs', 'line_item_tools') }} as tools on with_models.model = tools.tool
     where
         tools.tool is null
         and with_models.model not like '% %' and with_models.model not like '%,%'

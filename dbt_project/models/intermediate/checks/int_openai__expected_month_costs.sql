@@ -1,3 +1,5 @@
+{{ config(enabled=var('plans_enabled')) }}
+
 -- The ids follow the marts: `organization`, or `project` and its id.
 with latest as (
     select
@@ -5,7 +7,7 @@ with latest as (
         month,
         as_of,
         is_known,
-        cast({{ dbt.dateadd('month', -1, 'month') }} as date) as previous_month
+        cast({{ add_to_date('month', -1, 'month') }} as date) as previous_month
     from {{ ref('int_openai__expected_months') }}
     where is_latest
 ),

@@ -1,3 +1,5 @@
+{{ config(enabled=var('plans_enabled')) }}
+
 with ledger as (
     select
         organization_id,
@@ -21,7 +23,7 @@ counted as (
         days.organization_id,
         days.month,
         ledger.as_of,
-        cast({{ dbt.dateadd('month', 1, 'days.month') }} as date) as next_month,
+        cast({{ add_to_date('month', 1, 'days.month') }} as date) as next_month,
         cast({{ dbt.date_trunc('month', 'ledger.last_day') }} as date) as latest_month,
         count(*) as loaded_days,
         sum(case when days.is_closed then 1 else 0 end) as closed_days,

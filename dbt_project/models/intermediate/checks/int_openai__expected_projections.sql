@@ -1,3 +1,5 @@
+{{ config(enabled=var('plans_enabled')) }}
+
 -- The same method as in `cost_forecast`: each remaining day costs what its weekday costs, times the growth
 -- from the earlier to the recent four weeks, per four weeks. 13.5 days ago is the middle of the recent weeks.
 with weekdays as (
@@ -38,7 +40,7 @@ remaining_days as (
     where
         {{ days_after('latest_months.as_of', 'numbers.generated_number') }} >= latest_months.month
         and {{ days_after('latest_months.as_of', 'numbers.generated_number') }}
-        < cast({{ dbt.dateadd('month', 1, 'latest_months.month') }} as date)
+        < cast({{ add_to_date('month', 1, 'latest_months.month') }} as date)
 )
 
 select

@@ -1,3 +1,5 @@
+{{ config(enabled=var('plans_enabled')) }}
+
 -- A remaining day costs at least what is billed for it.
 with projected as (
     select *

@@ -1,3 +1,5 @@
+{{ config(enabled=var('usage_enabled')) }}
+
 {% set part = [
     'organization_id', 'month', 'currency', 'model', 'date', 'model_family', 'meter', 'tier', 'modality', 'context',
 ] %}

@@ -1,3 +1,5 @@
+{{ config(enabled=var('plans_enabled')) }}
+
 -- A limit counts for the latest month only, as OpenAI does not return the date from which it applies.
 with ledger as (
     select

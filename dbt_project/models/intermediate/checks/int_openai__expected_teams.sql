@@ -7,9 +7,9 @@ with entered as (
         trim(id) as id,
         trim(team) as team,
         trim(coalesce(cost_center, '')) as cost_center,
-        coalesce(trim({{ optional_column(ref('teams'), 'valid_from') }}), '') as valid_from,
-        coalesce(trim({{ optional_column(ref('teams'), 'valid_to') }}), '') as valid_to
-    from {{ ref('teams') }}
+        coalesce(trim({{ optional_column(ref('openai_costs', 'teams'), 'valid_from') }}), '') as valid_from,
+        coalesce(trim({{ optional_column(ref('openai_costs', 'teams'), 'valid_to') }}), '') as valid_to
+    from {{ ref('openai_costs', 'teams') }}
     where trim(organization_id) not like '#%'
 ),
 

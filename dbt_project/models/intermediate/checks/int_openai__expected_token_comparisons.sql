@@ -1,3 +1,5 @@
+{{ config(enabled=var('usage_enabled')) }}
+
 -- What cached tokens and batches would have cost: at the price paid in the month, else at the public price.
 {% set price = ['organization_id', 'month', 'currency', 'model'] %}
 {% set part = price + ['date', 'model_family', 'meter', 'tier', 'modality', 'context'] %}
@@ -54,7 +56,7 @@ listed as (
                 prices.valid_from desc
         ) as place
     from skus
-    left join {{ ref('list_prices') }} as prices
+    left join {{ ref('openai_costs', 'list_prices') }} as prices
         on skus.currency = prices.currency
         and prices.pricing_unit = '1000000 Tokens'
         and (

@@ -1,4 +1,4 @@
-{{ config(materialized='table', tags=['whole_history']) }}
+{{ config(enabled=var('usage_enabled'), materialized='table', tags=['whole_history']) }}
 
 select
     organization_id,

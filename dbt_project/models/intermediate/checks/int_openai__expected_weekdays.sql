@@ -1,3 +1,5 @@
+{{ config(enabled=var('plans_enabled')) }}
+
 -- The days of the 8 weeks until the latest closed day, by their place in the week, counted backwards.
 with daily as (
     select

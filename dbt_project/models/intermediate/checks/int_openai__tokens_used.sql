@@ -1,3 +1,5 @@
+{{ config(enabled=var('usage_enabled')) }}
+
 -- The bill counts uncached input separately; usage includes cached and written tokens in its input tokens.
 {% set meters = {
     'input': 'input_tokens - coalesce(cached_input_tokens, 0) - coalesce(cache_write_tokens, 0)',

@@ -20,7 +20,7 @@ month_starts as (
         bounds.last_day,
         bounds.last_closed_day,
         cast(
-            {{ dbt.dateadd(
+            {{ add_to_date(
                 'month', 'cast(numbers.generated_number - 1 as ' ~ dbt.type_int() ~ ')',
                 dbt.date_trunc('month', 'bounds.first_day')
             ) }} as date
@@ -32,7 +32,7 @@ month_starts as (
 months as (
     select
         *,
-        cast({{ dbt.dateadd('month', 1, 'month') }} as date) as next_month,
+        cast({{ add_to_date('month', 1, 'month') }} as date) as next_month,
         {{ days_after('last_day', 1) }} as day_after
     from month_starts
     where month <= last_day

@@ -8,14 +8,16 @@ with ledgers as (
         loaded_at
     from {{ ref('stg_openai__cost_days') }}
 
-    union all
+    {% if var('usage_enabled') %}
+        union all
 
-    select
-        organization_id,
-        date,
-        kind,
-        loaded_at
-    from {{ ref('stg_openai__usage_days') }}
+        select
+            organization_id,
+            date,
+            kind,
+            loaded_at
+        from {{ ref('stg_openai__usage_days') }}
+    {% endif %}
 )
 
 select

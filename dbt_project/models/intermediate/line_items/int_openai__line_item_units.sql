@@ -11,7 +11,7 @@ meters as (
         max(sku_meter) as sku_meter,
         max(token_direction) as token_direction,
         max(cache_action) as cache_action
-    from {{ ref('token_meters') }}
+    from {{ ref('openai_costs', 'token_meters') }}
     group by meter
 )
 
@@ -45,6 +45,6 @@ left join {{ ref('int_openai__line_item_dimensions') }} as dimensions
     on billed.line_item = dimensions.line_item
 left join meters on dimensions.meter = meters.meter
 -- The API returns calls and sessions without a unit: the meter names what is counted.
-left join {{ ref('quantity_units') }} as units
+left join {{ ref('openai_costs', 'quantity_units') }} as units
     on units.quantity_unit
     = case when billed.quantity_unit = '' then dimensions.meter else billed.quantity_unit end

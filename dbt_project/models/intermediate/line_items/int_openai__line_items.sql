@@ -20,18 +20,18 @@ bodies as (
             else line_items.line_item
         end as body
     from line_items
-    left join {{ ref('line_item_tiers') }} as prefixes
-        on lower({{ dbt.split_part('line_items.line_item', "' | '", 1) }}) = prefixes.label
+    left join {{ ref('openai_costs', 'line_item_tiers') }} as prefixes
+        on lower({{ nth_part('line_items.line_item', "' | '", 1) }}) = prefixes.label
         and prefixes.placement = 'before'
 ),
 
 words as (
     select
         *,
-        nullif({{ dbt.split_part('body', "' | '", 2) }}, '') as model_after_tool,
-        {{ dbt.split_part('body', "', '", 1) }} as subject,
-        lower({{ dbt.split_part('body', "', '", 2) }}) as meter_label,
-        lower(coalesce({{ dbt.split_part('body', "', '", 3) }}, '')) as qualifier
+        nullif({{ nth_part('body', "' | '", 2) }}, '') as model_after_tool,
+        {{ nth_part('body', "', '", 1) }} as subject,
+        lower({{ nth_part('body', "', '", 2) }}) as meter_label,
+        lower(coalesce({{ nth_part('body', "', '", 3) }}, '')) as qualifier
     from bodies
 ),
 
@@ -69,9 +69,9 @@ token_lines as (
             else words.subject
         end as model
     from words
-    inner join {{ ref('token_meters') }} as meters on words.meter_label = meters.label
-    left join {{ ref('line_item_tools') }} as tools on lower(words.subject) = tools.tool
-    left join {{ ref('line_item_tiers') }} as qualifiers
+    inner join {{ ref('openai_costs', 'token_meters') }} as meters on words.meter_label = meters.label
+    left join {{ ref('openai_costs', 'line_item_tools') }} as tools on lower(words.subject) = tools.tool
+    left join {{ ref('openai_costs', 'line_item_tiers') }} as qualifiers
         on words.qualifier = qualifiers.label
         and qualifiers.placement = 'after'
     where
@@ -96,8 +96,8 @@ select
     coalesce(words.context, token_lines.context, 'standard') as context,
     coalesce(tools.tool, tools_with_model.tool, token_lines.line_item) is not null as is_parsed
 from with_tools as words
-left join {{ ref('line_item_tools') }} as tools on lower(words.body) = tools.tool
-left join {{ ref('line_item_tools') }} as tools_with_model
+left join {{ ref('openai_costs', 'line_item_tools') }} as tools on lower(words.body) = tools.tool
+left join {{ ref('openai_costs', 'line_item_tools') }} as tools_with_model
     on tools.tool is null
     and words.tool_before_model = tools_with_model.tool
 left join token_lines

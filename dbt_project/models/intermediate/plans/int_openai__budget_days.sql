@@ -1,3 +1,5 @@
+{{ config(enabled=var('plans_enabled')) }}
+
 {% set key = ['organization_id', 'scope', 'scope_id', 'currency', 'date'] %}
 
 with expected as (

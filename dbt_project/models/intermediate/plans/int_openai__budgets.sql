@@ -1,3 +1,5 @@
+{{ config(enabled=var('plans_enabled')) }}
+
 with seed_budgets as (
     select
         {{ slash_separated(

@@ -1,3 +1,5 @@
+{{ config(enabled=var('plans_enabled')) }}
+
 {% set in_order = 'partition by organization_id, currency order by date' %}
 {% set until_day = in_order ~ ' rows between unbounded preceding and current row' %}
 

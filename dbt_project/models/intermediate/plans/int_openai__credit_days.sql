@@ -1,3 +1,5 @@
+{{ config(enabled=var('plans_enabled')) }}
+
 with first_grants as (
     select
         organization_id,

@@ -1,3 +1,5 @@
+{{ config(enabled=var('plans_enabled')) }}
+
 -- The open day may already have cost more than the method projects. A backtest does not know such days.
 {% set key = ['organization_id', 'month', 'scope', 'scope_id', 'currency', 'date'] %}
 

@@ -1,3 +1,5 @@
+{{ config(enabled=var('plans_enabled')) }}
+
 -- A past month is forecast from the same day of the month as the current month.
 with closed as (
     select
@@ -39,7 +41,7 @@ points as (
                 'least(' ~ dbt.datediff('latest.month', 'closed.as_of', 'day') ~ ', months.days - 1)'
             ) }}
         end as as_of,
-        cast({{ dbt.dateadd('month', 1, 'months.month') }} as date) as next_month,
+        cast({{ add_to_date('month', 1, 'months.month') }} as date) as next_month,
         {{ dbt.datediff('months.month', 'latest.month', 'month') }} as months_ago  -- noqa: LT05
     from {{ ref('int_openai__ledger_months') }} as months
     inner join latest on months.organization_id = latest.organization_id

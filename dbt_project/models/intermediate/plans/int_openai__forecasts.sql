@@ -1,3 +1,5 @@
+{{ config(enabled=var('plans_enabled')) }}
+
 {% set key = ['organization_id', 'month', 'scope', 'scope_id', 'currency'] %}
 
 with days as (

@@ -1,3 +1,5 @@
+{{ config(enabled=var('plans_enabled')) }}
+
 -- Growth is the ratio of the recent four weeks to the four weeks before, where all weekdays of both are
 -- known. It is limited, because a cost that halves or doubles within four weeks is not a trend. The middle
 -- of the recent four weeks is 13.5 days before their last day.

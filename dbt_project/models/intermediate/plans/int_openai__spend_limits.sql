@@ -1,3 +1,5 @@
+{{ config(enabled=var('plans_enabled')) }}
+
 select
     limits.organization_id,
     limits.kind,

@@ -1,3 +1,5 @@
+{{ config(enabled=var('plans_enabled')) }}
+
 with budgets as (
     select
         organization_id,
@@ -20,8 +22,8 @@ with budgets as (
 families as (
     select model_family from {{ ref('int_openai__line_item_dimensions') }}
     union all
-    select {{ model_family(dbt.split_part('sku_price_id', "'/'", 1)) }} as model_family
-    from {{ ref('list_prices') }}
+    select {{ model_family(nth_part('sku_price_id', "'/'", 1)) }} as model_family
+    from {{ ref('openai_costs', 'list_prices') }}
 ),
 
 found as (

@@ -1,3 +1,5 @@
+{{ config(enabled=var('plans_enabled')) }}
+
 -- The level of a weekday is the mean of its last four days without the lowest and the highest, which one
 -- outlier does not move; with fewer than three days, their mean. Weekdays are counted backwards from the
 -- forecast's last day, which is the same in all engines.

@@ -17,7 +17,7 @@ with matched as (
         prices.source,
         case when prices.sku_price_id = skus.sku_price_id then 1 else 0 end as is_exact
     from {{ ref('int_openai__focus_skus') }} as skus
-    inner join {{ ref('list_prices') }} as prices
+    inner join {{ ref('openai_costs', 'list_prices') }} as prices
         on (skus.sku_price_id = prices.sku_price_id or skus.undated_sku_price_id = prices.sku_price_id)
         and skus.pricing_unit = prices.pricing_unit
     where skus.is_parsed

@@ -1,3 +1,5 @@
+{{ config(enabled=var('usage_enabled')) }}
+
 with compared as (
     select
         *,

@@ -1,3 +1,5 @@
+{{ config(enabled=var('usage_enabled')) }}
+
 -- What tokens are compared with may never have been billed itself: uncached input, and the standard tier.
 -- A price of the model's version takes precedence over a price of the model, which does not apply to
 -- fine-tuned models.
@@ -13,7 +15,7 @@ with billed as (
     from {{ ref('int_openai__line_item_dimensions') }}
     where
         model is not null
-        and meter in (select token_meters.meter from {{ ref('token_meters') }} as token_meters)
+        and meter in (select token_meters.meter from {{ ref('openai_costs', 'token_meters') }} as token_meters)
 ),
 
 skus as (
@@ -41,7 +43,7 @@ matched as (
         {{ ratio('prices.price', '1000000') }} as price_of_one,
         case when prices.sku_price_id = skus.sku_price_id then 1 else 0 end as is_exact
     from distinct_skus as skus
-    inner join {{ ref('list_prices') }} as prices
+    inner join {{ ref('openai_costs', 'list_prices') }} as prices
         on skus.sku_price_id = prices.sku_price_id or skus.undated_sku_price_id = prices.sku_price_id
     where prices.pricing_unit = '1000000 Tokens'
 ),

@@ -1,3 +1,5 @@
+{{ config(enabled=var('usage_enabled')) }}
+
 -- Free usage has no price and saves nothing.
 {% set same_usage = 'organization_id, month, currency, model, modality, context' %}
 {% set month = "cast(" ~ dbt.date_trunc('month', 'date') ~ " as date)" %}
@@ -19,7 +21,7 @@ with daily as (
         sum({{ tokens('quantity', 'quantity_unit') }}) as tokens
     from {{ ref('int_openai__project_prices') }}
     where
-        meter in (select token_meters.meter from {{ ref('token_meters') }} as token_meters)
+        meter in (select token_meters.meter from {{ ref('openai_costs', 'token_meters') }} as token_meters)
         and quantity_unit in ('tokens', '1000_tokens')
         and quantity is not null
     group by

@@ -1,3 +1,5 @@
+{{ config(enabled=var('usage_enabled')) }}
+
 -- Only days in both ledgers count, so that a cost per request uses costs and requests of the same days.
 select
     used.organization_id,

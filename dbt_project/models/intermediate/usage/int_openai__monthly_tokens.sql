@@ -1,3 +1,5 @@
+{{ config(enabled=var('usage_enabled')) }}
+
 with charges as (
     select
         charges.organization_id,
