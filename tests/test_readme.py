@@ -14,7 +14,7 @@ from running import DBT_PROJECT, PROJECT, dbt, run_pipeline
 
 import openai_costs_source
 from openai_costs import arguments
-from openai_costs.commands.models import SEEDS
+from openai_costs.folders import SEEDS
 from openai_costs_source.api.credentials import OPENAI_URL
 from openai_costs_source.api.retry import MAX_WAIT_SECONDS
 from openai_costs_source.settings import REFETCH_DAYS
