@@ -41,7 +41,8 @@ with_models as (
         meters.meter,
         substr(line_items.lower_case, 1, length(line_items.lower_case) - length(meters.label) - 2) as model
     from line_items
-    inner join {{ ref('openai_costs', 'token_meters') }} as meters on line_items.lower_case like '%, ' || meters.label
+    inner join {{ ref('openai_costs', 'token_meters') }} as meters
+        on line_items.lower_case like '%, ' || meters.label
 ),
 
 models as (

@@ -15,7 +15,7 @@ with billed as (
     from {{ ref('int_openai__line_item_dimensions') }}
     where
         model is not null
-        and meter in (select token_meters.meter from {{ ref('openai_costs', 'token_meters') }} as token_meters)
+        and meter in (select meters.meter from {{ ref('openai_costs', 'token_meters') }} as meters)
 ),
 
 skus as (
