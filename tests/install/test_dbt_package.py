@@ -157,7 +157,7 @@ def assert_equal(name, actual, expected):
     """Compare all columns of a mart: exactly, except doubles."""
     (columns, rows), (expected_columns, expected_rows) = actual, expected
     assert columns == expected_columns, name
-    assert len(rows) == len(expected_rows) > 0, name
+    assert len(rows) == len(expected_rows), name
     for row, expected_row in zip(rows, expected_rows, strict=True):
         for (is_double, column), value, wanted in zip(columns, row, expected_row, strict=True):
             assert is_same(value, wanted, is_double), (name, column, row, expected_row)
@@ -217,9 +217,9 @@ def repository(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def consumer(raw, tmp_path_factory):
-    """The project after `dbt deps` and a first build, which read the first two loads."""
+    """The project after `dbt deps` and a first build, which read the first load."""
     consumer = Consumer(tmp_path_factory.mktemp("consumer") / "analytics", raw)
-    consumer.read(raw, load=1)
+    consumer.read(raw, load=0)
     consumer.dbt("deps")
     consumer.printed = consumer.dbt("build", "--show-all-deprecations")
     return consumer
@@ -280,24 +280,31 @@ def test_second_build_replaces_no_day_and_changes_nothing(consumer):
         assert_equal(name, consumer.mart(name), before[name])
 
 
-def test_days_of_a_load_are_replaced_alone_and_all_marts_equal_ours(consumer, raw):
+def test_only_the_days_of_a_load_are_replaced(consumer, raw):
     first = consumer.rows("select min(date) from billing.openai_api.cost_days")[0][0]
-    consumer.read(raw)
-    # A model that fails must not leave the package's days unbuilt or unchecked.
-    consumer.write("models/broken.sql", "select error('of the project')")
-    consumer.dbt("build", succeeds=False)
-    consumer.folder.joinpath("models/broken.sql").unlink()
-    results = json.loads((consumer.folder / "target" / "run_results.json").read_text())["results"]
-    failed = {
-        each["unique_id"] for each in results if each["status"] in ("error", "fail", "skipped")
-    }
-    assert failed == {"model.analytics.broken"}
+    consumer.read(raw, load=1)
+    consumer.dbt("build", "--exclude-resource-type", "unit_test")
     for name, sql in consumer.sql_of_facts().items():
         pruned = re.findall(r"date >= cast\('(\d{4}-\d\d-\d\d)' as date\)", sql)
         assert pruned, name
         assert min(pruned) > str(first), name
-    days = "select * from analytics_openai_work.int_openai__days_to_build"
-    assert consumer.rows(days) == []
+
+
+def test_all_marts_equal_ours_although_a_model_of_the_project_fails(consumer, raw):
+    consumer.read(raw)
+    failing = "{{ config(materialized='table') }} select error('') as failure"
+    consumer.write("models/broken.sql", failing)
+    consumer.dbt("build", succeeds=False)
+    consumer.folder.joinpath("models/broken.sql").unlink()
+    results = json.loads((consumer.folder / "target" / "run_results.json").read_text())["results"]
+    failed = {
+        result["unique_id"]
+        for result in results
+        if result["status"] in ("error", "fail", "skipped")
+    }
+    assert failed == {"model.analytics.broken"}
+    # All days are marked as built, and as tested.
+    assert consumer.rows("select * from analytics_openai_work.int_openai__days_to_build") == []
     for name in MARTS:
         assert_equal(name, consumer.mart(name), raw.mart(name))
 
@@ -382,7 +389,11 @@ def test_models_of_the_project_run_the_same_sql_as_without_the_package(raw, tmp_
             consumer.dbt("build", "--select", "package:analytics", "--exclude", "tag:openai")
         target = consumer.folder / "target" / "run" / "analytics"
         paths = {path.relative_to(target): path for path in target.rglob("*.sql")}
-        return {str(name): path.read_text() for name, path in paths.items()}
+        # The names of temporary tables end with the time.
+        return {
+            str(name): re.sub(r"__dbt_tmp\d+", "__dbt_tmp", path.read_text())
+            for name, path in paths.items()
+        }
 
     with_package = Consumer(tmp_path / "with", raw)
     with_package.change_project(let_packages_replace_materializations)
