@@ -303,7 +303,7 @@ FACTS = [
     Mutation(
         "The check of teams is not part of the daily checks.",
         "models/intermediate/facts/int_openai__daily_checks.sql",
-        "        ref('int_openai__check_teams'): by_item,\n",
+        "    ref('int_openai__check_teams'): by_item,\n",
         "",
     ),
     Mutation(
