@@ -112,7 +112,11 @@ def test_every_command_and_option_of_the_help_is_in_the_readme(tmp_path):
 
 def test_every_command_in_the_docs_is_accepted():
     commands = re.findall(r"`(?:\.venv/bin/)?python pipeline\.py([^`]*)`", PAGES)
+    commands += re.findall(r"`openai-costs( [^`]*)`", PAGES)
     commands += [line.split("pipeline.py", 1)[1] for line in SHELL if "pipeline.py" in line]
+    commands += [
+        line.removeprefix("openai-costs") for line in SHELL if kind_of(line) == "installed"
+    ]
     for command in commands:
         words = shlex.split(command)
         # A command may be named without the options that it needs.
@@ -127,6 +131,8 @@ def kind_of(line):
         "make": r"make [\w-]+( RULES=DIR)?",
         "set": r"export \w+=\S+|git pull",
         "command": r"(\.venv/bin/)?python pipeline\.py.*",
+        # tests/install/test_wheel.py runs these.
+        "installed": r"openai-costs( --demo| check)?",
         "python": r"\.venv/bin/python -c \".*\"",
         "dbt": r"cd dbt_project && (\w+=\S+ )*(dbt|mf) .*",
     }
@@ -139,7 +145,8 @@ def lines(kind):
 
 def test_every_line_of_a_shell_block_is_tested():
     assert [line for line in SHELL if not kind_of(line)] == []
-    assert {kind_of(line) for line in SHELL} == {"make", "set", "command", "python", "dbt"}
+    kinds = {"make", "set", "command", "installed", "python", "dbt"}
+    assert {kind_of(line) for line in SHELL} == kinds
 
 
 def test_make_targets_in_the_docs_exist():
