@@ -17,10 +17,11 @@ import duckdb
 import pytest
 from conftest import TODAY, days_ago
 from rich.console import Console
-from running import PROJECT, environment, run_pipeline, run_process
+from running import DBT_PROJECT, PROJECT, environment, run_pipeline, run_process
 from test_awkward_replies import Truncated
 
 from openai_costs.arguments import COMMANDS, parse
+from openai_costs.folders import SEEDS, own_seeds
 from openai_costs.reports import summary
 from openai_costs.reports.amounts import cents, exact, percent
 from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, SimulatedApi
@@ -536,3 +537,22 @@ def test_second_key_of_an_organization_loads_it_if_the_first_one_fails(organizat
     assert result.returncode == 1
     assert "Incorrect API key" in result.stderr
     assert len(sums(tmp_path / "openai_costs.duckdb")) == 4
+
+
+def test_own_seeds_are_those_of_the_current_folder_or_else_of_the_project(monkeypatch, tmp_path):
+    assert own_seeds() == DBT_PROJECT / "own_seeds"
+    for name in ("own_seeds", "filled"):
+        (tmp_path / name).mkdir()
+    assert own_seeds() == tmp_path / "own_seeds"
+    monkeypatch.setenv(SEEDS, "filled")
+    assert own_seeds() == tmp_path / "filled"
+    monkeypatch.setenv(SEEDS, "target/demo_seeds")
+    assert own_seeds() == DBT_PROJECT / "target/demo_seeds"
+
+
+def test_folder_of_seeds_that_does_not_exist_is_named(tmp_path):
+    done = run_pipeline("models", cwd=tmp_path, OPENAI_COSTS_SEEDS="nowhere")
+    assert done.returncode == 2
+    assert f"OPENAI_COSTS_SEEDS names {DBT_PROJECT / 'nowhere'}, which is not a folder." in (
+        done.stderr.replace("\n", " ")
+    )
