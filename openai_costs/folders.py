@@ -1,4 +1,4 @@
-"""Where dbt reads and writes: its project, the seeds that people fill in, its target and its logs.
+"""What differs between a clone and a wheel: dbt's folders, and how a person starts the command.
 
 In a clone, the dbt project lies beside this package; a wheel contains it. Nothing is written to an
 installed package.

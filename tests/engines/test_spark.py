@@ -125,7 +125,7 @@ def project_with_few_tests(folder):
         leftovers = shutil.ignore_patterns("target", "logs", "__pycache__")
         shutil.copytree(PROJECT / name, project / name, ignore=leftovers)
     shutil.copy(PROJECT / "pipeline.py", project)
-    # dbt_project.yml does not disable a test whose file has a config of its own.
+    # dbt_project.yml does not disable a test with a config in its own file.
     for file in (project / "dbt_project/tests").glob("*.sql"):
         if file.stem not in DATA_TESTS:
             file.unlink()

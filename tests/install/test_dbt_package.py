@@ -140,7 +140,7 @@ DOUBLES_OF_CHECKS = """(
         case when tolerance > 0 then cast(actual as double) end as actual_double,
         case when tolerance > 0 then cast(tolerance as double) end as tolerance_double
     from {})"""
-"""`reconciliation` with doubles where checks compare doubles, whose last digits vary."""
+"""`reconciliation` with doubles where checks compare doubles: their last digits vary."""
 
 
 def read_mart(rows, table):

@@ -1,4 +1,4 @@
-"""The wheel without extras: the dlt source, for a pipeline of one's own."""
+"""The wheel without extras: the dlt source, for a person's own pipeline."""
 
 import re
 import sys

@@ -9,6 +9,7 @@ import duckdb
 import pytest
 from environments import WITHOUT_ROOT, Environment, build_wheel, files, pythons, read_only
 
+from openai_costs.version import version
 from openai_costs_source.simulator.api import DEMO_ADMIN_KEY
 
 PYTHONS = pythons()
@@ -44,7 +45,7 @@ def test_the_wheel_has_two_packages_and_the_dbt_project_in_one_of_them(wheel):
     assert {file.split("/")[0] for file in files} == {
         "openai_costs",
         "openai_costs_source",
-        "openai_costs-0.1.0.dist-info",
+        f"openai_costs-{version()}.dist-info",
     }
     assert "openai_costs/dbt_project/dbt_project.yml" in files
     assert not [file for file in files if "/target/" in file or "/logs/" in file]
@@ -60,9 +61,9 @@ def test_the_demo_ends_with_the_summary_and_writes_only_the_warehouse(demo):
     assert names(home / ".cache") == {"openai-costs"}
 
 
-@pytest.mark.parametrize("version", sorted(PYTHONS.keys() - {THIS}))
-def test_the_demo_runs_on_every_supported_python(version, wheel, tmp_path):
-    environment = Environment(tmp_path / "env", PYTHONS[version], wheel, "[command]")
+@pytest.mark.parametrize("python", sorted(PYTHONS.keys() - {THIS}))
+def test_the_demo_runs_on_every_supported_python(python, wheel, tmp_path):
+    environment = Environment(tmp_path / "env", PYTHONS[python], wheel, "[command]")
     (tmp_path / "work").mkdir()
     done = environment.run("openai-costs", "--demo", cwd=tmp_path / "work", HOME=str(tmp_path))
     assert done.returncode == 0, done.stderr
@@ -143,7 +144,7 @@ def test_own_seeds_are_read_from_the_current_folder(installed, api, tmp_path):
 def test_warehouses_and_folders_of_seeds_have_their_own_targets(installed, demo, tmp_path):
     _, folder, home = demo
     (cache,) = (home / ".cache/openai-costs").iterdir()
-    assert cache.name == "0.1.0"
+    assert cache.name == version()
     before = names(cache)
     shutil.copy(folder / "demo.duckdb", tmp_path)
     assert (
