@@ -65,6 +65,9 @@ _WESTERN = frozenset(
 """The other characters of Windows-1252 are more likely letters of another encoding."""
 
 
+_OTHER_FORMATS = (".txt", ".tsv", ".xls", ".xlsx", ".ods", ".numbers")
+
+
 @dataclass(frozen=True)
 class Seed:
     """A seed: its content as dbt reads it, and whether the user's file differs or is missing."""
@@ -138,7 +141,8 @@ def _file(folder: Path, name: str) -> Path | None:
     similar = sorted(
         file for file in folder.iterdir() if file.name.lower().startswith(name) and file.is_file()
     )
-    files = [file for file in similar if file.suffix.lower() == ".csv"] or similar
+    files = [file for file in similar if file.suffix.lower() == ".csv"]
+    files = files or [file for file in similar if file.suffix.lower() in _OTHER_FORMATS]
     if len(files) > 1:
         names = f"{files[0].name} and {files[1].name}"
         raise Stop(f"{folder} has {names}: keep only one, as {name}.csv.", 2)

@@ -7,7 +7,7 @@ import yaml
 from conftest import known
 from running import DBT_PROJECT, READ_BY_THE_SUMMARY, dbt, run_pipeline
 
-from openai_costs.seed_files import COLUMNS, read_seeds
+from openai_costs.seed_files import COLUMNS, hash_of_seeds, read_seeds, write_seeds
 
 INVOICES = "organization_id,month,amount_before_tax,credits,tax,currency"
 BUDGETS = "organization_id,scope,id,month,from_month,to_month,amount,currency"
@@ -206,15 +206,32 @@ def test_check_reports_a_seed_that_cannot_be_used(api, tmp_path, folder):
     )
 
 
-def test_converted_seeds_are_written_only_if_they_change(tmp_path, monkeypatch, folder):
-    from openai_costs.seed_files import write_seeds
-
+def test_converted_seeds_are_written_only_if_they_change(tmp_path, folder):
     (folder / "teams.csv").write_text(f"{TEAMS}\norg-1,user,user-1,A,\n".replace(",", ";"))
     written = write_seeds(read_seeds(folder), tmp_path / "target")
     before = {file.name: file.stat().st_mtime_ns for file in written.iterdir()}
     assert sorted(before) == [f"{name}.csv" for name in sorted(COLUMNS)]
     write_seeds(read_seeds(folder), written)
     assert {file.name: file.stat().st_mtime_ns for file in written.iterdir()} == before
+
+
+def test_seed_is_the_same_for_dbt_in_any_format(folder):
+    text = f"{TEAMS}\norg-1,user,user-1,A,CC-1\n"
+    hashes = set()
+    for content in (text, text.replace(",", ";"), text.replace("\n", "\r\n"), text[:-1]):
+        (folder / "teams.csv").write_text(content, newline="")
+        hashes.add(hash_of_seeds(read_seeds(folder)))
+    assert len(hashes) == 1
+
+
+def test_target_that_cannot_be_written_is_one_sentence(tmp_path):
+    (tmp_path / "own_seeds").mkdir()
+    (tmp_path / "file").touch()
+    done = run_pipeline("models", cwd=tmp_path, DBT_TARGET_PATH=str(tmp_path / "file"))
+    assert done.returncode == 1
+    assert f"The seeds for dbt cannot be written to {tmp_path}/file/own_seeds: Not a dir" in (
+        done.stderr
+    )
 
 
 @pytest.mark.parametrize("separator", [";", "\t"])
