@@ -59,13 +59,12 @@ COLUMNS = {
 """By seed, its columns and what they contain."""
 OPTIONAL = {"valid_from", "valid_to"}
 
+_SPREADSHEETS = (".txt", ".tsv", ".xls", ".xlsx", ".ods", ".numbers")
+"""The endings of files that may contain a seed which was not saved as CSV."""
 _WESTERN = frozenset(
     "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜßàáâãäåæçèéêëìíîïñòóôõöøùúûüÿŒœ€£«»°ºª’–\N{NO-BREAK SPACE}"
 )
 """The other characters of Windows-1252 are more likely letters of another encoding."""
-
-
-_OTHER_FORMATS = (".txt", ".tsv", ".xls", ".xlsx", ".ods", ".numbers")
 
 
 @dataclass(frozen=True)
@@ -142,7 +141,7 @@ def _file(folder: Path, name: str) -> Path | None:
         file for file in folder.iterdir() if file.name.lower().startswith(name) and file.is_file()
     )
     files = [file for file in similar if file.suffix.lower() == ".csv"]
-    files = files or [file for file in similar if file.suffix.lower() in _OTHER_FORMATS]
+    files = files or [file for file in similar if file.suffix.lower() in _SPREADSHEETS]
     if len(files) > 1:
         names = f"{files[0].name} and {files[1].name}"
         raise Stop(f"{folder} has {names}: keep only one, as {name}.csv.", 2)

@@ -21,13 +21,12 @@ def parse_value(kind: str, text: str, delimiter: str) -> str:
     `delimiter` is the one between the values of the file. Raises ValueError with the reason if the
     text has no meaning or more than one.
     """
-    match kind if text else "":
-        case "amount":
-            return _amount(text, delimiter)
-        case "month":
-            return _month(text)
-        case "day":
-            return _day(text)
+    if text and kind == AMOUNT:
+        return _amount(text, delimiter)
+    if text and kind == MONTH:
+        return _month(text)
+    if text and kind == DAY:
+        return _day(text)
     return text
 
 

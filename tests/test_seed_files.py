@@ -7,7 +7,8 @@ import yaml
 from conftest import known
 from running import DBT_PROJECT, READ_BY_THE_SUMMARY, dbt, run_pipeline
 
-from openai_costs.seed_files import COLUMNS, hash_of_seeds, read_seeds, write_seeds
+from openai_costs.seed_files import COLUMNS, dbt_can_read, hash_of_seeds, read_seeds, write_seeds
+from openai_costs_source.simulator.seeds import write_seeds as write_demo_seeds
 
 INVOICES = "organization_id,month,amount_before_tax,credits,tax,currency"
 BUDGETS = "organization_id,scope,id,month,from_month,to_month,amount,currency"
@@ -213,6 +214,17 @@ def test_converted_seeds_are_written_only_if_they_change(tmp_path, folder):
     assert sorted(before) == [f"{name}.csv" for name in sorted(COLUMNS)]
     write_seeds(read_seeds(folder), written)
     assert {file.name: file.stat().st_mtime_ns for file in written.iterdir()} == before
+
+
+def test_dbt_reads_a_folder_itself_if_it_has_the_seeds_as_dbt_needs_them(organization, tmp_path):
+    for folder in (tmp_path / "copied", tmp_path / "demo"):
+        if folder.name == "demo":
+            write_demo_seeds(organization, folder)
+        else:
+            shutil.copytree(DBT_PROJECT / "own_seeds", folder)
+        assert dbt_can_read(folder, read_seeds(folder))
+        (folder / "notes.csv").touch()
+        assert not dbt_can_read(folder, read_seeds(folder))
 
 
 def test_seed_is_the_same_for_dbt_in_any_format(folder):
