@@ -99,10 +99,11 @@ def _change(
 
     `builder` is None for the command `load`, which builds no models.
     """
+    seeds = ""
     if builder:
         from openai_costs.commands.models import start_parsing
 
-        start_parsing(builder, warehouse)
+        seeds = start_parsing(builder, warehouse)
     complete = True
     if options.command in (None, "load"):
         from openai_costs.commands.load import load
@@ -118,7 +119,7 @@ def _change(
         if options.command == "models":
             require_loaded(warehouse)
         full = options.command == "models" and options.full
-        checked = build(builder, warehouse, run, full)
+        checked = build(builder, warehouse, run, seeds, full)
         if options.command != "forget":
             from openai_costs.commands.summary import summarize
 

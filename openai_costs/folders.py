@@ -51,6 +51,12 @@ def demo_seeds() -> Path:
     return (PROJECT / target if target else _targets()) / "demo_seeds"
 
 
+def converted_seeds(warehouse: str) -> Path:
+    """Return the folder for own seeds that dbt cannot read as they are."""
+    target = os.environ.get(TARGET)
+    return (PROJECT / target if target else _own_target(warehouse) / "target") / OWN_SEEDS
+
+
 def dbt_folders(warehouse: str) -> dict[str, str]:
     """Return the environment variables that name the folders of dbt for a warehouse.
 
@@ -61,10 +67,14 @@ def dbt_folders(warehouse: str) -> dict[str, str]:
     variables = {SEEDS: str(seeds)} if seeds != PROJECT / OWN_SEEDS else {}
     folders = {TARGET: "target", LOGS: "logs"}
     if missing := folders.keys() - os.environ.keys():
-        identity = hashlib.sha256(f"{warehouse}\n{seeds}".encode()).hexdigest()[:16]
-        folder = _targets() / identity
+        folder = _own_target(warehouse)
         variables |= {name: str(folder / folders[name]) for name in missing}
     return variables
+
+
+def _own_target(warehouse: str) -> Path:
+    identity = hashlib.sha256(f"{warehouse}\n{own_seeds()}".encode()).hexdigest()[:16]
+    return _targets() / identity
 
 
 def _targets() -> Path:

@@ -27,7 +27,7 @@ import openai_costs
 from openai_costs import cli
 from openai_costs import dbt_runner as building
 from openai_costs.commands import models
-from openai_costs.project_files import SEEDS
+from openai_costs.folders import SEEDS
 from openai_costs.reports import summary
 from openai_costs.reports.checked import Checked
 

@@ -244,7 +244,7 @@ def test_each_of_several_keys_has_its_own_findings(api, tmp_path):
     assert exit_code == 1
     assert found["costs", 1]["status"] == "ok"
     assert found["costs", 2]["status"] == "failed"
-    assert {name for name in found if isinstance(name, str)} == {"warehouse", "dbt"}
+    assert {name for name in found if isinstance(name, str)} == {"warehouse", "seeds", "dbt"}
     result = run_pipeline("check", cwd=tmp_path, OPENAI_BASE_URL=api.base_url, **keys)
     assert result.returncode == 1
     lines = result.stdout.splitlines()

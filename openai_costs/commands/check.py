@@ -8,8 +8,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from openai_costs.dbt_runner import FOLDERS, close_warehouse, without_settings_of_dbt
-from openai_costs.folders import dbt_folders
+from openai_costs.folders import dbt_folders, own_seeds
 from openai_costs.reports.findings import print_findings
+from openai_costs.seed_files import Seed, read_seeds
 from openai_costs.settings import configured_keys, setting
 from openai_costs.terminal import Stop, first_lines, output, progress
 from openai_costs.warehouse.check import check_warehouse
@@ -36,7 +37,10 @@ def check(warehouse: Warehouse, api_settings: dict[str, str], as_json: bool) -> 
         for number, key in enumerate(keys, start=1):
             key_number = number if len(keys) > 1 else None
             findings += [replace(finding, key=key_number) for finding in _check_key(key, url)]
-    findings += [check_warehouse(warehouse), _check_dbt(warehouse)]
+    findings.append(check_warehouse(warehouse))
+    if not api_settings:  # The demo does not read the user's own seeds.
+        findings.append(_check_seeds())
+    findings.append(_check_dbt(warehouse))
     print_findings(output, findings, as_json)
     if not any(finding.check == "costs" for finding in findings):
         return 2  # No request was possible.
@@ -53,6 +57,22 @@ def _check_key(key: str, url: str) -> Iterator[Finding]:
     except OpenAICostsError as error:
         subject = "settings" if error.is_wrong_use else "OpenAI"
         yield Finding(subject, "failed", error.message, error.remedy)
+
+
+def _check_seeds() -> Finding:
+    """Return the finding whether the models can be built with the user's own seeds."""
+    try:
+        seeds = read_seeds(own_seeds())
+    except Stop as stop:
+        return Finding("seeds", "failed", str(stop), "Correct the file, and check again.")
+    states = [f"{seed.name}.csv {_state(seed)}" for seed in seeds]
+    return Finding("seeds", "ok", f"{own_seeds()}: {', '.join(states)}.")
+
+
+def _state(seed: Seed) -> str:
+    if seed.missing:
+        return "is missing and counts as empty"
+    return "is converted for dbt" if seed.converted else "can be read"
 
 
 def _check_dbt(warehouse: Warehouse) -> Finding:

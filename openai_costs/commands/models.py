@@ -9,14 +9,10 @@ from typing import Any
 from dlt.destinations.exceptions import DatabaseException
 
 from openai_costs.dbt_runner import Builder, BuildFailed
-from openai_costs.folders import COMMAND, dbt_folders
-from openai_costs.project_files import (
-    other_unit_tests,
-    project_files,
-    refuse_missing_seeds,
-    seed_files,
-)
+from openai_costs.folders import COMMAND, SEEDS, converted_seeds, dbt_folders, own_seeds
+from openai_costs.project_files import other_unit_tests, project_files
 from openai_costs.reports.checked import Checked, Day, checked
+from openai_costs.seed_files import dbt_can_read, hash_of_seeds, read_seeds, write_seeds
 from openai_costs.terminal import Stop, first_lines, progress
 from openai_costs.warehouse.connection import dbt_variables, locked, open_client, query_through
 from openai_costs.warehouse.destinations import Warehouse
@@ -51,10 +47,18 @@ from openai_intermediate.int_openai__loaded_days
 """
 
 
-def start_parsing(builder: Builder, warehouse: Warehouse) -> None:
-    """Start parsing the models for the warehouse. Raises Stop if a seed is missing."""
-    refuse_missing_seeds()
-    builder.prepare(dbt_variables(warehouse) | dbt_folders(warehouse.name))
+def start_parsing(builder: Builder, warehouse: Warehouse) -> str:
+    """Start parsing the models for the warehouse, and return a hash of the user's own seeds.
+
+    Raises Stop if a seed cannot be used.
+    """
+    folder = own_seeds()
+    seeds = read_seeds(folder)
+    variables = dbt_variables(warehouse) | dbt_folders(warehouse.name)
+    if not dbt_can_read(folder, seeds):
+        variables[SEEDS] = str(write_seeds(seeds, converted_seeds(warehouse.name)))
+    builder.prepare(variables)
+    return hash_of_seeds(seeds)
 
 
 def require_loaded(warehouse: Warehouse) -> None:
@@ -63,8 +67,13 @@ def require_loaded(warehouse: Warehouse) -> None:
         pass
 
 
-def build(builder: Builder, warehouse: Warehouse, run: Run, full: bool = False) -> Checked:
+def build(
+    builder: Builder, warehouse: Warehouse, run: Run, seeds: str, full: bool = False
+) -> Checked:
     """Build and test the models; return what was checked, which `run` records too.
+
+    `seeds` is the hash that `start_parsing` returned: if a file is changed later, the next run
+    builds again.
 
     If the project's files are unchanged since the last complete build, builds only what a load can
     change, and tests the replaced days; with `full`, builds and tests all days. Raises Stop if a
@@ -75,7 +84,7 @@ def build(builder: Builder, warehouse: Warehouse, run: Run, full: bool = False) 
     complete = True
     with open_client(warehouse) as client:
         tested = set() if full else _days(client, _TESTED)
-        inputs, last = _inputs(client), last_build(query_through(client))
+        inputs, last = _inputs(client, seeds), last_build(query_through(client))
         is_changed = last is not None and last[0] != files
         # Only a changed project can have changed checks, which only their unit tests notice.
         excluded = other_unit_tests() if is_changed else ["resource_type:unit_test"]
@@ -104,7 +113,7 @@ def build(builder: Builder, warehouse: Warehouse, run: Run, full: bool = False) 
         _require_tests(due, nodes)
         result = checked(query, due, warnings, complete)
         run.days_checked, run.checks = len(result.days), result.checks
-        run.project_files, run.inputs = files, _inputs(client)
+        run.project_files, run.inputs = files, _inputs(client, seeds)
     return result
 
 
@@ -155,7 +164,7 @@ def _require_tests(due: set[Any], nodes: list[dict[str, Any]]) -> None:
         )
 
 
-def _inputs(client: Any) -> str | None:
+def _inputs(client: Any, seeds: str) -> str | None:
     """Return a hash of own seeds, views, which others may replace, and which raw tables exist.
 
     Returns None if the warehouse cannot list them; then all models are built.
@@ -173,5 +182,5 @@ def _inputs(client: Any) -> str | None:
         "where table_schema in ('openai_staging', 'openai_intermediate', 'openai_marts') "
         "order by table_schema, table_name"
     )
-    inputs = [seed_files(), *map(tuple, tables), *map(tuple, views)]
+    inputs = [seeds, *map(tuple, tables), *map(tuple, views)]
     return hashlib.sha256(repr(inputs).encode()).hexdigest()
