@@ -40,7 +40,7 @@ from {RUNS}
 order by ended_at desc
 """  # noqa: S608
 _RESTATEMENTS = """
-select date, was_amount, is_amount, seen_on, upper(coalesce(currency, 'usd'))
+select date, was_amount, is_amount, seen_on, upper(coalesce(nullif(trim(currency), ''), 'usd'))
 from openai_raw.cost_restatements
 where organization_id = %s
 order by seen_at desc, date desc, currency
