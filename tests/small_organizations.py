@@ -1,8 +1,9 @@
 """Three small organizations with known bills and listings, and their API.
 
-Acme has two currencies, credits, free usage, a price that changes during a day, a key that changes
-its owner, an outlier and restated days. Beta is billed in euros; its users cannot be combined with
-projects, and its first days have no API keys. The history of Late begins during a month.
+Acme has two currencies, charges without a currency, credits, free usage, a price that changes
+during a day, a key that changes its owner, an outlier and restated days. Beta is billed in euros;
+its users cannot be combined with projects, and its first days have no API keys. The history of Late
+begins during a month.
 """
 
 import json
@@ -148,7 +149,7 @@ class Small(Organization):
         return self._bill(day, self.today) if day <= self.today else []
 
     def currency(self, charge):
-        return "eur" if charge.api_key_id == "key_euro" else self._currency
+        return {"key_euro": "eur", "key_ann": " "}.get(charge.api_key_id, self._currency)
 
     def change(self, day):
         """Let it be this day."""

@@ -460,6 +460,18 @@ def test_expiring_days_before_the_start_date_are_info(marts):
     assert kinds == [("days expiring", "info")]
 
 
+def test_short_history_reports_no_day_that_is_not_over_as_not_loaded(marts):
+    marts.change(f"delete from openai_raw.cost_days where date < '{days_ago(20)}'")
+    marts.change(f"update openai_raw.organizations set earliest_day = '{days_ago(20)}'")
+    assert marts.alerts() == []
+    marts.change(f"delete from openai_raw.cost_days where date = '{TODAY}'")
+    assert [alert for alert in marts.alerts() if alert.kind == "days expiring"] == []
+    gap = f"date between '{days_ago(3)}' and '{days_ago(2)}'"
+    marts.change(f"delete from openai_raw.cost_days where {gap}")
+    (alert,) = (alert for alert in marts.alerts() if alert.kind == "days expiring")
+    assert alert.text.startswith(f"Not loaded: {days_ago(3)} to {days_ago(2)}. ")
+
+
 def test_deleted_key_with_recent_costs_raises_an_alert(marts):
     key = {
         **NAMED,

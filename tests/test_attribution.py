@@ -329,7 +329,7 @@ def test_unattributed_costs_have_a_reason_and_the_shipped_seed_assigns_nothing(s
     assert spent.rows("""
         select unattributed_because, unblended_cost::int from openai_marts.daily_costs_by_user
         order by unblended_cost
-    """) == [(None, 3), ("several reasons", 28)]
+    """) == [(None, 3), ("no API key", 28)]
 
 
 def test_days_without_keys_have_a_reason(api, warehouse):

@@ -445,6 +445,17 @@ def test_status_shows_which_days_to_load_before_they_leave_the_history(copy):
     assert shown["Expiring soon"] == to_load
 
 
+def test_status_of_a_short_history_names_no_day_that_is_not_over_as_not_loaded(copy):
+    keep_days(copy, (20, 1))
+    change(copy, f"update openai_raw.organizations set earliest_day = '{days_ago(20)}'")
+    shown, _ = only_facts(copy)
+    assert shown["Expiring soon"] == f"{days_ago(20)} to {days_ago(1)}, all loaded"
+    change(copy, f"update openai_raw.organizations set earliest_day = '{TODAY}'")
+    shown, _ = only_facts(copy)
+    assert shown["OpenAI returns"] == f"days from {TODAY} on"
+    assert shown["Expiring soon"] == "none"
+
+
 def change(warehouse, sql):
     with duckdb.connect(str(warehouse.path)) as connection:
         connection.execute(sql)
@@ -463,7 +474,7 @@ def test_status_lists_restatements_with_former_and_new_amounts(loaded, copy):
     _, api = loaded
     day = days_ago(5)
     was = copy.value(f"select row_amount from openai_raw.cost_days where date = '{day}'")
-    api.overrides[day] = [charge("1.25"), charge("0.000000000000000001")]
+    api.overrides[day] = [charge("1.25"), charge("0.000000000000000001", currency=" ")]
     try:
         copy.load(api, resources=["costs"], since=day)
     finally:

@@ -351,6 +351,7 @@ NAMES = (
     *("carriage\rreturn", "\n", "Zoë 東京 🚀", "e\u0301", "\u2028", "\ufeff", " around ", "\ttab"),
     *("a|b", "a\tb", "'quoted'", '"', 'a"', '\\"', "0", ",,", "2026-09-01", "true"),
     *("NULL", "null", "\\N", "None", "NaN", "1e5", "=1+1", "#", "\\", "a\\", ";", "[bold]red"),
+    *("+1", "-1", "@SUM(A1)", "\r=1+1", "＝1+1", "'=1+1", "''", "a=1", "1-1"),
 )
 ALONE = (
     "line\nbreak",
@@ -397,12 +398,27 @@ def awkward(request, no_charges, tmp_path_factory):
     return request.param, rows(folder / "focus" / f"focus-org-a-2026-09.{request.param}")
 
 
-def test_any_name_is_exported_unchanged(awkward):
-    _, exported = awkward
+def as_written(text, format):
+    """The text as it is in a file: in CSV, with an apostrophe if a spreadsheet evaluates it."""
+    return f"'{text}" if format == "csv" and re.match("'*[=+\\-@\t\r\n＝＋－＠]", text) else text
+
+
+def test_any_name_is_exported_unchanged_unless_a_spreadsheet_would_evaluate_it(awkward):
+    format, exported = awkward
     named = [(row["SubAccountName"], row["x_PrincipalName"]) for row in exported]
     assert sorted(pair for pair in named if any(pair)) == sorted(
-        (name, name[::-1]) for name in NAMES
+        (as_written(name, format), as_written(name[::-1], format)) for name in NAMES
     )
+
+
+def test_totals_of_a_csv_are_compared_in_any_currency(empty, tmp_path):
+    empty.add(ledger("2026-09"))
+    currencies = ("=1+1", "'=1+1", "-", "USD")
+    empty.add(*(charge("2026-09-01", "-1.5", BillingCurrency=code) for code in currencies))
+    export("--format", "csv")
+    exported = rows(tmp_path / "focus" / "focus-org-a-2026-09.csv")
+    assert {row["BilledCost"] for row in exported} == {"-1.500000000000000000"}
+    assert {row["BillingCurrency"] for row in exported} == {"'=1+1", "''=1+1", "'-", "USD"}
 
 
 def test_any_amount_is_exported_exactly_and_without_an_exponent(awkward):

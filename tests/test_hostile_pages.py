@@ -130,7 +130,7 @@ def _expect_bucket(bucket, expected):
     sums = expected.sums[day] = {}
     with localcontext(EXACT):
         for row in rows:
-            currency = (row["currency"] or "usd").lower()
+            currency = ((row["currency"] or "").strip() or "usd").lower()
             total, count = sums.get(currency, (Decimal(0), 0))
             sums[currency] = (total + (row["amount"] or Decimal(0)), count + 1)
     amounts = [total for total, _ in sums.values()]

@@ -4,6 +4,7 @@ import re
 import shlex
 import shutil
 from contextlib import closing
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -23,6 +24,7 @@ from openai_costs_source.simulator.api import DEMO_ADMIN_KEY
 README = (PROJECT / "README.md").read_text()
 DOCS = {path.name: path.read_text() for path in sorted((PROJECT / "docs").glob("*.md"))}
 PAGES = "\n".join([README, *DOCS.values()])
+TOMORROW = days_ago(-1)
 MAKEFILE = (PROJECT / "Makefile").read_text()
 WAREHOUSE = "DESTINATION__DUCKDB__CREDENTIALS"
 
@@ -52,6 +54,23 @@ def test_readme_is_short():
 @pytest.mark.parametrize("query", blocks("sql", PAGES))
 def test_documented_query_returns_rows(demo_warehouse, query):
     assert demo_warehouse.execute(query).fetchall()
+
+
+def test_query_for_datadog_follows_the_rules_of_its_custom_costs(demo_warehouse):
+    (query,) = (block for block in blocks("sql", DOCS["focus.md"]) if "For Datadog" in block)
+    costs = demo_warehouse.sql(query).to_arrow_table().to_pylist()
+    required = ("ProviderName", "ChargeDescription", "ChargePeriodStart", "ChargePeriodEnd")
+    assert tuple(costs[0])[:6] == (*required, "BilledCost", "BillingCurrency")
+    for row in costs:
+        assert all(0 < len(str(value)) <= 1000 for value in row.values()), row
+        assert None not in row.values()
+        assert date(2026, 1, 1) <= row["ChargePeriodStart"] <= row["ChargePeriodEnd"] < TOMORROW
+    month = "BillingPeriodStart = date_trunc('month', current_date)"
+    (billed,) = demo_warehouse.sql(
+        f"select sum(BilledCost) from openai_marts.focus_costs where {month}"
+    ).fetchone()
+    assert sum(row["BilledCost"] for row in costs) == billed
+    assert {row["BillingCurrency"] for row in costs} == {"USD"}
 
 
 def test_result_in_the_docs_has_the_columns_of_the_real_one(demo_warehouse):

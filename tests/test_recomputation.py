@@ -24,7 +24,7 @@ from recomputation.entities import api_keys, projects, users
 from recomputation.focus import focus_costs
 from recomputation.forecasts import cost_forecast
 from recomputation.prices import unit_prices
-from recomputation.reconciliation import daily_totals, ledger_months
+from recomputation.reconciliation import daily_totals, invoiced_months, ledger_months
 from recomputation.restatements import restatements
 from recomputation.rows import read_raw
 from recomputation.usage import daily_usage
@@ -223,5 +223,11 @@ def test_reconciliation(compared):
         ("organization_id", "period_start"),
         mart="reconciliation",
         where="check_name = 'every day is in the ledger'",
+    )
+    compared.assert_equal(
+        invoiced_months,
+        ("organization_id", "period_start", "currency"),
+        mart="reconciliation",
+        where="check_name = 'month equals its invoice'",
     )
     assert compared.rows("select * from openai_marts.reconciliation where status = 'differs'") == []

@@ -2,6 +2,7 @@
 
 import shutil
 from datetime import timedelta
+from decimal import Decimal
 
 import duckdb
 import pytest
@@ -224,6 +225,22 @@ def test_invoice_that_is_more_than_the_month_is_found(invoiced):
     assert "WARN=0 ERROR=0" in again.stdout, again.stdout
     assert statuses(invoiced, "month equals its invoice") == [
         ("not comparable", "the organization is prepaid: its invoices are top-ups")
+    ]
+
+
+def test_invoices_of_a_month_are_added_up_and_other_currencies_are_not_comparable(invoiced):
+    *before, amount, credits, tax, currency = invoiced.correct_invoice.split(",")
+    first, euros = Decimal("0.01"), ",".join([*before, "5", "", "", "EUR"])
+    parts = [str(first), str(Decimal(amount) - first)]
+    set_invoices(
+        invoiced, *(",".join([*before, part, credits, tax, currency]) for part in parts), euros
+    )
+    # The models of invoices are views.
+    built = dbt("build", "-s", "invoices", "invoices_are_valid", warehouse=invoiced)
+    assert "WARN=0 ERROR=0" in built.stdout, built.stdout
+    assert statuses(invoiced, "month equals its invoice") == [
+        ("equal", None),
+        ("not comparable", "the invoice and the costs of the month have different currencies"),
     ]
 
 

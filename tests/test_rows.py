@@ -465,18 +465,18 @@ def test_days_are_summed_one_by_one():
 
 
 def test_amounts_of_several_currencies_are_never_added_up():
-    amounts = [("1", "usd"), ("2", "eur"), ("3", "USD"), (None, None), ("4", "eur")]
+    amounts = [("1", "usd"), ("2", "eur"), ("3", "USD"), (None, None), ("4", "eur"), ("0", " ")]
     results = [{"amount": {"value": value, "currency": code}} for value, code in amounts]
     reply = body(bucket(*results), bucket(results[1], start=END))
     page = read_page(reply)
     assert sums_per_day(page) == {
-        DAY: {"usd": DaySum(Decimal(4), 3), "eur": DaySum(Decimal(6), 2)},
+        DAY: {"usd": DaySum(Decimal(4), 4), "eur": DaySum(Decimal(6), 2)},
         NEXT_DAY: {"eur": DaySum(Decimal(2), 1)},
     }
     totals = {DAY: {"gbp": Decimal(9), "usd": Decimal(4)}, NEXT_DAY: {"eur": Decimal(2)}}
     columns = ("row_count", "currency", "row_amount", "api_amount")
     assert [tuple(map(day.get, columns)) for day in ledger(reply, totals)] == [
-        (5, None, None, None),
+        (6, None, None, None),
         (1, "eur", Decimal(2), Decimal(2)),
     ]
     by_currency = cost_day_rows_by_currency(page, "org-1", LOADED_AT, totals)
@@ -484,7 +484,7 @@ def test_amounts_of_several_currencies_are_never_added_up():
     assert [tuple(row.values()) for row in by_currency.to_pylist()] == [
         ("org-1", DAY, "eur", LOADED_AT, 2, Decimal(6), Decimal(0)),
         ("org-1", DAY, "gbp", LOADED_AT, 0, Decimal(0), Decimal(9)),
-        ("org-1", DAY, "usd", LOADED_AT, 3, Decimal(4), Decimal(4)),
+        ("org-1", DAY, "usd", LOADED_AT, 4, Decimal(4), Decimal(4)),
     ]
 
 

@@ -18,9 +18,11 @@ from {{ ref('openai_costs', 'invoices') }} as entered
 left join {{ ref('int_openai__invoices') }} as invoices
     on trim(coalesce(entered.organization_id, '')) = invoices.organization_id
     and trim(coalesce(entered.month, '')) = invoices.month
+    and upper(trim(coalesce(entered.currency, ''))) = invoices.currency
 left join {{ ref('openai__reconciliation') }} as compared
     on invoices.organization_id = compared.organization_id
     and invoices.month_start = compared.period_start
+    and invoices.currency = compared.currency
     and compared.check_name = 'month equals its invoice'
 where
     trim(coalesce(entered.organization_id, '')) not like '#%'

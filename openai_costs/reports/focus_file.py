@@ -19,6 +19,10 @@ from openai_costs.reports.focus_month import DATE_TIME, Month
 
 ROWS_PER_QUERY = 20_000
 
+_EVALUATED = r"''*[=+\-@\t\r\n\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}]"
+"""How a text starts that a spreadsheet evaluates, as part of a SQL literal: with one of these
+characters, after any apostrophes. The last four are full-width forms."""
+
 _MODEL = PROJECT / "models/marts/openai__focus_costs.yml"
 
 _ROWS_BY_DAY = """
@@ -116,14 +120,26 @@ def write_charges(file: Path, charges: Iterator[pa.Table], file_format: str) -> 
     batches = chain.from_iterable(table.cast(schema).to_batches() for table in charges)
     with duckdb.connect(config={"threads": 1}) as writer:
         relation = writer.from_arrow(pa.RecordBatchReader.from_batches(schema, batches))
+        relation = relation.select(", ".join(map(_in_csv, schema)))
         relation.write_csv(str(file), header=True, timestamp_format=DATE_TIME)
+
+
+def _in_csv(field: pa.Field) -> str:
+    """Return a column as SQL; a text that a spreadsheet would evaluate gets an apostrophe."""
+    name = f'"{field.name}"'
+    if not pa.types.is_string(field.type):
+        return name
+    return rf"regexp_replace({name}, '^({_EVALUATED})', '''\1') as {name}"
 
 
 def file_totals(file: Path, file_format: str) -> list[tuple[Any, ...]]:
     """Read a written file; return its currencies, each with the number and exact sum of charges."""
     with duckdb.connect() as reader:
         if file_format == "csv":
-            charges = reader.read_csv(str(file), header=True, all_varchar=True)
+            currency = rf"regexp_replace(BillingCurrency, '^''({_EVALUATED})', '\1')"
+            charges = reader.read_csv(str(file), header=True, all_varchar=True).select(
+                f"{currency} as BillingCurrency, BilledCost"
+            )
         else:
             charges = reader.read_parquet(str(file))
         return (

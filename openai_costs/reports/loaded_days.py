@@ -73,14 +73,21 @@ def unmodelled(query: Query, organization_id: str | None = None) -> str:
     return f"The models are incomplete: {day_ranges(sorted(days))} must be built again"
 
 
-def expiring_days(earliest: date, seen_on: date, today: date) -> list[date]:
-    """Return the days that OpenAI will stop returning within the next 30 days.
+def first_returned_day(earliest: date, seen_on: date, today: date) -> date:
+    """Return the first day that OpenAI returns today.
 
     `earliest` is the first day that OpenAI returned on `seen_on`.
     """
     # OpenAI's history has a constant length: each day, its first day moves by one.
-    first = max(earliest, earliest + (today - seen_on))
-    return list(days_between(first, first + timedelta(days=EXPIRING_DAYS)))
+    return max(earliest, earliest + (today - seen_on))
+
+
+def expiring_days(first: date, today: date) -> list[date]:
+    """Return the days before today that OpenAI will stop returning within the next 30 days.
+
+    `first` is the first day that OpenAI returns today.
+    """
+    return list(days_between(first, min(first + timedelta(days=EXPIRING_DAYS), today)))
 
 
 def load_age(now: datetime, loaded_at: datetime) -> str:

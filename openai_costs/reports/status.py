@@ -22,6 +22,7 @@ from openai_costs.reports.loaded_days import (
     day_ranges,
     days_between,
     expiring_days,
+    first_returned_day,
     in_utc,
     load_age,
     stale,
@@ -39,7 +40,7 @@ from {RUNS}
 order by ended_at desc
 """  # noqa: S608
 _RESTATEMENTS = """
-select date, was_amount, is_amount, seen_on, upper(coalesce(currency, 'usd'))
+select date, was_amount, is_amount, seen_on, upper(coalesce(nullif(trim(currency), ''), 'usd'))
 from openai_raw.cost_restatements
 where organization_id = %s
 order by seen_at desc, date desc, currency
@@ -72,9 +73,9 @@ def print_status(console: Console, query: Query, now: datetime) -> None:
             mismatched = [day for (day,) in query(MISMATCHED_DAYS, *[organization_id] * 2)]
             facts["Rows differ from ledger"] = day_ranges(mismatched) or "none"
         if earliest:
-            expiring = expiring_days(earliest, seen_on, today)
-            facts["OpenAI returns"] = f"days from {expiring[0]} on"
-            facts["Expiring soon"] = _expiring(expiring, loaded)
+            first = first_returned_day(earliest, seen_on, today)
+            facts["OpenAI returns"] = f"days from {first} on"
+            facts["Expiring soon"] = _expiring(expiring_days(first, today), loaded)
         facts["Restated"] = _restated(restatements)
         with contextlib.suppress(DatabaseUndefinedRelation):  # Before the first build.
             facts["Verdict"] = verdict(query, organization_id)
@@ -106,6 +107,8 @@ def _runs(query: Query) -> str:
 
 
 def _expiring(expiring: Sequence[date], loaded: Collection[date]) -> str:
+    if not expiring:
+        return "none"
     missing = [day for day in expiring if day not in loaded]
     if not missing:
         return f"{day_ranges(expiring)}, all loaded"

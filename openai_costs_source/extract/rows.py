@@ -26,7 +26,8 @@ TOO_LARGE = 10**15
 """Amounts from here on are refused: sums of smaller ones fit the decimals of every engine."""
 
 DEFAULT_CURRENCY = "usd"
-"""The currency of a row without an amount, for which the API returns none."""
+"""The currency of a row for which the API returns none or an empty one, such as one without an
+amount."""
 
 _EXACT_SUM = pa.decimal256(76, 18)
 
@@ -256,7 +257,7 @@ def sums_per_day(page: Page) -> Mapping[date, Mapping[str, DaySum]]:
         currency = currencies.slice(offset, bucket.size)
         codes: dict[str, list[str | None]] = {}
         for code in pc.unique(currency).to_pylist():
-            codes.setdefault((code or DEFAULT_CURRENCY).lower(), []).append(code)
+            codes.setdefault(((code or "").strip() or DEFAULT_CURRENCY).lower(), []).append(code)
         sums = {}
         for name, of_name in codes.items():
             is_of_name = pc.is_in(currency, value_set=pa.array(of_name, pa.string()))

@@ -9,7 +9,7 @@ from functools import cache
 from recomputation.ledger import Ledger
 from recomputation.line_items import LineItem, LineItems
 from recomputation.listings import Listings
-from recomputation.rows import grouped, read_csv
+from recomputation.rows import currency_of, grouped, read_csv
 
 UNASSIGNED = "Unassigned"
 TOKENS_IN_ONE = {"tokens": Decimal(1), "1000_tokens": Decimal(1000)}
@@ -107,7 +107,7 @@ class Books:
             date=row["date"],
             project_id=row.get("project_id"),
             api_key_id=row.get("api_key_id"),
-            currency=row["currency"].upper(),
+            currency=currency_of(row),
             amount=row["amount"],
             quantity=row["quantity"],
             quantity_unit=row["quantity_unit"],

@@ -1,6 +1,8 @@
 """Costs by day: `daily_costs_by_project`, `…_user`, `…_model` and `…_team`."""
 
-from recomputation.rows import grouped, only, ratio, total
+from collections import Counter
+
+from recomputation.rows import grouped, ratio, total
 
 
 def daily_costs_by_project(books):
@@ -26,7 +28,6 @@ def daily_costs_by_user(books):
         books.user_charges,
         lambda c: (c.date, c.organization_id, c.user_id, c.attribution, c.currency),
     ).items():
-        reasons = {c.unattributed_because for c in charges}
         rows.append(
             {
                 "date": day,
@@ -38,12 +39,23 @@ def daily_costs_by_user(books):
                 "currency": currency,
                 "unblended_cost": total(c.amount for c in charges),
                 "attribution": attribution,
-                "unattributed_because": only(reasons) if len(reasons) == 1 else "several reasons",
+                "unattributed_because": reason_of_most(charges),
                 "owner_assumed_because": max(c.owner_assumed_because or "" for c in charges)
                 or None,
             }
         )
     return rows
+
+
+def reason_of_most(charges):
+    """The reason with the largest amount, regardless of its sign; None for attributed charges."""
+    costs = Counter()
+    for charge in charges:
+        costs[charge.unattributed_because] += charge.amount
+    largest = max(map(abs, costs.values()))
+    return min(
+        (reason for reason, cost in costs.items() if reason and abs(cost) == largest), default=None
+    )
 
 
 def by_model(charge):

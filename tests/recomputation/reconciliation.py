@@ -1,6 +1,12 @@
-"""Checks in `reconciliation`: each day's rows against the API's total, and the days of a month."""
+"""Checks in `reconciliation`: daily totals, the days of each month, and invoices."""
 
-from recomputation.rows import days_between, days_of_month, grouped, month_of, total
+from collections import Counter
+from datetime import date
+from decimal import Decimal
+
+from recomputation.rows import days_between, days_of_month, grouped, month_of, read_csv, total
+
+TOLERANCE = Decimal("0.01")
 
 
 def daily_totals(books):
@@ -48,4 +54,41 @@ def ledger_months(books):
                     "reason": reason,
                 }
             )
+    return rows
+
+
+def invoiced_months(books):
+    """The sum of the invoices of each month and currency, compared with the month's costs."""
+    invoices = grouped(
+        read_csv(books.own_seeds / "invoices.csv"),
+        lambda row: (row["organization_id"], row["month"], row["currency"].upper()),
+    )
+    rows = []
+    for (organization_id, month, currency), of_month in invoices.items():
+        first = date.fromisoformat(f"{month}-01")
+        costs = Counter()
+        for charge in books.charges:
+            if (charge.organization_id, month_of(charge.date)) == (organization_id, first):
+                costs[charge.currency] += charge.amount
+        expected = total(Decimal(row["amount_before_tax"]) for row in of_month)
+        if any(costs.values()) and not costs[currency]:
+            status = "not comparable"
+            reason = "the invoice and the costs of the month have different currencies"
+        elif days_of_month(first)[-1] > books.ledger.as_of(organization_id):
+            status, reason = "not comparable", "the month is not over"
+        else:
+            difference = costs[currency] - expected
+            status = "within tolerance" if abs(difference) <= TOLERANCE else "differs"
+            reason = "more than expected" if difference > 0 else "less than expected"
+        rows.append(
+            {
+                "organization_id": organization_id,
+                "period_start": first,
+                "currency": currency,
+                "expected": expected,
+                "actual": costs[currency],
+                "status": status,
+                "reason": reason,
+            }
+        )
     return rows

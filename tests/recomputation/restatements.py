@@ -3,7 +3,7 @@
 from collections import Counter
 
 from recomputation.listings import utc_date
-from recomputation.rows import ZERO, grouped, ratio, total
+from recomputation.rows import ZERO, currency_of, grouped, ratio, total
 
 
 def restatements(books):
@@ -37,7 +37,7 @@ def _by_currency(rows):
     """The amount and the number of rows, by currency."""
     return {
         currency: (total(row["amount"] for row in of_currency), len(of_currency))
-        for currency, of_currency in grouped(rows, lambda row: row["currency"].upper()).items()
+        for currency, of_currency in grouped(rows, currency_of).items()
     }
 
 

@@ -32,6 +32,11 @@ def read_csv(path):
     return [row for row in rows if not str(next(iter(row.values()))).startswith("#")]
 
 
+def currency_of(row):
+    """The currency of a raw row, in capitals; dollars if the API returned none."""
+    return (row["currency"] or "").strip().upper() or "USD"
+
+
 def grouped(rows, key):
     groups = defaultdict(list)
     for row in rows:

@@ -1,17 +1,38 @@
-with daily as (
+with by_reason as (
     select
         date,
         organization_id,
         user_id,
         currency,
         attribution,
-        case
-            when min(unattributed_because) = max(unattributed_because) then min(unattributed_because)
-            when attribution = 'unattributed' then 'several reasons'
-        end as unattributed_because,
+        unattributed_because,
         max(owner_assumed_because) as owner_assumed_because,
         sum(unblended_cost) as unblended_cost
     from {{ ref('int_openai__user_charges') }}
+    group by date, organization_id, user_id, currency, attribution, unattributed_because
+),
+
+ranked as (
+    select
+        *,
+        row_number() over (
+            partition by date, organization_id, user_id, currency, attribution
+            order by abs(unblended_cost) desc, unattributed_because
+        ) as reason_rank
+    from by_reason
+),
+
+daily as (
+    select
+        date,
+        organization_id,
+        user_id,
+        currency,
+        attribution,
+        max(case when reason_rank = 1 then unattributed_because end) as unattributed_because,
+        max(owner_assumed_because) as owner_assumed_because,
+        sum(unblended_cost) as unblended_cost
+    from ranked
     group by date, organization_id, user_id, currency, attribution
 )
 

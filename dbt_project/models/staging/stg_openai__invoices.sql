@@ -21,8 +21,7 @@ parsed as (
             {{ amount }} as {{ amount }}_written,
             {{ parse_amount(amount) }} as {{ amount }},
         {% endfor %}
-        {{ parse_month('month') }} as month_start,
-        count(*) over (partition by organization_id, month, currency) as invoices
+        {{ parse_month('month') }} as month_start
     from filled
 )
 
@@ -43,7 +42,5 @@ select
         {% endfor %}
         when length(currency) <> 3
             then 'currency is not a code such as USD: ' || currency
-        when invoices > 1
-            then 'the organization has this month and currency more than once: add its invoices up'
     end as reason
 from parsed

@@ -15,6 +15,7 @@ from openai_costs.reports.loaded_days import (
     ORGANIZATIONS,
     day_ranges,
     expiring_days,
+    first_returned_day,
     in_utc,
     load_age,
     stale,
@@ -104,14 +105,16 @@ def _expiring_days(query: Query, organization: _Organization, now: datetime) -> 
     if not organization.earliest_day:
         return
     loaded = [day for day, *_ in query(DAYS, organization.id)]
-    expiring = expiring_days(organization.earliest_day, organization.earliest_seen_on, now.date())
-    missing = [day for day in expiring if day not in set(loaded)]
+    first_returned = first_returned_day(
+        organization.earliest_day, organization.earliest_seen_on, now.date()
+    )
+    missing = sorted(set(expiring_days(first_returned, now.date())) - set(loaded))
     gap = [day for day in missing if day > loaded[0]]
     before_first = [day for day in missing if day < loaded[0]]
     for days in (gap, before_first):
         if not days:
             continue
-        days_left = (days[0] - expiring[0]).days
+        days_left = (days[0] - first_returned).days
         severity = "critical" if days_left < CRITICAL_DAYS_LEFT else "warning"
         returned_until = now.date() + timedelta(days=days_left)
         # The key contains the next loaded day: the first missing day changes as OpenAI drops days.

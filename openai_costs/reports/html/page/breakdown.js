@@ -118,7 +118,7 @@ function unattributedNotes(amount) {
   return texts;
 }
 
-/** The amount by reason, from rows by user and project: `daily_costs_by_user` joins several reasons into one text. */
+/** The amount by reason, from rows by user and project: `daily_costs_by_user` shows one reason per row. */
 function unattributedReasons() {
   const { bill, month } = selection;
   const reasons = new Map();
