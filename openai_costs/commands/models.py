@@ -17,7 +17,7 @@ from openai_costs.project_files import (
     seed_files,
 )
 from openai_costs.reports.checked import Checked, Day, checked
-from openai_costs.terminal import Stop, first_lines, progress
+from openai_costs.terminal import Stop, announce, first_lines, progress
 from openai_costs.warehouse.connection import dbt_variables, locked, open_client, query_through
 from openai_costs.warehouse.destinations import Warehouse
 from openai_costs.warehouse.run_log import Run, last_build
@@ -90,6 +90,7 @@ def build(builder: Builder, warehouse: Warehouse, run: Run, full: bool = False) 
                 # Replacing a table drops the views that depend on it.
                 arguments.append("config.materialized:view")
     with progress("Building the models") as shown:
+        announce("Building the models")
         try:
             nodes = builder.build(
                 arguments, lambda node: shown.show(f"Building the models: {node}")
