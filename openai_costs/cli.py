@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import sys
 import traceback
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -31,7 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt:
             say(INTERRUPTED)
             return 1
-        except Exception:
+        except Exception as error:
+            if isinstance(error, UnicodeEncodeError) and sys.getfilesystemencoding() != "utf-8":
+                say("A path has characters outside of the locale: set PYTHONUTF8=1 and run again.")
+                return 2
             # Python would print it after the `with` block, with unescaped names.
             traceback.print_exc()
             return 1

@@ -61,7 +61,7 @@ def dbt_folders(warehouse: str) -> dict[str, str]:
     variables = {SEEDS: str(seeds)} if seeds != PROJECT / OWN_SEEDS else {}
     folders = {TARGET: "target", LOGS: "logs"}
     if missing := folders.keys() - os.environ.keys():
-        identity = hashlib.sha256(f"{warehouse}\n{seeds}".encode()).hexdigest()[:16]
+        identity = hashlib.sha256(os.fsencode(f"{warehouse}\n{seeds}")).hexdigest()[:16]
         folder = _targets() / identity
         variables |= {name: str(folder / folders[name]) for name in missing}
     return variables
