@@ -99,8 +99,6 @@ class Output(io.TextIOBase):
 
     def __enter__(self) -> Self:
         self._replaced: TextIO | None = getattr(sys, self._name)
-        if isinstance(self._replaced, io.TextIOWrapper):
-            self._replaced.reconfigure(errors="backslashreplace")
         # Without standard streams, Python has none of these objects.
         self._console = self._new_console(self._replaced or io.StringIO())
         setattr(sys, self._name, self)
@@ -138,7 +136,7 @@ class Output(io.TextIOBase):
         text = Text()
         for part in parts:
             content, style = (part, "") if isinstance(part, str) else part
-            text.append(_escaped(content), style)
+            text.append(self._encodable(_escaped(content)), style)
         # As in `printable`: "::" may start in one part and end in the next one.
         indent = len(text.plain) - len(text.plain.lstrip())
         if text.plain.startswith("::", indent):
@@ -156,7 +154,7 @@ class Output(io.TextIOBase):
 
         If the lines are too wide, names are shortened, and amounts are not.
         """
-        lines = [(self._encodable(name), *amounts) for name, *amounts in (header, *rows)]
+        lines = [(self._encodable(printable(name)), *amounts) for name, *amounts in (header, *rows)]
         names, *columns = zip(*lines, strict=True)
         widths = [max(map(len, column)) for column in columns]
         room = self._console.width - sum(width + 2 for width in widths)
@@ -174,15 +172,15 @@ class Output(io.TextIOBase):
         return set_cell_size(text, width)
 
     def _encodable(self, text: str) -> str:
-        """Return text as it will be printed, so that its width is known."""
+        """Return text in which characters that the stream cannot encode are escaped."""
         encoding = self._console.encoding
-        return printable(text).encode(encoding, "backslashreplace").decode(encoding)
+        return text.encode(encoding, "backslashreplace").decode(encoding)
 
     def show(self, step: str) -> None:
         """Show the current step until `clear`; without a terminal, show nothing."""
         if not self.is_terminal:
             return
-        text = self._fitted(self._encodable(step), self._console.width - 3).rstrip()
+        text = self._fitted(self._encodable(printable(step)), self._console.width - 3).rstrip()
         # Each output can encode this spinner.
         spinner = Spinner("line", Text(text))
         if self._live:
