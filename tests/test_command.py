@@ -70,7 +70,7 @@ def test_small_negative_amounts_and_shares_are_not_minus_zero():
         (["2026-10-31", "2026-11-01"], "2.00 USD, 1 of 31 days loaded", "2.00 USD so far"),
     ],
 )
-def test_summary_prints_no_amount_of_days_that_are_not_loaded(days, october, november):
+def test_summary_prints_amounts_next_to_long_names_and_of_loaded_days_only(days, october, november):
     with duckdb.connect() as connection:
         rows = ", ".join(f"(date '{day}')" for day in days)
         connection.execute(f"""
@@ -80,7 +80,8 @@ def test_summary_prints_no_amount_of_days_that_are_not_loaded(days, october, nov
             from (values {rows}) as days(date);
             create table openai_marts.daily_costs_by_project as
             select organization_id, 'Acme' as organization_name, 'p' as project_id,
-                'P' as project_name, 'USD' as currency, date, 2.0::decimal(38, 18) as unblended_cost
+                repeat('P', 77) as project_name, 'USD' as currency, date,
+                2.0::decimal(38, 18) as unblended_cost
             from openai_raw.cost_days;
             create table openai_marts.daily_costs_by_user as
             select *, 'u' as user_id, 'U' as user_name from openai_marts.daily_costs_by_project;
@@ -98,6 +99,7 @@ def test_summary_prints_no_amount_of_days_that_are_not_loaded(days, october, nov
     lines = [" ".join(line.split()) for line in printed.getvalue().splitlines()]
     assert f"October {october}" in lines
     assert f"November {november}" in lines
+    assert any(re.fullmatch(r"P+… [24]\.00 100%", line) for line in lines)
 
 
 def test_summary_states_the_exact_total(demo):
