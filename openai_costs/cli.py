@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import sys
+import traceback
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from openai_costs.arguments import parse
 from openai_costs.dbt_runner import Builder
-from openai_costs.terminal import INTERRUPTED, Stop, output, say
+from openai_costs.terminal import INTERRUPTED, Stop, announce, errors, output, say
 
 if TYPE_CHECKING:
     from openai_costs.warehouse.destinations import Warehouse
@@ -21,24 +23,39 @@ BUILDS_MODELS = (None, "models", "forget")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code; `arguments` are those of the process by default."""
-    try:
-        options = parse(arguments)
-        if options.version:
-            from openai_costs.version import version
+    with output, errors:
+        try:
+            return _main(arguments)
+        except Stop as stop:
+            say(str(stop))
+            return stop.exit_code
+        except KeyboardInterrupt:
+            say(INTERRUPTED)
+            return 1
+        except Exception as error:
+            if isinstance(error, UnicodeEncodeError) and sys.getfilesystemencoding() != "utf-8":
+                say("A path has characters outside of the locale: set PYTHONUTF8=1 and run again.")
+                return 2
+            # Python would print it after the `with` block, with unescaped names.
+            traceback.print_exc()
+            return 1
 
-            output.print(f"openai-costs {version()}")
-            return 0
-        with contextlib.ExitStack() as stack:
-            # dbt takes longest to start, so its process starts before anything large is imported.
-            builds = options.command in BUILDS_MODELS
-            builder = stack.enter_context(Builder()) if builds else None
-            return _run(options, builder)
-    except Stop as stop:
-        say(str(stop))
-        return stop.exit_code
-    except KeyboardInterrupt:
-        say(INTERRUPTED)
-        return 1
+
+def _main(arguments: Sequence[str] | None) -> int:
+    options = parse(arguments)
+    if options.version:
+        from openai_costs.version import version
+
+        output.line(f"openai-costs {version()}")
+        return 0
+    builds = options.command in BUILDS_MODELS
+    errors.show("Starting")
+    if options.demo and (builds or options.command == "load"):
+        announce("Simulating an organization")
+    with contextlib.ExitStack() as stack:
+        # dbt takes longest to start, so its process starts before anything large is imported.
+        builder = stack.enter_context(Builder()) if builds else None
+        return _run(options, builder)
 
 
 def _run(options: argparse.Namespace, builder: Builder | None) -> int:

@@ -39,8 +39,15 @@ class Builder:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
-            env={**without_settings_of_dbt(os.environ), "PYTHONPATH": str(PACKAGE.parent)},
+            encoding="utf-8",
+            errors="backslashreplace",
+            env={
+                **without_settings_of_dbt(os.environ),
+                "PYTHONPATH": str(PACKAGE.parent),
+                # dbt reads some files in the encoding of the locale; all are UTF-8.
+                "PYTHONUTF8": "1",
+                "PYTHONIOENCODING": "",
+            },
             # Only the parent handles an interrupt, and prints one message.
             start_new_session=True,
         )

@@ -73,7 +73,7 @@ def dbt_folders(warehouse: str) -> dict[str, str]:
 
 
 def _own_target(warehouse: str) -> Path:
-    identity = hashlib.sha256(f"{warehouse}\n{own_seeds()}".encode()).hexdigest()[:16]
+    identity = hashlib.sha256(os.fsencode(f"{warehouse}\n{own_seeds()}")).hexdigest()[:16]
     return _targets() / identity
 
 

@@ -112,6 +112,24 @@ def obey_permissions():
             raise OSError(ctypes.get_errno(), "capset")
 
 
+def encode_output(encoding):
+    """Give standard output and standard error an encoding, as PYTHONIOENCODING does."""
+    sys.stdout = open(1, "w", encoding=encoding, closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", encoding=encoding, closefd=False)  # noqa: SIM115
+
+
+def close_output():
+    """Close the reader of standard output, as `head` does."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    os.dup2(writer, 1)
+
+
+def fill_output():
+    """Let standard output be a file on a full disk."""
+    os.dup2(os.open("/dev/full", os.O_WRONLY), 1)
+
+
 def signal_before_step(folder, step, number):
     """Send this process a signal before it opens, renames, links or truncates a file in a folder.
 
@@ -197,7 +215,8 @@ def main():
 
     import openai_costs.commands.export
     import openai_costs.commands.load
-    import openai_costs.commands.models  # noqa: F401
+    import openai_costs.commands.models
+    import openai_costs.commands.status  # noqa: F401
     from openai_costs import cli
 
     with contextlib.suppress(ImportError):

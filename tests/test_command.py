@@ -1,5 +1,7 @@
 """`python pipeline.py` as a person runs it: its output, its files and its exit codes."""
 
+import contextlib
+import io
 import os
 import pty
 import re
@@ -16,7 +18,6 @@ from decimal import Decimal
 import duckdb
 import pytest
 from conftest import TODAY, days_ago
-from rich.console import Console
 from running import DBT_PROJECT, PROJECT, environment, run_pipeline, run_process
 from test_awkward_replies import Truncated
 
@@ -24,6 +25,7 @@ from openai_costs.arguments import COMMANDS, parse
 from openai_costs.folders import SEEDS, own_seeds
 from openai_costs.reports import summary
 from openai_costs.reports.amounts import cents, exact, percent
+from openai_costs.terminal import output
 from openai_costs_source.simulator.api import DEMO_ADMIN_KEY, SimulatedApi
 from openai_costs_source.simulator.organization import Organization
 
@@ -68,7 +70,7 @@ def test_small_negative_amounts_and_shares_are_not_minus_zero():
         (["2026-10-31", "2026-11-01"], "2.00 USD, 1 of 31 days loaded", "2.00 USD so far"),
     ],
 )
-def test_summary_prints_no_amount_of_days_that_are_not_loaded(days, october, november):
+def test_summary_prints_amounts_next_to_long_names_and_of_loaded_days_only(days, october, november):
     with duckdb.connect() as connection:
         rows = ", ".join(f"(date '{day}')" for day in days)
         connection.execute(f"""
@@ -78,7 +80,8 @@ def test_summary_prints_no_amount_of_days_that_are_not_loaded(days, october, nov
             from (values {rows}) as days(date);
             create table openai_marts.daily_costs_by_project as
             select organization_id, 'Acme' as organization_name, 'p' as project_id,
-                'P' as project_name, 'USD' as currency, date, 2.0::decimal(38, 18) as unblended_cost
+                repeat('P', 77) as project_name, 'USD' as currency, date,
+                2.0::decimal(38, 18) as unblended_cost
             from openai_raw.cost_days;
             create table openai_marts.daily_costs_by_user as
             select *, 'u' as user_id, 'U' as user_name from openai_marts.daily_costs_by_project;
@@ -91,12 +94,12 @@ def test_summary_prints_no_amount_of_days_that_are_not_loaded(days, october, nov
         def query(sql, *values):
             return connection.execute(sql.replace("%s", "?"), values).fetchall()
 
-        console = Console(width=100)
-        with console.capture() as capture:
-            summary.print_summary(console, query)
-    lines = [" ".join(line.split()) for line in capture.get().splitlines()]
+        with contextlib.redirect_stdout(io.StringIO()) as printed, output:
+            summary.print_summary(output, query)
+    lines = [" ".join(line.split()) for line in printed.getvalue().splitlines()]
     assert f"October {october}" in lines
     assert f"November {november}" in lines
+    assert any(re.fullmatch(r"P+… [24]\.00 100%", line) for line in lines)
 
 
 def test_summary_states_the_exact_total(demo):
@@ -105,10 +108,14 @@ def test_summary_states_the_exact_total(demo):
     assert f"exactly {total.normalize():f}" in result.stdout
 
 
-def test_no_progress_is_shown_without_a_terminal(demo):
+def test_log_has_one_line_per_step_of_a_run(demo):
     _, result = demo
-    assert result.stderr == ""
-    assert "\x1b" not in result.stdout
+    assert result.stderr.splitlines() == [
+        "Simulating an organization.",
+        "Requesting costs from OpenAI.",
+        "Building the models.",
+    ]
+    assert "\x1b" not in result.stdout + result.stderr
 
 
 def test_progress_is_shown_on_a_terminal(api, tmp_path):
@@ -389,8 +396,9 @@ def test_failed_model_is_one_sentence_and_exit_code_1(own_ten_days):
         connection.execute("alter table openai_raw.costs drop column line_item")
     result = run_pipeline("models", cwd=own_ten_days.folder)
     assert result.returncode == 1
-    assert "models failed" in result.stderr
-    assert len(result.stderr.splitlines()) == 1
+    step, message = result.stderr.splitlines()
+    assert step == "Building the models."
+    assert "models failed" in message
 
 
 def test_models_without_costs_are_one_sentence_and_leave_no_file(tmp_path):
@@ -426,8 +434,9 @@ def test_interrupt_leaves_the_warehouse_unchanged(organization, forking, tmp_pat
         _, message = process.communicate()
         slow.interrupted.set()
     assert process.returncode == 1
+    step, message = message.splitlines()
+    assert step == "Requesting costs from OpenAI."
     assert message.startswith("Interrupted.")
-    assert len(message.splitlines()) == 1
     assert (sums(path) if path.exists() else None) == before
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from rich.markup import escape
-
 from openai_costs.terminal import Stop, output
 from openai_costs.warehouse.connection import locked, open_pipeline
 from openai_costs.warehouse.destinations import Warehouse
@@ -26,9 +24,8 @@ def forget(warehouse: Warehouse, user_id: str) -> None:
             if not maintenance.has_user(pipeline, user_id):
                 raise Stop(f"{warehouse} has no user {user_id}: see openai_marts.focus_costs.", 2)
             rows = maintenance.forget(pipeline, user_id, warehouse.file_format)
-        output.print(
-            f"The name and e-mail address of {escape(user_id)} are removed, also from later loads. "
+        output.line(
+            f"The name and e-mail address of {user_id} are removed, also from later loads. "
             f"{rows:,} raw rows contain the id; none contains a name or an e-mail address. "
-            "Amounts are unchanged.",
-            soft_wrap=True,
+            "Amounts are unchanged."
         )

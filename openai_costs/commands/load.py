@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from openai_costs.settings import configured_keys, setting
-from openai_costs.terminal import Stop, progress, say
+from openai_costs.terminal import Stop, announce, progress, say
 from openai_costs.warehouse.connection import locked, open_pipeline
 from openai_costs.warehouse.destinations import Warehouse
 from openai_costs.warehouse.error_messages import explained
@@ -65,6 +65,7 @@ def _load_organization(warehouse: Warehouse, run: Run, **settings: Any) -> bool:
     with progress("Requesting costs from OpenAI") as shown, open_pipeline(warehouse) as pipeline:
         try:
             source = openai_costs(**settings)
+            announce("Requesting costs from OpenAI")
             pipeline.run(source, loader_file_format=warehouse.file_format)
             days = source.resources["costs"].custom_metrics
             run.days_read = (run.days_read or 0) + days.get("days_read", 0)

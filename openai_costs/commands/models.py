@@ -13,7 +13,7 @@ from openai_costs.folders import COMMAND, SEEDS, converted_seeds, dbt_folders, o
 from openai_costs.project_files import other_unit_tests, project_files
 from openai_costs.reports.checked import Checked, Day, checked
 from openai_costs.seed_files import dbt_can_read, hash_of_seeds, read_seeds, write_seeds
-from openai_costs.terminal import Stop, first_lines, progress
+from openai_costs.terminal import Stop, announce, first_lines, progress
 from openai_costs.warehouse.connection import dbt_variables, locked, open_client, query_through
 from openai_costs.warehouse.destinations import Warehouse
 from openai_costs.warehouse.run_log import Run, last_build
@@ -99,6 +99,7 @@ def build(
                 # Replacing a table drops the views that depend on it.
                 arguments.append("config.materialized:view")
     with progress("Building the models") as shown:
+        announce("Building the models")
         try:
             nodes = builder.build(
                 arguments, lambda node: shown.show(f"Building the models: {node}")

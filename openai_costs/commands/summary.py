@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from rich.markup import escape
-
 from openai_costs.reports.checked import Checked
 from openai_costs.reports.loaded_days import day_ranges, in_utc
 from openai_costs.reports.summary import print_summary
@@ -18,17 +16,16 @@ def summarize(warehouse: Warehouse, checked: Checked) -> None:
     with open_query(warehouse) as query:
         print_summary(output, query)
         verified = last_verified(query)
-    output.print()
+    output.line()
     for warning in checked.warnings:
-        output.print(f"  [yellow]Warning[/yellow]    {escape(warning)}")
+        output.line("  ", ("Warning", "yellow"), f"    {warning}")
     if checked.days:
         days = "1 day" if len(checked.days) == 1 else f"{len(checked.days)} days"
-        output.print(
+        output.line(
             f"  Checked    {days} ({day_ranges(checked.days)}), to the last digit: what OpenAI "
-            f"returned equals {', '.join(checked.tables)}",
-            soft_wrap=True,
+            f"returned equals {', '.join(checked.tables)}"
         )
     else:
         last = f"{in_utc(verified):%Y-%m-%d %H:%M} UTC" if verified else "by an earlier build"
-        output.print(f"  Checked    no day changed; last verified {last}")
-    output.print(f"  Warehouse  {escape(warehouse.name)}, schema openai_marts", soft_wrap=True)
+        output.line(f"  Checked    no day changed; last verified {last}")
+    output.line(f"  Warehouse  {warehouse.name}, schema openai_marts")

@@ -6,20 +6,18 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from rich.console import Console
-from rich.markup import escape
-
+from openai_costs.terminal import Output
 from openai_costs_source.doctor import Finding
 
 _LABELS = {
-    "ok": "[green]ok     [/green]",
-    "note": "note   ",
-    "warning": "[yellow]warning[/yellow]",
-    "failed": "[red]failed [/red]",
+    "ok": ("ok     ", "green"),
+    "note": ("note   ", ""),
+    "warning": ("warning", "yellow"),
+    "failed": ("failed ", "red"),
 }
 
 
-def print_findings(console: Console, findings: Sequence[Finding], as_json: bool) -> None:
+def print_findings(output: Output, findings: Sequence[Finding], as_json: bool) -> None:
     """Print each finding with its remedy, and whether a load is possible."""
     loadable = all(finding.status != "failed" for finding in findings)
     if as_json:
@@ -27,13 +25,12 @@ def print_findings(console: Console, findings: Sequence[Finding], as_json: bool)
             "is_loadable": loadable,
             "findings": [asdict(finding) for finding in findings],
         }
-        print(json.dumps(result, indent=2))  # noqa: T201 (rich would break lines)
+        output.write(json.dumps(result, indent=2) + "\n")
         return
     for finding in findings:
         key = f"key {finding.key}: " if finding.key else ""
-        message = f"{key}{finding.check}: {finding.finding}"
-        console.print(f"{_LABELS[finding.status]}  {escape(message)}", soft_wrap=True)
+        output.line(_LABELS[finding.status], f"  {key}{finding.check}: {finding.finding}")
         if finding.remedy:
-            console.print(f"         {escape(finding.remedy)}", soft_wrap=True)
-    console.print()
-    console.print("A load is possible." if loadable else "[red]No load is possible yet.[/red]")
+            output.line(f"         {finding.remedy}")
+    output.line()
+    output.line("A load is possible." if loadable else ("No load is possible yet.", "red"))

@@ -20,9 +20,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from rich.console import Console
-from rich.markup import escape
-
 from openai_costs.reports.amounts import exact
 from openai_costs.reports.focus_file import (
     file_totals,
@@ -32,6 +29,7 @@ from openai_costs.reports.focus_file import (
 )
 from openai_costs.reports.focus_metadata import write_metadata
 from openai_costs.reports.focus_month import ExportedMonth, Month
+from openai_costs.terminal import Output
 
 FORMATS = ("parquet", "csv")
 
@@ -99,10 +97,11 @@ def export(
                     write_metadata(temporary, file, focus_schema(), exported, now)
 
 
-def print_exported(console: Console, exported: Sequence[ExportedMonth]) -> None:
+def print_exported(output: Output, exported: Sequence[ExportedMonth]) -> None:
     """Print the rows and costs of each file, and the exact total of each organization."""
     for (organization_id, name), files in groupby(exported, lambda file: file.month[:2]):
-        console.print(f"\n[bold]{escape(name)}[/bold] ({escape(organization_id)})", soft_wrap=True)
+        output.line()
+        output.line((name, "bold"), f" ({organization_id})")
         totals: dict[str, Decimal] = {}
         total_rows = 0
         for month, file, rows, billed, written in files:
@@ -111,14 +110,10 @@ def print_exported(console: Console, exported: Sequence[ExportedMonth]) -> None:
                 totals[currency] = totals.get(currency, Decimal(0)) + amount
             costs = ", ".join(f"{amount:>12,.2f} {currency}" for currency, amount in billed.items())
             state = "written" if written else "unchanged"
-            console.print(
-                f"  {month.start:%Y-%m}{rows:>11,}  {costs:16}  {state:9}  {escape(file.name)}",
-                soft_wrap=True,
-            )
+            output.line(f"  {month.start:%Y-%m}{rows:>11,}  {costs:16}  {state:9}  {file.name}")
         total = ", ".join(f"{exact(amount)} {currency}" for currency, amount in totals.items())
-        console.print(
-            f"  {total_rows:,} charges, exactly {total or 0}: as in openai_marts.focus_costs",
-            soft_wrap=True,
+        output.line(
+            f"  {total_rows:,} charges, exactly {total or 0}: as in openai_marts.focus_costs"
         )
 
 

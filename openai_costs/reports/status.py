@@ -9,8 +9,6 @@ from decimal import Decimal
 from typing import Any
 
 from dlt.destinations.exceptions import DatabaseException, DatabaseUndefinedRelation
-from rich.console import Console
-from rich.markup import escape
 
 from openai_costs.folders import COMMAND
 from openai_costs.query import Query
@@ -30,6 +28,7 @@ from openai_costs.reports.loaded_days import (
 )
 from openai_costs.reports.unverified import unverified
 from openai_costs.reports.verdict import verdict
+from openai_costs.terminal import Output, Part
 from openai_costs.warehouse.run_log import RUNS
 
 LAST_RESTATEMENTS = 5
@@ -47,22 +46,25 @@ order by seen_at desc, date desc, currency
 """
 
 
-def print_status(console: Console, query: Query, now: datetime) -> None:
+def print_status(output: Output, query: Query, now: datetime) -> None:
     """Print each organization's status; amounts are exact."""
     today = now.date()
     # Before the first build, or with the models of another version, the query fails.
     with contextlib.suppress(DatabaseException):
         for message in filter(None, [unmodelled(query), *unverified(query)]):
-            console.print(f"\n[yellow]{message}: run {COMMAND} models.[/yellow]", soft_wrap=True)
+            output.line()
+            output.line((f"{message}: run {COMMAND} models.", "yellow"))
     if runs := _runs(query):
-        console.print(f"\n[bold]Runs[/bold]  {runs}", soft_wrap=True)
+        output.line()
+        output.line(("Runs", "bold"), f"  {runs}")
     for organization_id, name, earliest, seen_on, loaded_at in query(ORGANIZATIONS):
         days = query(DAYS, organization_id)
         restatements = query(_RESTATEMENTS, organization_id)
-        console.print(f"\n[bold]{escape(name or organization_id)}[/bold] ({organization_id})")
-        facts: dict[str, str] = {}
+        output.line()
+        output.line((name or organization_id, "bold"), f" ({organization_id})")
+        facts: dict[str, Part] = {}
         age = load_age(now, loaded_at)
-        facts["Loaded"] = f"[yellow]{age}[/yellow]" if stale(now, loaded_at) else age
+        facts["Loaded"] = (age, "yellow") if stale(now, loaded_at) else age
         facts["Days"] = f"{len(days)}, {days[0][0]} to {days[-1][0]}"
         open_days = [day for day, is_closed, _ in days if not is_closed]
         facts["Not over when read"] = day_ranges(open_days) or "none"
@@ -80,11 +82,11 @@ def print_status(console: Console, query: Query, now: datetime) -> None:
         with contextlib.suppress(DatabaseUndefinedRelation):  # Before the first build.
             facts["Verdict"] = verdict(query, organization_id)
         for label, fact in facts.items():
-            console.print(f"  {label:<24}{fact}", soft_wrap=True)
+            output.line(f"  {label:<24}", fact)
         for day, before, after, restated_on, currency in restatements[:LAST_RESTATEMENTS]:
             amounts = f"{exact(before)} to {exact(after)} {currency}"
             change = f"{day} from {amounts}, seen on {restated_on}"
-            console.print(" " * 26 + change, soft_wrap=True)
+            output.line(" " * 26 + change)
 
 
 def _runs(query: Query) -> str:
@@ -106,13 +108,13 @@ def _runs(query: Query) -> str:
     return f"{len(rows)}, of which {failed} failed; the last: {', '.join(parts)}"
 
 
-def _expiring(expiring: Sequence[date], loaded: Collection[date]) -> str:
+def _expiring(expiring: Sequence[date], loaded: Collection[date]) -> Part:
     if not expiring:
         return "none"
     missing = [day for day in expiring if day not in loaded]
     if not missing:
         return f"{day_ranges(expiring)}, all loaded"
-    return f"[yellow]{day_ranges(missing)}, not loaded: run with --since {missing[0]}[/yellow]"
+    return f"{day_ranges(missing)}, not loaded: run with --since {missing[0]}", "yellow"
 
 
 def _restated(restatements: Sequence[Sequence[Any]]) -> str:

@@ -5,14 +5,11 @@ from __future__ import annotations
 from datetime import date, timedelta
 from decimal import Decimal
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
 from openai_costs.folders import COMMAND
 from openai_costs.query import Query
 from openai_costs.reports.amounts import cents, exact, percent
 from openai_costs.reports.verdict import verdict
+from openai_costs.terminal import Output, Part
 
 TOP = 5
 TOP_DAYS = 30
@@ -63,11 +60,11 @@ order by 2 desc
 }
 
 
-def print_summary(console: Console, query: Query) -> None:
+def print_summary(output: Output, query: Query) -> None:
     """Print each organization's summary. The total is exact; other amounts are rounded to cents."""
     organizations = query(_LEDGER)
     if not organizations:
-        console.print(f"Nothing is loaded yet: run {COMMAND}.")
+        output.line(f"Nothing is loaded yet: run {COMMAND}.")
     for organization_id, first, last, days, rows, open_days in organizations:
         so_far = " so far" if open_days else ""
         this_month = last.replace(day=1)
@@ -77,25 +74,28 @@ def print_summary(console: Console, query: Query) -> None:
             _LOADED_DAYS, this_month, this_month, organization_id, last_month
         )[0]
         name = totals[0][0] if totals else organization_id
-        console.print(f"\n[bold]{escape(name)}[/bold] ({organization_id})")
-        facts = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-        facts.add_row("  Days", _days(first, last, days, open_days))
-        facts.add_row("  Rows", f"{rows:,}")
+        output.line()
+        output.line((name, "bold"), f" ({organization_id})")
+        facts: list[tuple[str, Part]] = [
+            ("Days", _days(first, last, days, open_days)),
+            ("Rows", f"{rows:,}"),
+        ]
         for _, currency, total, month, month_before in totals:
-            facts.add_row("  Total", f"{cents(total)} {currency}, exactly {exact(total)}")
+            facts.append(("Total", f"{cents(total)} {currency}, exactly {exact(total)}"))
             amount = _month(month, currency + so_far, loaded, last.day)
-            facts.add_row(f"  {this_month:%B}", amount)
+            facts.append((f"{this_month:%B}", amount))
             days_before = (this_month - last_month).days
             amount = _month(month_before, currency, loaded_before, days_before)
-            facts.add_row(f"  {last_month:%B}", amount)
-        facts.add_row("  Verdict", verdict(query, organization_id))
-        console.print(facts)
+            facts.append((f"{last_month:%B}", amount))
+        facts.append(("Verdict", verdict(query, organization_id)))
+        for label, fact in facts:
+            output.line(f"  {label:<11}", fact)
         for _, currency, *_ in totals:
-            _print_top_costs(console, query, organization_id, currency, last)
+            _print_top_costs(output, query, organization_id, currency, last)
 
 
 def _print_top_costs(
-    console: Console, query: Query, organization_id: str, currency: str, last: date
+    output: Output, query: Query, organization_id: str, currency: str, last: date
 ) -> None:
     since = last - timedelta(days=TOP_DAYS)
     for kind, sql in _TOP_COSTS.items():
@@ -103,17 +103,14 @@ def _print_top_costs(
         total = sum((cost for _, cost in costs), Decimal(0))
         if not total:
             continue
-        table = Table(box=None, padding=(0, 2, 0, 0), title_justify="left")
-        table.add_column(f"  Top {kind}, last {TOP_DAYS} days", min_width=36, no_wrap=True)
-        table.add_column(currency, justify="right", min_width=12)
-        table.add_column("share", justify="right")
         lines = [*costs[:TOP]]
         if rest := sum((cost for _, cost in costs[TOP:]), Decimal(0)):
             lines.append((f"{len(costs) - TOP} more", rest))
-        for name, cost in lines:
-            table.add_row(f"  {escape(name)}", cents(cost), percent(cost / total))
-        console.print()
-        console.print(table)
+        output.line()
+        output.table(
+            (f"  Top {kind}, last {TOP_DAYS} days", f"{currency:>12}", "share"),
+            [(f"  {name}", cents(cost), percent(cost / total)) for name, cost in lines],
+        )
 
 
 def _month(amount: Decimal, currency: str, loaded: int, days: int) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from rich.markup import escape
-
 from openai_costs.query import Query
+from openai_costs.terminal import Part
 
 _STATUSES = ("equal", "within tolerance", "not comparable")
 
@@ -22,14 +21,14 @@ order by check_name, period_start, model_family, meter
 """
 
 
-def verdict(query: Query, organization_id: str) -> str:
-    """Return the number of checks by status, or the first check that differs, as rich markup."""
+def verdict(query: Query, organization_id: str) -> Part:
+    """Return the number of checks by status, or the first check that differs."""
     counts = {row[0]: row[1] for row in query(_CHECKS, organization_id)}
     total = sum(counts.values())
     # The mart grows with the history, so the second query runs only if a check differs.
     if "differs" in counts and (differing := query(_DIFFERING, organization_id)):
         *check, reason = (str(value) for value in differing[0] if value is not None)
         message = f"{len(differing)} of {total:,} checks differ; {', '.join(check)}: {reason}"
-        return f"[yellow]{escape(message)}[/yellow]"
+        return message, "yellow"
     parts = [f"{counts[status]:,} {status}" for status in _STATUSES if status in counts]
     return f"{total:,} checks: {', '.join(parts)}" if parts else "nothing to compare"

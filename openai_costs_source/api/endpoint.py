@@ -90,7 +90,7 @@ class Endpoint:
                 refusal = error
             missing = self._missing(request, buckets)
             if refusal:
-                log.info("OpenAI refuses %s as it was requested; requesting less.", request)
+                log.info("Discovering which days and dimensions OpenAI returns for %s.", request)
                 for rest in reversed(missing):
                     smaller = self._smaller_requests(rest, refusal, bool(buckets))
                     requests.extendleft(reversed(smaller))

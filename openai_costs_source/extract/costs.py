@@ -234,7 +234,7 @@ def _pages_by_user(organization: Organization, days: list[date]) -> Iterator[Pag
         except OpenAICostsError as error:
             if error.status != 400:
                 raise
-            log.info("%s Costs are attributed to the owners of API keys.", error)
+            log.warning("%s Costs are attributed to the owners of API keys.", error)
 
 
 def _update(

@@ -1087,6 +1087,8 @@ def load_demo(folder, days, *modes):
     options = [word for mode in modes for word in ("--trap", mode)]
     result = run_pipeline("load", "--demo", *date_range, *options, cwd=folder)
     lines = result.stderr.splitlines()
+    assert lines[:2] == ["Simulating an organization.", "Requesting costs from OpenAI."]
+    lines = lines[2:]
     messages = [line for line in lines if not line.endswith("s before the next try.")]
     warehouse = Warehouse(folder)
     warehouse.path = folder / "demo.duckdb"

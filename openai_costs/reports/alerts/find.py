@@ -13,6 +13,7 @@ from openai_costs.reports.alerts.rules.credits import credit_alerts
 from openai_costs.reports.alerts.rules.deleted_keys import deleted_key_alerts
 from openai_costs.reports.alerts.rules.loads import load_alerts
 from openai_costs.reports.alerts.rules.reconciliation import reconciliation_alerts
+from openai_costs.terminal import printable
 
 
 def find_alerts(query: Query, now: datetime) -> list[Alert]:
@@ -31,11 +32,7 @@ def find_alerts(query: Query, now: datetime) -> list[Alert]:
 
 
 def _printable(alert: Alert) -> Alert:
-    """Replace control characters: names may contain line breaks and terminal escape codes."""
-
-    def printable(text: str) -> str:
-        return "".join(c if c.isprintable() else " " for c in text)
-
+    """Escape control characters also for readers of JSON and Slack, who may print the names."""
     return replace(
         alert,
         organization_name=printable(alert.organization_name),

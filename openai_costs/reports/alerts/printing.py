@@ -7,34 +7,27 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from rich.console import Console
-from rich.markup import escape
-
 from openai_costs.reports.alerts.alert import Alert, severity_counts
+from openai_costs.terminal import Output
 
 FORMATS = ("json", "markdown")
 
 _COLORS = {"info": "blue", "warning": "yellow", "critical": "red"}
 
 
-def print_alerts(console: Console, alerts: Sequence[Alert], output_format: str | None) -> None:
+def print_alerts(output: Output, alerts: Sequence[Alert], output_format: str | None) -> None:
     """Print alerts for a person; or, in an output format, nothing but JSON or Markdown."""
     if output_format == "json":
         rows = [{**asdict(alert), "day": str(alert.day)} for alert in alerts]
-        _print_unwrapped(json.dumps(rows, indent=2))
+        output.write(json.dumps(rows, indent=2) + "\n")
     elif output_format == "markdown":
-        _print_unwrapped(_markdown(alerts))
+        output.write(_markdown(alerts) + "\n")
     elif not alerts:
-        console.print("[green]Nothing looks wrong.[/green]")
+        output.line(("Nothing looks wrong.", "green"))
     else:
         for alert in alerts:
-            label = f"[{_COLORS[alert.severity]}]{alert.severity:<9}[/]"
-            message = escape(f"{alert.organization_name}: {alert.text}")
-            console.print(f"{label} {message}", soft_wrap=True)
-
-
-def _print_unwrapped(text: str) -> None:
-    print(text)  # noqa: T201 (rich would break lines at the terminal's width)
+            label = (f"{alert.severity:<9}", _COLORS[alert.severity])
+            output.line(label, f" {alert.organization_name}: {alert.text}")
 
 
 def _markdown(alerts: Sequence[Alert]) -> str:

@@ -16,11 +16,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
-
 from openai_costs.query import Query
 from openai_costs.reports.html.report_data import report_data
+from openai_costs.terminal import Output
 
 FILE = "openai_costs_report.html"
 SCRIPTS = (
@@ -48,18 +46,18 @@ def write_report(query: Query, file: Path, now: datetime) -> dict[str, Any]:
     return data
 
 
-def print_written(console: Console, file: Path, data: dict[str, Any]) -> None:
+def print_written(output: Output, file: Path, data: dict[str, Any]) -> None:
     """Print the months, total and alerts of each organization, and where the report is."""
     for bill in data["bills"]:
         months = f"{bill['months'][0]} to {bill['months'][-1]}"
         total = f"exactly {bill['total']} {bill['currency']}"
         alerts = f"{len(bill['alerts'])} alerts"
-        console.print(f"\n[bold]{escape(bill['organization_name'])}[/bold]", soft_wrap=True)
-        console.print(f"  {months}, total of all days {total}; {alerts}", soft_wrap=True)
+        output.line()
+        output.line((bill["organization_name"], "bold"))
+        output.line(f"  {months}, total of all days {total}; {alerts}")
     size = file.stat().st_size / 1_000_000
-    console.print(
-        f"\n  {escape(str(file))}, {size:.1f} MB, opens without a network", soft_wrap=True
-    )
+    output.line()
+    output.line(f"  {file}, {size:.1f} MB, opens without a network")
 
 
 def render(data: dict[str, Any]) -> str:
