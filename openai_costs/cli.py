@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from openai_costs.arguments import parse
@@ -29,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             output.print(f"openai-costs {version()}")
             return 0
         with contextlib.ExitStack() as stack:
+            stack.enter_context(_private_files())
             # dbt takes longest to start, so its process starts before anything large is imported.
             builds = options.command in BUILDS_MODELS
             builder = stack.enter_context(Builder()) if builds else None
@@ -41,15 +43,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
+@contextlib.contextmanager
+def _private_files() -> Iterator[None]:
+    """Create files, also in child processes, that only the configured readers can read."""
+    # The settings take long to import, so until they are known, no file is created for others.
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
 def _run(options: argparse.Namespace, builder: Builder | None) -> int:
     """Run the command on the configured warehouse; return its exit code.
 
     `builder` is None for the commands that build no models.
     """
-    from openai_costs.settings import refuse_unknown_settings
+    from openai_costs.settings import refuse_unknown_settings, withheld_permissions
+    from openai_costs.temporary_folders import remove_abandoned_folders
     from openai_costs.warehouse.destinations import configured_warehouse
 
     refuse_unknown_settings()
+    os.umask(withheld_permissions())
+    remove_abandoned_folders()
     warehouse = configured_warehouse(options.demo, options.destination)
     with contextlib.ExitStack() as stack:
         api_settings: dict[str, str] = {}
@@ -63,7 +79,11 @@ def _run(options: argparse.Namespace, builder: Builder | None) -> int:
 
             with logged(warehouse, options.command) as run:
                 run.exit_code = _change(options, warehouse, api_settings, builder, run)
-                return run.exit_code
+            if builder and warehouse.file and warehouse.read_copy:
+                from openai_costs.warehouse.file_copies import publish
+
+                publish(warehouse.file, warehouse.read_copy)
+            return run.exit_code
         match options.command:
             case "check":
                 from openai_costs.commands.check import check
@@ -119,7 +139,11 @@ def _change(
             require_loaded(warehouse)
         full = options.command == "models" and options.full
         checked = build(builder, warehouse, run, full)
-        if options.command != "forget":
+        if options.command == "forget":
+            from openai_costs.commands.forget import remove_traces
+
+            remove_traces(warehouse)
+        else:
             from openai_costs.commands.summary import summarize
 
             summarize(warehouse, checked)

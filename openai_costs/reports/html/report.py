@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from openai_costs.query import Query
+from openai_costs.replaced_files import replace, temporary_file
 from openai_costs.reports.html.report_data import report_data
 
 FILE = "openai_costs_report.html"
@@ -39,12 +40,9 @@ def write_report(query: Query, file: Path, now: datetime) -> dict[str, Any]:
     The file replaces the previous one in one step. Raises OSError if it cannot be written.
     """
     data = report_data(query, now)
-    temporary = file.with_name(f".{file.name}.part")
-    try:
+    with temporary_file(file) as temporary:
         temporary.write_text(render(data), encoding="utf-8")
-        temporary.replace(file)
-    finally:
-        temporary.unlink(missing_ok=True)
+        replace(file, temporary)
     return data
 
 
