@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from openai_costs.arguments import parse
@@ -53,9 +54,21 @@ def _main(arguments: Sequence[str] | None) -> int:
     if options.demo and (builds or options.command == "load"):
         announce("Simulating an organization")
     with contextlib.ExitStack() as stack:
+        stack.enter_context(_private_files())
         # dbt takes longest to start, so its process starts before anything large is imported.
         builder = stack.enter_context(Builder()) if builds else None
         return _run(options, builder)
+
+
+@contextlib.contextmanager
+def _private_files() -> Iterator[None]:
+    """Create files, also in child processes, that only the configured readers can read."""
+    # The settings take long to import, so until they are known, no file is created for others.
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def _run(options: argparse.Namespace, builder: Builder | None) -> int:
@@ -63,10 +76,13 @@ def _run(options: argparse.Namespace, builder: Builder | None) -> int:
 
     `builder` is None for the commands that build no models.
     """
-    from openai_costs.settings import refuse_unknown_settings
+    from openai_costs.settings import refuse_unknown_settings, withheld_permissions
+    from openai_costs.temporary_folders import remove_abandoned_folders
     from openai_costs.warehouse.destinations import configured_warehouse
 
     refuse_unknown_settings()
+    os.umask(withheld_permissions())
+    remove_abandoned_folders()
     warehouse = configured_warehouse(options.demo, options.destination)
     with contextlib.ExitStack() as stack:
         api_settings: dict[str, str] = {}
@@ -80,7 +96,11 @@ def _run(options: argparse.Namespace, builder: Builder | None) -> int:
 
             with logged(warehouse, options.command) as run:
                 run.exit_code = _change(options, warehouse, api_settings, builder, run)
-                return run.exit_code
+            if builder and warehouse.file and warehouse.read_copy:
+                from openai_costs.warehouse.file_copies import publish
+
+                publish(warehouse.file, warehouse.read_copy)
+            return run.exit_code
         match options.command:
             case "check":
                 from openai_costs.commands.check import check
@@ -137,7 +157,11 @@ def _change(
             require_loaded(warehouse)
         full = options.command == "models" and options.full
         checked = build(builder, warehouse, run, seeds, full)
-        if options.command != "forget":
+        if options.command == "forget":
+            from openai_costs.commands.forget import remove_traces
+
+            remove_traces(warehouse)
+        else:
             from openai_costs.commands.summary import summarize
 
             summarize(warehouse, checked)

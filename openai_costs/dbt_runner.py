@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -22,6 +23,7 @@ from openai_costs.folders import LOGS, PACKAGE, PROJECT, TARGET
 FOLDERS = ("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT))
 SETTINGS_OF_DBT = (TARGET, LOGS)
 """The only DBT_… variables that are passed on to dbt."""
+_SECRETS = re.compile(r"(ADMIN_KEY|OPENAI_API_KEY|SLACK_WEBHOOK)=|sk-admin-")
 _QUIET = ("--quiet", "--log-level", "none", "--no-write-json")
 
 
@@ -42,7 +44,7 @@ class Builder:
             encoding="utf-8",
             errors="backslashreplace",
             env={
-                **without_settings_of_dbt(os.environ),
+                **environment_of_dbt(os.environ),
                 "PYTHONPATH": str(PACKAGE.parent),
                 # dbt reads some files in the encoding of the locale; all are UTF-8.
                 "PYTHONUTF8": "1",
@@ -121,15 +123,17 @@ def main() -> None:
     os._exit(0)
 
 
-def without_settings_of_dbt(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return these environment variables without those that would change what dbt does.
+def environment_of_dbt(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return these environment variables without secrets and without dbt's options.
 
-    dbt reads each option from DBT_… or DBT_ENGINE_…, which CI jobs set for other projects.
+    dbt reads each option from DBT_… or DBT_ENGINE_…, which CI jobs set for other projects. It needs
+    the credentials of the warehouse, but neither admin keys nor webhooks.
     """
     return {
         name: value
         for name, value in environment.items()
-        if not name.startswith("DBT_") or name in SETTINGS_OF_DBT
+        if (not name.startswith("DBT_") or name in SETTINGS_OF_DBT)
+        and not _SECRETS.search(f"{name.upper()}={value}")
     } | {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
 
 

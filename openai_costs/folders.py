@@ -7,13 +7,14 @@ installed package.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import hashlib
 import os
-import shutil
 import tempfile
 from pathlib import Path
 
+from openai_costs.temporary_folders import temporary_folder
 from openai_costs.version import version
 
 PACKAGE = Path(__file__).resolve().parent
@@ -101,6 +102,6 @@ def _can_be_written(folder: Path) -> bool:
 
 @functools.cache
 def _temporary_folder() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="openai_costs_"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+    stack = contextlib.ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(temporary_folder())

@@ -11,11 +11,41 @@ from openai_costs.terminal import Stop, first_lines
 from openai_costs_source import admin_keys, given_keys
 from openai_costs_source.settings import SECTION, SETTINGS, unknown_setting
 
-_SECTIONS = {SECTION: SETTINGS, "alerts": ("slack_webhook",)}
+_SECTIONS = {
+    SECTION: SETTINGS,
+    "alerts": ("slack_webhook",),
+    "warehouse": ("max_wait_seconds", "read_copy", "readable_by"),
+}
+_MAX_WAIT_SECONDS = 60
+_WITHHELD = {"owner": 0o077, "group": 0o027, "everyone": 0o022}
+"""The permissions that new files do not give, by who may read them."""
 
 
 def setting(name: str) -> Any:
-    return dlt.secrets.get(name) or dlt.config.get(name)
+    value: Any = dlt.secrets.get(name)
+    return dlt.config.get(name) if value in (None, "") else value
+
+
+def max_wait_seconds() -> int:
+    """Return for how long a command waits while another program has a DuckDB file open.
+
+    Raises Stop if the setting is not a number of seconds.
+    """
+    name = "warehouse.max_wait_seconds"
+    value = setting(name)
+    text = str(_MAX_WAIT_SECONDS if value is None else value).strip()
+    if not text.isdecimal() or int(text) > 3600:
+        raise Stop(f"{name} is {text}; it must be a whole number, such as {_MAX_WAIT_SECONDS}.", 2)
+    return int(text)
+
+
+def withheld_permissions() -> int:
+    """Return the permissions that new files do not give. Raises Stop for an unknown reader."""
+    reader = str(setting("warehouse.readable_by") or "owner").strip().lower()
+    if reader not in _WITHHELD:
+        known = ", ".join(_WITHHELD)
+        raise Stop(f"warehouse.readable_by is {reader}; it must be one of {known}.", 2)
+    return _WITHHELD[reader]
 
 
 def configured_keys(given: str | None, checked: bool = True) -> list[str]:

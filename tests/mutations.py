@@ -514,9 +514,9 @@ MUTATIONS = [
     ),
     Mutation(
         "A warehouse that is open in another program is reported as damaged.",
-        "openai_costs/warehouse/error_messages.py",
-        '"set lock on file" in str(cause)',
-        '"database is locked" in str(cause)',
+        "openai_costs/warehouse/duckdb_file.py",
+        '"set lock on file" in str(error)',
+        '"database is locked" in str(error)',
         "tests/test_command.py -k warehouse_open_elsewhere",
     ),
     Mutation(

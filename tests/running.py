@@ -33,7 +33,16 @@ from openai_costs.reports.checked import Checked
 
 PROJECT = Path(__file__).resolve().parent.parent
 DBT_PROJECT = PROJECT / "dbt_project"
-SETTINGS = ("OPENAI_", "SOURCES__", "DESTINATION_", "DBT_", "RUNTIME__", "SPARK_", "ALERTS__")
+SETTINGS = (
+    "OPENAI_",
+    "SOURCES__",
+    "DESTINATION_",
+    "DBT_",
+    "RUNTIME__",
+    "SPARK_",
+    "ALERTS__",
+    "WAREHOUSE__",
+)
 OURS = ("DBT_TARGET_PATH", "DBT_LOG_PATH")
 READ_BY_THE_SUMMARY = (
     "+openai__daily_costs_by_project",
@@ -51,7 +60,9 @@ WITHOUT_TESTS = ("--exclude-resource-type", "unit_test", "--exclude-resource-typ
 def environment(**settings):
     """Return this process's environment without the project's settings, plus these settings."""
     plain = {k: v for k, v in os.environ.items() if not k.startswith(SETTINGS) or k in OURS}
-    return {**plain, "RUNTIME__DLTHUB_TELEMETRY": "false", **settings}
+    # Without this setting, each test of a locked warehouse would wait for a minute.
+    fast = {"RUNTIME__DLTHUB_TELEMETRY": "false", "WAREHOUSE__MAX_WAIT_SECONDS": "0"}
+    return {**plain, **fast, **settings}
 
 
 def run_process(*arguments, cwd, timeout=300, preexec_fn=None, **settings):
@@ -198,9 +209,13 @@ class _Builder:
         pass
 
     def prepare(self, environment):
-        _set_environment(building.without_settings_of_dbt(os.environ) | environment)
+        self._environment = building.environment_of_dbt(os.environ) | environment
 
     def build(self, arguments, report_start):
+        with mock.patch.dict(os.environ, self._environment, clear=True):
+            return self._build(arguments, report_start)
+
+    def _build(self, arguments, report_start):
         if self._only:
             arguments = ["--exclude-resource-type", "unit_test", "--select", *self._only]
             arguments += ["--indirect-selection", "buildable"]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from openai_costs.dbt_runner import FOLDERS, close_warehouse, without_settings_of_dbt
+from openai_costs.dbt_runner import FOLDERS, close_warehouse, environment_of_dbt
 from openai_costs.folders import dbt_folders, own_seeds
 from openai_costs.reports.findings import print_findings
 from openai_costs.seed_files import Seed, read_seeds
@@ -80,22 +80,23 @@ def _check_dbt(warehouse: Warehouse) -> Finding:
     from dbt.cli.main import dbtRunner
 
     try:
-        variables = without_settings_of_dbt(os.environ) | dbt_variables(warehouse)
+        variables = environment_of_dbt(os.environ) | dbt_variables(warehouse)
         variables |= dbt_folders(warehouse.name)
     except Stop as stop:
         return Finding("dbt", "failed", str(stop), "Add the missing settings, and check again.")
     os.environ.clear()
     os.environ.update(variables)
     if warehouse.file:
-        # dbt would create a file that does not exist.
-        os.environ[VARIABLE] = str(warehouse.file) if warehouse.file.exists() else ":memory:"
+        # dbt would open the file for writing, or create it.
+        os.environ[VARIABLE] = ":memory:"
     with progress("Checking dbt"):
         try:
             result = dbtRunner().invoke(["debug", *FOLDERS, "--quiet", "--log-level", "none"])
         finally:
             close_warehouse()
     if result.success:
-        return Finding("dbt", "ok", "Its profile was found and opens the warehouse.")
+        opens = "" if warehouse.file else " and opens the warehouse"
+        return Finding("dbt", "ok", f"Its profile was found{opens}.")
     return Finding(
         "dbt",
         "failed",

@@ -1,10 +1,11 @@
-"""`forget`: remove a person's name and e-mail address from the raw tables."""
+"""`forget`: remove a person's name and e-mail address from the warehouse."""
 
 from __future__ import annotations
 
-from openai_costs.terminal import Stop, output
+from openai_costs.terminal import Stop, output, say
 from openai_costs.warehouse.connection import locked, open_pipeline
 from openai_costs.warehouse.destinations import Warehouse
+from openai_costs.warehouse.file_copies import rewrite
 from openai_costs_source.extract import maintenance
 
 
@@ -29,3 +30,23 @@ def forget(warehouse: Warehouse, user_id: str) -> None:
             f"{rows:,} raw rows contain the id; none contains a name or an e-mail address. "
             "Amounts are unchanged."
         )
+
+
+def remove_traces(warehouse: Warehouse) -> None:
+    """Remove what a DuckDB file keeps of removed rows, and print where else names may remain.
+
+    The models must be built before. Raises Stop if the file cannot be written again.
+    """
+    if warehouse.file:
+        size = warehouse.file.stat().st_size / 1_000_000
+        say(
+            f"Writing {warehouse} again without removed rows, with up to {size:,.0f} MB more space."
+        )
+        rewrite(warehouse.file)
+    else:
+        output.line(f"{warehouse} keeps the removed rows in {warehouse.kept_in}, and in backups.")
+    output.line(
+        "Files that were written before may still contain the name and the address: reports, FOCUS "
+        "files, logs with alerts or summaries, messages in Slack, and backups or other copies of "
+        "the warehouse."
+    )

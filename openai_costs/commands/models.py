@@ -172,8 +172,7 @@ def _inputs(client: Any, seeds: str) -> str | None:
     """
     try:
         tables = client.execute_sql(
-            # With the database: views contain its name, which changes if a DuckDB file is renamed.
-            "select table_catalog, table_name from information_schema.tables "
+            "select table_name from information_schema.tables "
             "where table_schema = 'openai_raw' and table_name <> 'runs' order by table_name"
         )
     except DatabaseException:

@@ -10,7 +10,6 @@ previous file. If the content is the same, the previous file is kept.
 
 from __future__ import annotations
 
-import contextlib
 import filecmp
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from openai_costs.replaced_files import replace, temporary_file
 from openai_costs.reports.amounts import exact
 from openai_costs.reports.focus_file import (
     file_totals,
@@ -93,7 +93,7 @@ def export(
             # If a later month failed, the metadata describe the months before it.
             if exported:
                 file = folder / f"{_file_prefix(exported[0].month)}-metadata.json"
-                with _temporary_file(file) as temporary:
+                with temporary_file(file) as temporary:
                     write_metadata(temporary, file, focus_schema(), exported, now)
 
 
@@ -125,7 +125,7 @@ def _file_prefix(month: Month) -> str:
 def _export_month(client: Any, month: Month, folder: Path, file_format: str) -> ExportedMonth:
     file = folder / f"{_file_prefix(month)}-{month.start:%Y-%m}.{file_format}"
     totals = client.execute_sql(_TOTALS, month.organization_id, month.start, month.end)
-    with _temporary_file(file) as temporary:
+    with temporary_file(file) as temporary:
         write_charges(temporary, read_charges(client, month), file_format)
         if file_totals(temporary, file_format) != [tuple(row) for row in totals]:
             raise Differs(
@@ -134,20 +134,9 @@ def _export_month(client: Any, month: Month, folder: Path, file_format: str) -> 
             )
         written = not (file.is_file() and filecmp.cmp(temporary, file, shallow=False))
         if written:
-            temporary.replace(file)
+            replace(file, temporary)
         # Each month has one file: with a second one in the other format, charges would count twice.
         for other_format in set(FORMATS) - {file_format}:
             file.with_suffix(f".{other_format}").unlink(missing_ok=True)
     billed = {currency: amount for currency, _, amount in totals}
     return ExportedMonth(month, file, sum(rows for _, rows, _ in totals), billed, written)
-
-
-@contextlib.contextmanager
-def _temporary_file(file: Path) -> Iterator[Path]:
-    """Create an empty file in the same folder; remove it at the end if it still exists."""
-    temporary = file.with_name(f".{file.name}.part")
-    try:
-        temporary.write_bytes(b"")
-        yield temporary
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -16,6 +16,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import pyarrow as pa
 
+from openai_costs.replaced_files import replace
 from openai_costs.reports.focus_month import DATE_TIME, ExportedMonth
 
 FOCUS_VERSION = "1.4"
@@ -56,7 +57,7 @@ def write_metadata(
         metadata["Recency"][0]["RecencyLastUpdated"] = _date_time(now)
         text = json.dumps(metadata, indent=2, ensure_ascii=False)
         temporary.write_text(f"{text}\n", encoding="utf-8")
-        temporary.replace(file)
+        replace(file, temporary)
 
 
 def _metadata(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -14,6 +13,7 @@ from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 
 from openai_costs.folders import COMMAND
 from openai_costs.query import Query
+from openai_costs.temporary_folders import temporary_folder
 from openai_costs.terminal import Stop
 from openai_costs.warehouse import destinations, duckdb_file
 from openai_costs.warehouse.destinations import Warehouse
@@ -25,35 +25,48 @@ _POSTGRES_LOCK = "select pg_try_advisory_lock(hashtext('openai_costs'), hashtext
 
 
 @contextlib.contextmanager
-def open_pipeline(warehouse: Warehouse | duckdb.DuckDBPyConnection) -> Iterator[dlt.Pipeline]:
+def open_pipeline(
+    warehouse: Warehouse | duckdb.DuckDBPyConnection, read_only: bool = False
+) -> Iterator[dlt.Pipeline]:
     """Open a pipeline with a new working folder, which is removed afterwards.
+
+    With `read_only`, a DuckDB file is opened next to other readers.
 
     Nothing may depend on this machine's disk: what was loaded is stored in the warehouse, and the
     load of a killed run must not be resumed.
     """
-    try:
-        folder = tempfile.TemporaryDirectory(prefix="openai_costs_")
-    except OSError as error:
-        raise explained(error, warehouse) or error from None
-    with folder as path:
+    with contextlib.ExitStack() as stack:
+        try:
+            folder = stack.enter_context(temporary_folder())
+        except OSError as error:
+            raise explained(error, warehouse) or error from None
         yield dlt.pipeline(
             "openai_costs",
-            destination=_destination(warehouse),
+            destination=_destination(warehouse, read_only),
             dataset_name="openai_raw",
-            pipelines_dir=path,
+            pipelines_dir=str(folder),
         )
 
 
 @contextlib.contextmanager
-def open_client(warehouse: Warehouse) -> Iterator[Any]:
-    """Open a dlt SQL client, or for a lake, a client of the engine that reads it."""
+def open_client(
+    warehouse: Warehouse, read_only: bool = True, wait: int | None = None
+) -> Iterator[Any]:
+    """Open a dlt SQL client, or for a lake, a client of the engine that reads it.
+
+    A DuckDB file is opened next to other readers or, unless `read_only`, as the only program; see
+    `duckdb_file.connected` for `wait`.
+    """
     try:
-        if warehouse.lake:
-            with open_spark_client() as client:
-                yield client
-            return
-        with open_pipeline(warehouse) as pipeline, pipeline.sql_client() as client:
-            yield client
+        with contextlib.ExitStack() as stack:
+            if warehouse.lake:
+                yield stack.enter_context(open_spark_client())
+                return
+            if warehouse.file:
+                # dlt would not wait for other programs.
+                stack.enter_context(duckdb_file.connected(warehouse.file, read_only, wait))
+            pipeline = stack.enter_context(open_pipeline(warehouse, read_only))
+            yield stack.enter_context(cast(Any, pipeline.sql_client()))
     except Exception as error:
         raise explained(error, warehouse) or error from None
 
@@ -109,11 +122,11 @@ def dbt_variables(warehouse: Warehouse) -> dict[str, str]:
         raise explained(error, warehouse) or error from None
 
 
-def _destination(warehouse: Warehouse | duckdb.DuckDBPyConnection) -> Any:
+def _destination(warehouse: Warehouse | duckdb.DuckDBPyConnection, read_only: bool = False) -> Any:
     if not isinstance(warehouse, Warehouse):
         credentials = DuckDbCredentials(warehouse)
     elif warehouse.file:
-        credentials = DuckDbCredentials(str(warehouse.file))
+        credentials = DuckDbCredentials(str(warehouse.file), read_only=read_only)
     else:
         return warehouse.destination
     # The order of rows has no meaning. DuckDB writes on all cores if it need not keep it.

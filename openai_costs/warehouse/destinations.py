@@ -12,7 +12,11 @@ from typing import Any
 from openai_costs.folders import extra
 from openai_costs.settings import setting
 from openai_costs.terminal import Stop
-from openai_costs.warehouse.duckdb_file import demo_file, file_in_settings
+from openai_costs.warehouse.duckdb_file import (
+    demo_file,
+    file_in_settings,
+    refuse_unusable_name,
+)
 
 
 @dataclass(frozen=True)
@@ -29,23 +33,47 @@ class Destination:
     """The fields of dlt's configuration that the dbt profile reads, in addition to credentials."""
     lake: bool = False
     """Whether loads only add files, and another engine builds the models."""
+    kept_in: str = ""
+    """Where the warehouse keeps rows for some time after they are changed or removed."""
 
 
 DESTINATIONS: Mapping[str, Destination] = MappingProxyType(
     {
         "duckdb": Destination(),
-        "motherduck": Destination(),
-        # CSV is the format that PostgreSQL loads fastest without another driver.
-        "postgres": Destination(("dbt.adapters.postgres", "psycopg2"), "postgres", "csv"),
-        "redshift": Destination(("dbt.adapters.redshift", "psycopg2"), "redshift", None),
-        "snowflake": Destination(("dbt.adapters.snowflake", "snowflake.connector"), "snowflake"),
+        "motherduck": Destination(kept_in="snapshots and fail-safe storage"),
+        "postgres": Destination(
+            ("dbt.adapters.postgres", "psycopg2"),
+            "postgres",
+            "csv",  # The format that PostgreSQL loads fastest without another driver.
+            kept_in="its tables until VACUUM, and in archives of its write-ahead log",
+        ),
+        "redshift": Destination(
+            ("dbt.adapters.redshift", "psycopg2"),
+            "redshift",
+            None,
+            kept_in="its tables until VACUUM, and in snapshots",
+        ),
+        "snowflake": Destination(
+            ("dbt.adapters.snowflake", "snowflake.connector"),
+            "snowflake",
+            kept_in="Time Travel and Fail-safe",
+        ),
         "bigquery": Destination(
             ("dbt.adapters.bigquery", "google.cloud.bigquery"),
             "bigquery",
             dbt_fields=("location",),
+            kept_in="time travel and fail-safe storage",
         ),
-        "databricks": Destination(("dbt.adapters.databricks", "databricks.sql"), "databricks"),
-        "clickhouse": Destination(("dbt.adapters.clickhouse", "clickhouse_connect"), "clickhouse"),
+        "databricks": Destination(
+            ("dbt.adapters.databricks", "databricks.sql"),
+            "databricks",
+            kept_in="the files of Delta tables until VACUUM",
+        ),
+        "clickhouse": Destination(
+            ("dbt.adapters.clickhouse", "clickhouse_connect"),
+            "clickhouse",
+            kept_in="inactive parts of its tables for some minutes",
+        ),
         "filesystem": Destination(
             ("dbt.adapters.spark", "pyhive"), "spark", dbt_fields=("bucket_url",), lake=True
         ),
@@ -55,10 +83,14 @@ DESTINATIONS: Mapping[str, Destination] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Warehouse:
-    """A destination, by dlt's name; `file` is the DuckDB file, or None for a server."""
+    """A destination, by dlt's name; `file` is the DuckDB file, or None for a server.
+
+    `read_copy` is the file that each complete run replaces with a copy of the DuckDB file.
+    """
 
     destination: str = "duckdb"
     file: Path | None = None
+    read_copy: Path | None = None
 
     def __str__(self) -> str:
         """Return a name that can begin a sentence."""
@@ -71,6 +103,10 @@ class Warehouse:
     @property
     def lake(self) -> bool:
         return DESTINATIONS[self.destination].lake
+
+    @property
+    def kept_in(self) -> str:
+        return DESTINATIONS[self.destination].kept_in
 
     @property
     def file_format(self) -> Any:
@@ -90,7 +126,10 @@ def configured_warehouse(demo: bool, destination: str | None) -> Warehouse:
         raise Stop(f"The destination {name} needs more packages: {packages}", 2)
     if name != "duckdb":
         return Warehouse(name)
-    return Warehouse(name, demo_file() if demo else file_in_settings())
+    if demo:
+        return Warehouse(name, demo_file())
+    file = file_in_settings()
+    return Warehouse(name, file, _read_copy(file))
 
 
 def dbt_variables(warehouse: Warehouse, configuration: Any) -> dict[str, str]:
@@ -108,6 +147,19 @@ def dbt_variables(warehouse: Warehouse, configuration: Any) -> dict[str, str]:
         if isinstance(value, str | int):
             variables[f"{prefix}CREDENTIALS__{name.upper()}"] = str(value)
     return variables
+
+
+def _read_copy(warehouse: Path) -> Path | None:
+    """Return the path of the copy that readers use. Raises Stop if it cannot be created there."""
+    if not (path := setting("warehouse.read_copy")):
+        return None
+    file = Path(str(path)).resolve()
+    if file == warehouse:
+        raise Stop(f"warehouse.read_copy is {file}, the warehouse itself: name another file.", 2)
+    if file.is_dir() or not file.parent.is_dir():
+        raise Stop(f"warehouse.read_copy is {file}: name a file in a folder that exists.", 2)
+    refuse_unusable_name(file)
+    return file
 
 
 def _installed(module: str) -> bool:

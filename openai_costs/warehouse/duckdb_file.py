@@ -1,23 +1,32 @@
-"""The DuckDB file: its path, the lock that keeps other programs out, and whether it has costs."""
+"""The DuckDB file: its path, connections that wait for other programs, and whether it has costs."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
 
-from openai_costs.settings import setting
-from openai_costs.terminal import Stop
+from openai_costs.settings import max_wait_seconds, setting
+from openai_costs.terminal import Stop, say
 
 VARIABLE = "DESTINATION__DUCKDB__CREDENTIALS"
 """The environment variable of dlt's setting, which the dbt profile reads too."""
+CONNECT_ATTEMPTS = "OPENAI_COSTS_CONNECT_ATTEMPTS"
+"""The environment variable with dbt's attempts to open the file: after 1, 2, 4, … seconds."""
 
 _TABLES = "select table_schema, table_name from information_schema.tables"
 _LEDGER = ("openai_raw", "cost_days")
+
+# DuckDB names the database after the file. It cannot distinguish it from a schema of this name.
+_SCHEMAS = {"openai_raw", "openai_staging", "openai_intermediate", "openai_marts"}
+_SCHEMAS |= {"information_schema", "pg_catalog"}
+# DuckDB renames these databases, and dbt does not find them.
+_RENAMED = {"main", "system", "temp"}
 
 
 def demo_file() -> Path:
@@ -32,7 +41,63 @@ def file_in_settings() -> Path:
     path = str(credentials or "openai_costs.duckdb").removeprefix("duckdb:///")
     if address := re.match(r":memory:|\w{2,}:", path):
         raise Stop(f"The warehouse must be a DuckDB file, and {address[0]} is not a path.", 2)
-    return Path(path).resolve()
+    file = Path(path).resolve()
+    refuse_unusable_name(file)
+    return file
+
+
+def refuse_unusable_name(file: Path) -> None:
+    """Raise Stop for a path that DuckDB or dbt cannot use as the name of a database."""
+    database = file.name.lstrip(".").split(".")[0].lower()
+    if database in _SCHEMAS | _RENAMED or not database:
+        raise Stop(
+            f"A warehouse file cannot be named {file.name}, because DuckDB uses that name itself, "
+            "or it is the name of a schema: choose another name.",
+            2,
+        )
+    # dbt reads the path as a URL and writes the name between quotation marks.
+    used = [*re.findall(r"['\"]", file.name), *re.findall("[#?;]", _path_for_dbt(file))]
+    if used:
+        raise Stop(f"dbt cannot use {file}, because it contains {used[0]}: choose another path.", 2)
+
+
+@contextlib.contextmanager
+def connected(
+    file: Path, read_only: bool = False, wait: int | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the file, for writing or next to other readers.
+
+    While another program prevents it, waits for `wait` seconds, or as long as the setting says.
+    Raises duckdb.IOException after that.
+    """
+    end: float | None = None
+    while True:
+        try:
+            connection = duckdb.connect(str(file), read_only=read_only)
+            break
+        except duckdb.IOException as error:
+            if not is_open_elsewhere(error):
+                raise
+            if end is None:
+                seconds = max_wait_seconds() if wait is None else wait
+                end = time.monotonic() + seconds
+                if seconds:
+                    say(f"{file} is open in another program{process(error)}: waiting for it.")
+            if time.monotonic() >= end:
+                raise
+            time.sleep(0.1)
+    with connection:
+        yield connection
+
+
+def is_open_elsewhere(error: BaseException) -> bool:
+    return isinstance(error, duckdb.IOException) and "set lock on file" in str(error)
+
+
+def process(error: BaseException) -> str:
+    """Return the process that has the file open, such as " (PID 12)", or an empty string."""
+    found = re.search(r" \(PID \d+\)", str(error))
+    return found[0] if found else ""
 
 
 @contextlib.contextmanager
@@ -45,7 +110,7 @@ def locked(file: Path) -> Iterator[None]:
         file.unlink()  # mktemp creates such a file; DuckDB must create its file itself.
     keep = file.exists()
     try:
-        with duckdb.connect(str(file)) as connection:
+        with connected(file) as connection:
             try:
                 yield
             finally:
@@ -59,14 +124,18 @@ def locked(file: Path) -> Iterator[None]:
 
 def has_costs(file: Path) -> bool:
     """Return whether costs were loaded into the file, which is opened read-only."""
-    with duckdb.connect(str(file), read_only=True) as connection:
+    with connected(file, read_only=True) as connection:
         return _LEDGER in connection.execute(_TABLES).fetchall()
 
 
 def dbt_variables(file: Path) -> dict[str, str]:
     """Return the environment variables with which the dbt profile opens the file."""
+    attempts = max_wait_seconds().bit_length() + 1
+    variables = {VARIABLE: _path_for_dbt(file), CONNECT_ATTEMPTS: str(attempts)}
+    return variables | ({"DESTINATION_TYPE": "duckdb"} if "DESTINATION_TYPE" in os.environ else {})
+
+
+def _path_for_dbt(file: Path) -> str:
     # dbt parses all models again if a variable differs from the previous run. So a file in the
     # current folder has no folder in its path, and the destination is set only if it was set.
-    path = file.name if file.parent == Path.cwd() else str(file)
-    variables = {VARIABLE: path}
-    return variables | ({"DESTINATION_TYPE": "duckdb"} if "DESTINATION_TYPE" in os.environ else {})
+    return file.name if file.parent == Path.cwd() else str(file)

@@ -13,6 +13,7 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from openai_costs.terminal import INTERRUPTED, Stop, first_lines
 from openai_costs.warehouse.destinations import Warehouse
+from openai_costs.warehouse.duckdb_file import is_open_elsewhere, process
 from openai_costs_source import OpenAICostsError
 
 
@@ -56,11 +57,10 @@ def _explained_cause(cause: BaseException, warehouse: Any) -> Stop | None:
         return Stop(INTERRUPTED)
     if isinstance(cause, OpenAICostsError):
         return Stop(str(cause), 2 if cause.is_wrong_use else 1)
-    if isinstance(cause, duckdb.IOException) and "set lock on file" in str(cause):
-        process = re.search(r" \(PID \d+\)", str(cause))
+    if is_open_elsewhere(cause):
         return Stop(
-            f"{warehouse} is open in another program{process[0] if process else ''}, perhaps "
-            "another run, and DuckDB allows one writer: close it there, or wait, and run again."
+            f"{warehouse} is open in another program{process(cause)}, perhaps another run, and "
+            "DuckDB allows one writer: close it there, or wait, and run again."
         )
     if disk_full(cause):
         return Stop(

@@ -56,9 +56,9 @@ def logged(warehouse: Warehouse, command: str | None) -> Iterator[Run]:
     except BaseException as error:
         run.exit_code = error.exit_code if isinstance(error, Stop) else 1
         if run.exit_code != 2:
-            # The warehouse may be what failed.
+            # The warehouse may be what failed, perhaps because another program has it open.
             with contextlib.suppress(Exception):
-                _insert(warehouse, run)
+                _insert(warehouse, run, wait=0)
         raise
     try:
         _insert(warehouse, run)
@@ -95,7 +95,7 @@ def _first(query: Query, columns: str, condition: str, *values: Any) -> Any:
     return None
 
 
-def _insert(warehouse: Warehouse, run: Run) -> None:
+def _insert(warehouse: Warehouse, run: Run, wait: int | None = None) -> None:
     if warehouse.file and not warehouse.file.exists():
         return
     if warehouse.lake and run.tests_passed is None:
@@ -107,7 +107,7 @@ def _insert(warehouse: Warehouse, run: Run) -> None:
         value.replace(tzinfo=None) if isinstance(value, datetime) else value
         for value in (getattr(run, name) for name in columns)
     ]
-    with open_client(warehouse) as client:
+    with open_client(warehouse, False, wait) as client:
         client.execute_sql(
             f"create table if not exists {RUNS} "
             f"({', '.join(f'{name} {kind}' for name, kind in columns.items())})"

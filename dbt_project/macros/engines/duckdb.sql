@@ -46,6 +46,8 @@
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
     {%- if existing is not none and not existing.is_view -%}{{ drop_relation_if_exists(existing) }}{%- endif -%}
+    {#- Views without the database's name, which is the file's name, work in a copy of the file too. -#}
+    {%- set sql = sql | replace(this.include(schema=false, identifier=false) ~ '.', '') -%}
     {% call statement('main') -%}
         {{ get_create_view_as_sql(target_relation, sql) | replace('create view', 'create or replace view', 1) }}
     {%- endcall %}

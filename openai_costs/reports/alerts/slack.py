@@ -7,6 +7,7 @@ anybody who knows it can post: no message of this module contains it.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -15,8 +16,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
+from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
+from openai_costs.query import Query
 from openai_costs.reports.alerts.alert import SEVERITIES, Alert, severity_counts
+from openai_costs.warehouse.connection import query_through
 from openai_costs_source.api.credentials import is_loopback
 
 TIMEOUT_SECONDS = 10
@@ -61,6 +65,18 @@ def checked_webhook(address: Any) -> str:
     return address if parts.scheme == "https" or (parts.scheme == "http" and loopback) else ""
 
 
+def not_posted(query: Query, alerts: Sequence[Alert]) -> list[Alert]:
+    """Return the alerts that are new, or more severe than when they were posted."""
+    posted: dict[str, int] = {}
+    # Before the first post, there is no table.
+    with contextlib.suppress(DatabaseUndefinedRelation):
+        for key, severity in query(_SELECT):
+            posted[key] = max(posted.get(key, -1), SEVERITIES.index(severity))
+    return [
+        alert for alert in alerts if SEVERITIES.index(alert.severity) > posted.get(alert.key, -1)
+    ]
+
+
 def post_new(client: Any, webhook: str, alerts: Sequence[Alert], now: datetime) -> int:
     """Post the alerts that are new, or more severe than when they were posted; return their number.
 
@@ -69,12 +85,7 @@ def post_new(client: Any, webhook: str, alerts: Sequence[Alert], now: datetime) 
     """
     # Created before the first message is posted: without it, every run would post all alerts.
     client.execute_sql(_CREATE)
-    posted: dict[str, int] = {}
-    for key, severity in client.execute_sql(_SELECT) or []:
-        posted[key] = max(posted.get(key, -1), SEVERITIES.index(severity))
-    new = [
-        alert for alert in alerts if SEVERITIES.index(alert.severity) > posted.get(alert.key, -1)
-    ]
+    new = not_posted(query_through(client), alerts)
     for number, message in enumerate(_messages(new)):
         if number:
             time.sleep(SECONDS_BETWEEN_MESSAGES)

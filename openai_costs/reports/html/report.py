@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from openai_costs.query import Query
+from openai_costs.replaced_files import replace, temporary_file
 from openai_costs.reports.html.report_data import report_data
 from openai_costs.terminal import Output
 
@@ -37,12 +38,9 @@ def write_report(query: Query, file: Path, now: datetime) -> dict[str, Any]:
     The file replaces the previous one in one step. Raises OSError if it cannot be written.
     """
     data = report_data(query, now)
-    temporary = file.with_name(f".{file.name}.part")
-    try:
+    with temporary_file(file) as temporary:
         temporary.write_text(render(data), encoding="utf-8")
-        temporary.replace(file)
-    finally:
-        temporary.unlink(missing_ok=True)
+        replace(file, temporary)
     return data
 
 
