@@ -550,8 +550,8 @@ ANOMALIES = [
     Mutation(
         "Projects are not compared with earlier weeks.",
         "models/intermediate/anomalies/int_openai__comparable_costs.sql",
-        "scope in ('organization', 'project')",
-        "scope = 'organization'",
+        "scope in ('organization', 'project')\n    or (scope <> 'team' and",
+        "scope = 'organization'\n    or (scope not in ('team', 'project') and",
     ),
     Mutation(
         "A day is compared with the days before it, not with the same weekdays.",

@@ -122,7 +122,7 @@ MUTATIONS = [
     Mutation(
         "dbt's environment variables of another project change a run.",
         "openai_costs/dbt_runner.py",
-        'if not name.startswith("DBT_") or name in SETTINGS_OF_DBT',
+        'if (not name.startswith("DBT_") or name in SETTINGS_OF_DBT)',
         "if name",
         "tests/test_command.py -k variables_of_another_project",
     ),

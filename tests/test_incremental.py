@@ -23,6 +23,8 @@ from running import (
 from test_source import charge
 
 from openai_costs.commands import models
+from openai_costs.folders import own_seeds
+from openai_costs.seed_files import hash_of_seeds, read_seeds
 from openai_costs.warehouse.connection import open_client, query_through
 from openai_costs.warehouse.destinations import configured_warehouse
 from openai_costs.warehouse.run_log import last_build
@@ -351,9 +353,11 @@ def test_all_models_are_built_after_a_change_since_the_last_build(
     monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(own_ten_days.path))
     warehouse = configured_warehouse(demo=False, destination=None)
 
+    seeds = hash_of_seeds(read_seeds(own_seeds()))
+
     def unchanged_since_the_last_build():
         with open_client(warehouse) as client:
-            now = (models.project_files(), models._inputs(client))
+            now = (models.project_files(), models._inputs(client, seeds))
             return now == last_build(query_through(client))
 
     assert unchanged_since_the_last_build()

@@ -1,20 +1,19 @@
 {{ config(materialized='table', tags=['whole_history']) }}
-{% set first_day = first_recent_day() %}
-
 with marts as (
     select
         organization_id,
         date,
+        scope,
         scope_id,
         currency,
         expected
     from {{ ref('openai__cost_anomalies') }}
-    where scope = 'project' and date >= {{ first_day }}
+    where scope in ('project', 'user')
 ),
 
 costs as (
     select *
-    from {{ ref('int_openai__expected_costs_by_day') }}
+    from {{ ref('int_openai__expected_scoped_costs') }}
 ),
 
 first_costs as (
@@ -22,6 +21,7 @@ first_costs as (
         organization_id,
         min(date) as date
     from costs
+    where scope = 'project'
     group by organization_id
 ),
 
@@ -45,11 +45,11 @@ earlier_weeks as (
         marts.*,
         coalesce(costs.amount, 0) as amount,
         row_number() over (
-            partition by marts.organization_id, marts.date, marts.scope_id, marts.currency
+            partition by marts.organization_id, marts.date, marts.scope, marts.scope_id, marts.currency
             order by coalesce(costs.amount, 0)
         ) as place,
         count(*) over (
-            partition by marts.organization_id, marts.date, marts.scope_id, marts.currency
+            partition by marts.organization_id, marts.date, marts.scope, marts.scope_id, marts.currency
         ) as weeks
     from marts
     cross join weeks
@@ -58,7 +58,8 @@ earlier_weeks as (
         and loaded_days.date = {{ days_after('marts.date', '-7 * weeks.generated_number') }}
     left join costs
         on marts.organization_id = costs.organization_id
-        and marts.scope_id = costs.project_id
+        and marts.scope = costs.scope
+        and marts.scope_id = costs.scope_id
         and marts.currency = costs.currency
         and loaded_days.date = costs.date
 ),
