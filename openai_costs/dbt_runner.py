@@ -24,7 +24,7 @@ FOLDERS = ("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT))
 SETTINGS_OF_DBT = (TARGET, LOGS)
 """The only DBT_… variables that are passed on to dbt."""
 _SECRETS = re.compile(r"(ADMIN_KEY|OPENAI_API_KEY|SLACK_WEBHOOK)=|sk-admin-")
-_QUIET = ("--quiet", "--log-level", "none", "--no-write-json")
+_QUIET = ("--quiet", "--log-level", "none", "--no-write-json", "--no-use-colors")
 
 
 class BuildFailed(Exception):

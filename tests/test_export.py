@@ -23,6 +23,7 @@ from conftest import complete_models
 from running import run_pipeline
 from test_doctor import open_elsewhere
 
+from openai_costs.terminal import printable
 from pipeline import main
 
 MART = "openai_marts.focus_costs"
