@@ -1,21 +1,26 @@
 {# DuckDB: macros that override the defaults. #}
 
 {#
-    One transaction per month, as DuckDB keeps in memory what a transaction replaces. If a later month fails, the next
-    build replaces all days again: the fact is not marked as built.
+    One transaction per month, as DuckDB keeps in memory what a transaction replaces; or a single one for the days of a
+    daily run, which are seldom in one month. If a later transaction fails, the next build replaces all days again: the
+    fact is not marked as built.
 #}
 {% macro duckdb__replace_days(target, source, columns) -%}
-    {%- set month = "distinct cast(date_trunc('month', date) as date)" -%}
-    {%- for first in run_query('select ' ~ month ~ ' from ' ~ days_to_build_of_this()).columns[0].values() %}
-    {%- set is_of_month = "date >= date '" ~ first ~ "' and date < date '" ~ first ~ "' + interval 1 month" %}
+    {%- set days = run_query(
+        "select min(date), max(date), count(distinct date), cast(date_trunc('month', date) as date) from "
+        ~ days_to_build_of_this() ~ ' group by grouping sets ((), date_trunc(\'month\', date)) order by 4 nulls first'
+    ).rows -%}
+    {%- set ranges = days[:1] if days[0][2] <= 40 else days[1:] -%}
+    {%- for first, last, number, _ in ranges if number %}
+    {%- set is_in_range = "date >= date '" ~ first ~ "' and date <= date '" ~ last ~ "'" -%}
     {{ 'commit; begin;' if not loop.first }}
     delete from {{ target }}
-    where {{ is_of_month }} and {{ is_to_build(target ~ '.organization_id', target ~ '.date') }};
+    where {{ is_in_range }} and {{ is_to_build(target ~ '.organization_id', target ~ '.date') }};
 
     insert into {{ target }} ({{ columns }})
     select {{ columns }}
     from {{ source }}
-    where {{ is_of_month }};
+    where {{ is_in_range }};
     {%- else %}
     select 'no day is replaced'
     {%- endfor -%}
