@@ -107,6 +107,11 @@ def main() -> None:
     # Classes compile their JSON code on first use; most of dbt's are never used.
     BaseConfig.lazy_compilation = True
 
+    from dbt.plugins.manager import PluginManager
+
+    # dbt would import each installed module whose name starts with dbt_, and let it add models.
+    cast(Any, PluginManager).get_prefixed_modules = staticmethod(dict)
+
     os.environ.update(_receive())
     exception, nodes = "", []
     try:
