@@ -28,10 +28,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             return _main(arguments)
         except Stop as stop:
-            say(str(stop))
+            # Standard error may be on a full disk.
+            with contextlib.suppress(Stop):
+                say(str(stop))
             return stop.exit_code
         except KeyboardInterrupt:
-            say(INTERRUPTED)
+            with contextlib.suppress(Stop):
+                say(INTERRUPTED)
             return 1
         except Exception as error:
             if isinstance(error, UnicodeEncodeError) and sys.getfilesystemencoding() != "utf-8":
@@ -96,7 +99,7 @@ def _run(options: argparse.Namespace, builder: Builder | None) -> int:
 
             with logged(warehouse, options.command) as run:
                 run.exit_code = _change(options, warehouse, api_settings, builder, run)
-            if builder and warehouse.file and warehouse.read_copy:
+            if builder and not run.exit_code and warehouse.file and warehouse.read_copy:
                 from openai_costs.warehouse.file_copies import publish
 
                 publish(warehouse.file, warehouse.read_copy)
@@ -156,7 +159,12 @@ def _change(
         if options.command == "models":
             require_loaded(warehouse)
         full = options.command == "models" and options.full
-        checked = build(builder, warehouse, run, seeds, full)
+        try:
+            checked = build(builder, warehouse, run, seeds, full)
+        except Stop as stop:
+            if options.command != "forget":
+                raise
+            raise Stop(f"{stop} The models still contain the name: run forget again.") from None
         if options.command == "forget":
             from openai_costs.commands.forget import remove_traces
 

@@ -61,7 +61,10 @@ class Builder:
 
     def prepare(self, environment: Mapping[str, str]) -> None:
         """Start parsing the models with these environment variables."""
-        self._send(dict(environment))
+        # The process started before the settings were known that determine the umask.
+        umask = os.umask(0o077)
+        os.umask(umask)
+        self._send([dict(environment), umask])
 
     def build(
         self, arguments: list[str], report_start: Callable[[str], None]
@@ -112,7 +115,9 @@ def main() -> None:
     # dbt would import each installed module whose name starts with dbt_, and let it add models.
     cast(Any, PluginManager).get_prefixed_modules = staticmethod(dict)
 
-    os.environ.update(_receive())
+    environment, umask = _receive()
+    os.environ.update(environment)
+    os.umask(umask)
     exception, nodes = "", []
     try:
         manifest = parse()

@@ -55,7 +55,7 @@ def demo_seeds() -> Path:
 def converted_seeds(warehouse: str) -> Path:
     """Return the folder for own seeds that dbt cannot read as they are."""
     target = os.environ.get(TARGET)
-    return (PROJECT / target if target else _own_target(warehouse) / "target") / OWN_SEEDS
+    return (PROJECT / target if target else _targets()) / _identity(warehouse) / OWN_SEEDS
 
 
 def dbt_folders(warehouse: str) -> dict[str, str]:
@@ -68,14 +68,13 @@ def dbt_folders(warehouse: str) -> dict[str, str]:
     variables = {SEEDS: str(seeds)} if seeds != PROJECT / OWN_SEEDS else {}
     folders = {TARGET: "target", LOGS: "logs"}
     if missing := folders.keys() - os.environ.keys():
-        folder = _own_target(warehouse)
+        folder = _targets() / _identity(warehouse)
         variables |= {name: str(folder / folders[name]) for name in missing}
     return variables
 
 
-def _own_target(warehouse: str) -> Path:
-    identity = hashlib.sha256(os.fsencode(f"{warehouse}\n{own_seeds()}")).hexdigest()[:16]
-    return _targets() / identity
+def _identity(warehouse: str) -> str:
+    return hashlib.sha256(os.fsencode(f"{warehouse}\n{own_seeds()}")).hexdigest()[:16]
 
 
 def _targets() -> Path:

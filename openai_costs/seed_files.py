@@ -137,9 +137,7 @@ def _read(folder: Path, name: str) -> Seed:
 
 def _file(folder: Path, name: str) -> Path | None:
     """Return the only file for a seed; None without one. Raises Stop if it may be another file."""
-    similar = sorted(
-        file for file in folder.iterdir() if file.name.lower().startswith(name) and file.is_file()
-    )
+    similar = sorted(file for file in folder.iterdir() if file.name.lower().startswith(name))
     files = [file for file in similar if file.suffix.lower() == ".csv"]
     files = files or [file for file in similar if file.suffix.lower() in _SPREADSHEETS]
     if len(files) > 1:

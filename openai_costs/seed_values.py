@@ -33,7 +33,7 @@ def parse_value(kind: str, text: str, delimiter: str) -> str:
 def _amount(text: str, delimiter: str) -> str:
     if _matches(r"[-+]?[\d.,]+e[-+]?\d+", text):
         raise ValueError("may be rounded: format the cell as a number, and enter the amount again")
-    if _matches(r"-?\d+[.,]\d{3}", text) and (delimiter != "," or "," in text):
+    if _matches(r"-?[1-9]\d{0,2}[.,]\d{3}", text) and (delimiter != "," or "," in text):
         raise ValueError("can be thousands or decimals: write an amount such as 1234.56")
     if delimiter != "," and _matches(r"-?\d+,\d+", text):
         return text.replace(",", ".")

@@ -14,9 +14,9 @@ from openai_costs_source.settings import SECTION, SETTINGS, unknown_setting
 _SECTIONS = {
     SECTION: SETTINGS,
     "alerts": ("slack_webhook",),
-    "warehouse": ("max_wait_seconds", "read_copy", "readable_by"),
+    "warehouse": ("lock_timeout_seconds", "read_copy", "readable_by"),
 }
-_MAX_WAIT_SECONDS = 60
+_LOCK_TIMEOUT_SECONDS = 60
 _WITHHELD = {"owner": 0o077, "group": 0o027, "everyone": 0o022}
 """The permissions that new files do not give, by who may read them."""
 
@@ -26,16 +26,16 @@ def setting(name: str) -> Any:
     return dlt.config.get(name) if value in (None, "") else value
 
 
-def max_wait_seconds() -> int:
+def lock_timeout_seconds() -> int:
     """Return for how long a command waits while another program has a DuckDB file open.
 
     Raises Stop if the setting is not a number of seconds.
     """
-    name = "warehouse.max_wait_seconds"
+    name = "warehouse.lock_timeout_seconds"
     value = setting(name)
-    text = str(_MAX_WAIT_SECONDS if value is None else value).strip()
+    text = str(_LOCK_TIMEOUT_SECONDS if value is None else value).strip()
     if not text.isdecimal() or int(text) > 3600:
-        raise Stop(f"{name} is {text}; it must be a whole number, such as {_MAX_WAIT_SECONDS}.", 2)
+        raise Stop(f"{name} is {text}; it must be a whole number of seconds up to 3600.", 2)
     return int(text)
 
 

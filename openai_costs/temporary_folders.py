@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
+import fcntl
 import os
 import shutil
 import tempfile
@@ -21,8 +21,10 @@ def temporary_folder() -> Iterator[Path]:
     """Create a folder, and remove it at the end. Raises OSError if that is not possible."""
     with tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True) as path:
         folder = Path(path)
-        with (folder / _LOCK).open("w") as lock:
+        with (folder / "new").open("w") as lock:
             _lock(lock)
+            # Only now can another run find the lock.
+            (folder / "new").rename(folder / _LOCK)
             yield folder
 
 
@@ -46,10 +48,6 @@ def _abandoned(lock: Path) -> bool:
 
 def _lock(file: IO[str]) -> bool:
     """Lock the file until it is closed; return False if another process has locked it."""
-    try:
-        fcntl = importlib.import_module("fcntl")
-    except ImportError:  # Windows
-        return False
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import logging
 import os
 import re
@@ -60,7 +61,7 @@ def _escaped(text: str) -> str:
             return "#\\u0023"
         if unicodedata.category(found) not in _ESCAPED_CATEGORIES:
             return found
-        return f"\\u{ord(found):04x}" if found <= "\uffff" else f"\\U{ord(found):08x}"
+        return f"\\u{ord(found):04x}" if found <= "\uffff" else json.dumps(found)[1:-1]
 
     return _NOT_ASCII_OR_COMMAND.sub(escape, text)
 

@@ -126,7 +126,7 @@ def own_world(monkeypatch, tmp_path):
             monkeypatch.delenv(name)
     monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
     # Without this setting, each test of a locked warehouse would wait for a minute.
-    monkeypatch.setenv("WAREHOUSE__MAX_WAIT_SECONDS", "0")
+    monkeypatch.setenv("WAREHOUSE__LOCK_TIMEOUT_SECONDS", "0")
     monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "dlt"))
     monkeypatch.chdir(tmp_path)
 

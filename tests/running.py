@@ -61,7 +61,7 @@ def environment(**settings):
     """Return this process's environment without the project's settings, plus these settings."""
     plain = {k: v for k, v in os.environ.items() if not k.startswith(SETTINGS) or k in OURS}
     # Without this setting, each test of a locked warehouse would wait for a minute.
-    fast = {"RUNTIME__DLTHUB_TELEMETRY": "false", "WAREHOUSE__MAX_WAIT_SECONDS": "0"}
+    fast = {"RUNTIME__DLTHUB_TELEMETRY": "false", "WAREHOUSE__LOCK_TIMEOUT_SECONDS": "0"}
     return {**plain, **fast, **settings}
 
 

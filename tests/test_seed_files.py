@@ -1,6 +1,7 @@
 """Seeds as spreadsheets and browsers save them: converted if they have one meaning, or refused."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 import yaml
@@ -80,6 +81,7 @@ def test_seeds_from_a_spreadsheet_are_loaded_as_from_an_editor(own_ten_days):
     [
         ("1234.56;0.5;-.5", "1234.56,0.5,-.5"),
         ("1234,56;0,5;-1,0000", "1234.56,0.5,-1.0000"),
+        ("0,125;1234,567;-0.125", "0.125,1234.567,-0.125"),
         ("12345678901234567;0,1234567890;1", "12345678901234567,0.1234567890,1"),
     ],
 )
@@ -118,7 +120,7 @@ def test_day_in_another_format_is_converted(folder, day):
         (INVOICES, 'org,2026-10,"1,5",,,USD', "amount_before_tax is 1,5, which is not an amount"),
         (INVOICES, "org,2026-10,1,234.50,,,USD", " has 7 values, but there are 6 columns."),
         (BUDGETS, "org;model;gpt;;;;1.234;USD", "is 1.234, which can be thousands or decimals"),
-        (BUDGETS, "org;model;gpt;;;;0,125;USD", "is 0,125, which can be thousands or decimals"),
+        (BUDGETS, "org;model;gpt;;;;1,125;USD", "is 1,125, which can be thousands or decimals"),
         (BUDGETS, "org;model;gpt;;;;1.234,50;USD", "amount is 1.234,50, which is not an amount"),
         (BUDGETS, "org,model,gpt,,,,1E+05,USD", "amount is 1E+05, which may be rounded"),
         (BUDGETS, "org,model,gpt,,,,$5,USD", "amount is $5, which is not an amount such as"),
@@ -236,14 +238,24 @@ def test_seed_is_the_same_for_dbt_in_any_format(folder):
     assert len(hashes) == 1
 
 
+def test_seed_that_is_a_link_to_nothing_or_a_folder_is_not_missing(tmp_path):
+    for make in (lambda seed: seed.symlink_to(tmp_path / "unmounted"), Path.mkdir):
+        seeds = tmp_path / "own_seeds"
+        seeds.mkdir()
+        make(seeds / "teams.csv")
+        done = run_pipeline("models", cwd=tmp_path)
+        assert done.returncode == 2
+        assert "teams.csv cannot be read" in done.stderr
+        shutil.rmtree(seeds)
+
+
 def test_target_that_cannot_be_written_is_one_sentence(tmp_path):
     (tmp_path / "own_seeds").mkdir()
     (tmp_path / "file").touch()
     done = run_pipeline("models", cwd=tmp_path, DBT_TARGET_PATH=str(tmp_path / "file"))
     assert done.returncode == 1
-    assert f"The seeds for dbt cannot be written to {tmp_path}/file/own_seeds: Not a dir" in (
-        done.stderr
-    )
+    assert f"The seeds for dbt cannot be written to {tmp_path}/file/" in done.stderr
+    assert "Not a directory" in done.stderr
 
 
 @pytest.mark.parametrize("separator", [";", "\t"])

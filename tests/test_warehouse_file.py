@@ -13,11 +13,13 @@ from conftest import known
 from running import DBT_PROJECT, run_pipeline, run_process
 
 from openai_costs.dbt_runner import environment_of_dbt
+from openai_costs.replaced_files import replace, temporary_file
 from openai_costs.warehouse.duckdb_file import dbt_variables
+from openai_costs.warehouse.file_copies import publish as publish_file
 from openai_costs.warehouse.file_copies import rewrite
 
 SCHEMAS = ("openai_raw", "openai_staging", "openai_intermediate", "openai_marts")
-WAIT = {"WAREHOUSE__MAX_WAIT_SECONDS": "60"}
+WAIT = {"WAREHOUSE__LOCK_TIMEOUT_SECONDS": "60"}
 
 
 class Reader:
@@ -138,7 +140,9 @@ def test_models_wait_for_a_reader_that_opens_the_file_before_dbt_does(own_ten_da
 
 def test_wait_that_is_too_long_ends_in_one_sentence(own_ten_days):
     with Reader(own_ten_days.path):
-        result = run_pipeline("models", cwd=own_ten_days.folder, WAREHOUSE__MAX_WAIT_SECONDS="1")
+        result = run_pipeline(
+            "models", cwd=own_ten_days.folder, WAREHOUSE__LOCK_TIMEOUT_SECONDS="1"
+        )
     assert result.returncode == 1
     waiting, message = result.stderr.splitlines()
     assert "waiting for it" in waiting
@@ -148,11 +152,15 @@ def test_wait_that_is_too_long_ends_in_one_sentence(own_ten_days):
 @pytest.mark.parametrize(
     ("setting", "value", "sentence"),
     [
-        ("MAX_WAIT_SECONDS", "a minute", "warehouse.max_wait_seconds is a minute; it must be"),
+        (
+            "LOCK_TIMEOUT_SECONDS",
+            "a minute",
+            "lock_timeout_seconds is a minute; it must be",
+        ),
         ("READABLE_BY", "nobody", "warehouse.readable_by is nobody; it must be one of owner"),
         ("READ_COPY", "openai_costs.duckdb", "the warehouse itself: name another file"),
         ("READ_COPY", "missing/copy.duckdb", "name a file in a folder that exists"),
-        ("READ_COPY", "openai_raw.duckdb", "cannot be named openai_raw.duckdb"),
+        ("READ_COPY", "openai_raw.duckdb", "DuckDB cannot use this name"),
         ("READ_COPIES", "copy.duckdb", "There is no setting warehouse.read_copies"),
     ],
 )
@@ -198,11 +206,47 @@ def test_read_copy_is_replaced_while_a_program_reads_it_and_keeps_its_permission
 def test_read_copy_that_cannot_be_written_fails_the_run_in_one_sentence(own_ten_days):
     folder = own_ten_days.folder / "copies"
     folder.mkdir()
-    (folder / ".copy.duckdb.part").mkdir()
+    (folder / "copy.duckdb.wal").mkdir()
     result = publish(own_ten_days, folder / "copy.duckdb")
     assert result.returncode == 1
     *_, message = result.stderr.splitlines()
     assert "The warehouse is complete, but its copy" in message
+
+
+def test_read_copy_loses_what_a_program_wrote_to_its_former_version(own_ten_days):
+    copy = own_ten_days.folder / "for_bi.duckdb"
+    assert publish(own_ten_days, copy).returncode == 0
+    program = (
+        "import duckdb, os, sys; c = duckdb.connect(sys.argv[1])\n"
+        "c.execute('create table mine as select 1 as x'); os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", program, copy], check=True)
+    assert copy.with_name("for_bi.duckdb.wal").exists()
+    assert publish(own_ten_days, copy).returncode == 0
+    with duckdb.connect(str(copy), read_only=True) as connection:
+        assert connection.execute("from duckdb_tables() where table_name = 'mine'").fetchall() == []
+
+
+def test_read_copy_is_kept_while_another_run_has_not_built_what_it_loaded(own_ten_days):
+    copy = own_ten_days.folder / "for_bi.duckdb"
+    publish_file(own_ten_days.path, copy)
+    before = copy.read_bytes()
+    with duckdb.connect(str(own_ten_days.path)) as connection:
+        connection.execute("update openai_raw.cost_days set loaded_at = now()")
+    publish_file(own_ten_days.path, copy)
+    assert copy.read_bytes() == before
+
+
+def test_temporary_file_belongs_to_one_process_and_replaces_the_target_of_a_link(own_ten_days):
+    file = own_ten_days.folder / "report.html"
+    with temporary_file(file) as temporary:
+        assert str(os.getpid()) in temporary.name
+        link = own_ten_days.folder / "link.html"
+        link.symlink_to(file)
+        temporary.write_text("new")
+        replace(link, temporary)
+    assert file.read_text() == "new"
+    assert link.is_symlink()
 
 
 def test_demo_does_not_replace_the_read_copy(tmp_path, demo):

@@ -5,7 +5,7 @@
     {%- for name in columns if name not in names and name not in ('valid_from', 'valid_to') -%}
         {%- do exceptions.raise_compiler_error(
             model.name ~ '.csv has no column ' ~ name ~ ': save it as comma-separated UTF-8 with the columns '
-            ~ columns | join(', ') ~ ', or run python pipeline.py, which converts it.'
+            ~ columns | join(', ') ~ ', or run the command of this project, which converts it.'
         ) -%}
     {%- endfor -%}
 {%- endmacro %}

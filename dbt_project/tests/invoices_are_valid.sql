@@ -15,7 +15,16 @@ select
     entered.currency,
     'invoice of ' || entered.month || ' is not compared' as reason
 from {{ ref('openai_costs', 'invoices') }} as entered
-left join {{ ref('int_openai__invoices') }} as invoices
+left join (
+    select distinct
+        organization_id,
+        month,
+        month_start,
+        currency,
+        reason
+    from {{ ref('int_openai__invoices') }}
+    where reason is null
+) as invoices
     on trim(coalesce(entered.organization_id, '')) = invoices.organization_id
     and trim(coalesce(entered.month, '')) = invoices.month
     and upper(trim(coalesce(entered.currency, ''))) = invoices.currency

@@ -39,9 +39,7 @@ def remove_traces(warehouse: Warehouse) -> None:
     """
     if warehouse.file:
         size = warehouse.file.stat().st_size / 1_000_000
-        say(
-            f"Writing {warehouse} again without removed rows, with up to {size:,.0f} MB more space."
-        )
+        say(f"Rewriting {warehouse} without removed rows: this needs {size:,.0f} MB of free space.")
         rewrite(warehouse.file)
     else:
         output.line(f"{warehouse} keeps the removed rows in {warehouse.kept_in}, and in backups.")

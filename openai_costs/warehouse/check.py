@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 
-from openai_costs.settings import max_wait_seconds
+from openai_costs.settings import lock_timeout_seconds
 from openai_costs.terminal import Stop
 from openai_costs.warehouse.connection import locked, open_client
 from openai_costs.warehouse.destinations import Warehouse
@@ -18,7 +18,7 @@ from openai_costs_source.doctor import Finding
 def check_warehouse(warehouse: Warehouse) -> Finding:
     """Return the finding whether the warehouse can be used; wait for no program, keep no file."""
     try:
-        if warehouse.file and warehouse.file.exists():
+        if warehouse.file and warehouse.file.exists() and warehouse.file.stat().st_size:
             return _check_file(warehouse, warehouse.file)
         with locked(warehouse):
             if not warehouse.file:
@@ -44,7 +44,7 @@ def _check_file(warehouse: Warehouse, file: Path) -> Finding:
                 "warehouse",
                 "warning",
                 f"{warehouse} is open in another program{process(error)}, which reads it.",
-                f"A run waits for it for up to {max_wait_seconds()} seconds. If it reads for "
+                f"A run waits for it for up to {lock_timeout_seconds()} seconds. If it reads for "
                 "longer, let it read a copy: see the setting warehouse.read_copy.",
             )
     except (duckdb.Error, OSError) as error:

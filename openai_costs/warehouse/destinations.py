@@ -15,7 +15,7 @@ from openai_costs.terminal import Stop
 from openai_costs.warehouse.duckdb_file import (
     demo_file,
     file_in_settings,
-    refuse_unusable_name,
+    names_a_schema,
 )
 
 
@@ -158,7 +158,8 @@ def _read_copy(warehouse: Path) -> Path | None:
         raise Stop(f"warehouse.read_copy is {file}, the warehouse itself: name another file.", 2)
     if file.is_dir() or not file.parent.is_dir():
         raise Stop(f"warehouse.read_copy is {file}: name a file in a folder that exists.", 2)
-    refuse_unusable_name(file)
+    if names_a_schema(file):
+        raise Stop(f"warehouse.read_copy is {file}: DuckDB cannot use this name.", 2)
     return file
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from openai_costs.settings import max_wait_seconds, setting
+from openai_costs.settings import lock_timeout_seconds, setting
 from openai_costs.terminal import Stop, say
 
 VARIABLE = "DESTINATION__DUCKDB__CREDENTIALS"
@@ -42,14 +42,19 @@ def file_in_settings() -> Path:
     if address := re.match(r":memory:|\w{2,}:", path):
         raise Stop(f"The warehouse must be a DuckDB file, and {address[0]} is not a path.", 2)
     file = Path(path).resolve()
-    refuse_unusable_name(file)
+    _refuse_unusable_name(file)
     return file
 
 
-def refuse_unusable_name(file: Path) -> None:
-    """Raise Stop for a path that DuckDB or dbt cannot use as the name of a database."""
+def names_a_schema(file: Path) -> bool:
+    """Return whether DuckDB uses the name of the file itself, or cannot tell it from a schema."""
     database = file.name.lstrip(".").split(".")[0].lower()
-    if database in _SCHEMAS | _RENAMED or not database:
+    return database in _SCHEMAS | _RENAMED or not database
+
+
+def _refuse_unusable_name(file: Path) -> None:
+    """Raise Stop for a path that DuckDB or dbt cannot use as the name of a database."""
+    if names_a_schema(file):
         raise Stop(
             f"A warehouse file cannot be named {file.name}, because DuckDB uses that name itself, "
             "or it is the name of a schema: choose another name.",
@@ -73,13 +78,16 @@ def connected(
     end: float | None = None
     while True:
         try:
+            before = _identity(file)
             connection = duckdb.connect(str(file), read_only=read_only)
-            break
+            if before in (None, _identity(file)):
+                break
+            connection.close()  # Another run replaced or removed the file meanwhile.
         except duckdb.IOException as error:
             if not is_open_elsewhere(error):
                 raise
             if end is None:
-                seconds = max_wait_seconds() if wait is None else wait
+                seconds = lock_timeout_seconds() if wait is None else wait
                 end = time.monotonic() + seconds
                 if seconds:
                     say(f"{file} is open in another program{process(error)}: waiting for it.")
@@ -88,6 +96,13 @@ def connected(
             time.sleep(0.1)
     with connection:
         yield connection
+
+
+def _identity(file: Path) -> int | None:
+    try:
+        return file.stat().st_ino
+    except OSError:
+        return None
 
 
 def is_open_elsewhere(error: BaseException) -> bool:
@@ -109,17 +124,15 @@ def locked(file: Path) -> Iterator[None]:
     if file.is_file() and not file.stat().st_size:
         file.unlink()  # mktemp creates such a file; DuckDB must create its file itself.
     keep = file.exists()
-    try:
-        with connected(file) as connection:
-            try:
-                yield
-            finally:
-                # Only a new file is queried: an existing one may be damaged.
-                keep = keep or _LEDGER in connection.execute(_TABLES).fetchall()
-    finally:
-        if not keep:
-            for path in (file, file.with_name(f"{file.name}.wal")):
-                path.unlink(missing_ok=True)
+    with connected(file) as connection:
+        try:
+            yield
+        finally:
+            # Only a new file is queried: an existing one may be damaged.
+            if not keep and _LEDGER not in connection.execute(_TABLES).fetchall():
+                # As long as it is locked: another run may be waiting for it.
+                for path in (file, file.with_name(f"{file.name}.wal")):
+                    path.unlink(missing_ok=True)
 
 
 def has_costs(file: Path) -> bool:
@@ -130,7 +143,7 @@ def has_costs(file: Path) -> bool:
 
 def dbt_variables(file: Path) -> dict[str, str]:
     """Return the environment variables with which the dbt profile opens the file."""
-    attempts = max_wait_seconds().bit_length() + 1
+    attempts = lock_timeout_seconds().bit_length() + 1
     variables = {VARIABLE: _path_for_dbt(file), CONNECT_ATTEMPTS: str(attempts)}
     return variables | ({"DESTINATION_TYPE": "duckdb"} if "DESTINATION_TYPE" in os.environ else {})
 

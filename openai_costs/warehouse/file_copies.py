@@ -8,9 +8,20 @@ from pathlib import Path
 import duckdb
 
 from openai_costs.replaced_files import replace, temporary_file
-from openai_costs.terminal import Stop, first_lines
+from openai_costs.terminal import Stop, first_lines, say
 from openai_costs.warehouse.duckdb_file import connected
+from openai_costs.warehouse.error_messages import disk_full
 
+_HALF_BUILT = """
+select 1
+from openai_raw.cost_days
+full join openai_intermediate.int_openai__loaded_days as modelled
+    on cost_days.organization_id = modelled.organization_id
+    and cost_days.date = modelled.date
+    and cost_days.loaded_at = modelled.loaded_at
+where cost_days.date is null and modelled.kind = 'costs' or modelled.date is null
+"""
+"""Days whose latest load is not in the models, because another run has not built them yet."""
 _CATALOG = (
     "select schema_name, table_name, comment, column_count from duckdb_tables()",
     "select schema_name, view_name, comment, sql from duckdb_views()",
@@ -29,12 +40,17 @@ def publish(file: Path, read_copy: Path) -> None:
     They keep what they have open; when they open the copy again, they read the new one.
     """
     try:
-        if file.with_name(f"{file.name}.wal").exists():
+        if _log(file).exists():
             # What a killed program wrote to the log becomes part of the file.
             with connected(file):
                 pass
-        with connected(file, read_only=True), temporary_file(read_copy) as new:
+        with connected(file, read_only=True) as connection, temporary_file(read_copy) as new:
+            if connection.execute(_HALF_BUILT).fetchall():
+                say(f"Another run has begun: {read_copy} is replaced when it ends.")
+                return
             shutil.copyfile(file, new)
+            # A program that wrote to the copy may have left changes, which are not for the new one.
+            _log(read_copy).unlink(missing_ok=True)
             replace(read_copy, new)
     except (duckdb.Error, OSError) as error:
         raise Stop(
@@ -49,7 +65,6 @@ def rewrite(file: Path) -> None:
     DuckDB leaves removed rows in the file until it needs the space. Raises Stop if the new file
     cannot be written or differs; then the file is unchanged.
     """
-    size = file.stat().st_size
     try:
         # The connection for writing keeps other programs out until the file is replaced.
         with connected(file) as connection, temporary_file(file) as new:
@@ -58,17 +73,31 @@ def rewrite(file: Path) -> None:
             new.unlink()  # DuckDB must create its file itself.
             connection.execute("set memory_limit = '400MB'")
             connection.execute(f"attach '{str(new).replace(chr(39), 2 * chr(39))}' as rewritten")
-            connection.execute(f"""copy from database "{name}" to rewritten""")
+            connection.execute(f"copy from database {_quoted(name)} to rewritten")
             if _contents(connection, name) != _contents(connection, "rewritten"):
                 raise OSError("the new file differs")
             connection.execute("detach rewritten")
             replace(file, new)
     except (duckdb.Error, OSError) as error:
+        remedy = (
+            f"free {file.stat().st_size / 1_000_000:,.0f} MB"
+            if disk_full(error)
+            else "move the tables of other tools to another file"
+        )
         raise Stop(
             f"The name is removed from all tables, but {file} may still contain it between them, "
-            f"because the file cannot be written again: {_reason(error)}. This needs up to "
-            f"{size / 1_000_000:,.0f} MB of free space: run forget again."
+            f"because the file cannot be written again: {_reason(error)}. If you can, {remedy}, "
+            "and run forget again."
         ) from None
+
+
+def _log(file: Path) -> Path:
+    """Return DuckDB's write-ahead log of a file."""
+    return file.with_name(f"{file.name}.wal")
+
+
+def _quoted(identifier: str) -> str:
+    return '"' + identifier.replace('"', '""') + '"'
 
 
 def _contents(connection: duckdb.DuckDBPyConnection, database: str) -> list[object]:
@@ -78,7 +107,7 @@ def _contents(connection: duckdb.DuckDBPyConnection, database: str) -> list[obje
         for sql in _CATALOG
     ]
     for schema, table, *_ in contents[0]:  # type: ignore[attr-defined]
-        rows = f'"{database}"."{schema}"."{table}"'
+        rows = ".".join(map(_quoted, (database, schema, table)))
         sql = f"select count(*), bit_xor(hash(x)), sum(hash(x)) from {rows} as x"  # noqa: S608
         contents.append(connection.execute(sql).fetchall())
     return contents
