@@ -6,6 +6,7 @@ import os
 import pty
 import subprocess
 import sys
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -191,3 +192,11 @@ def test_names_are_shortened_and_amounts_are_not(monkeypatch, columns, encoding,
     assert short.split() == ["b", "0.00", "0%"]
     assert {cell_len(line) for line in (header, long, short)} == {columns}
     assert ellipsis in long
+
+
+def test_full_disk_under_standard_error_does_not_change_the_exit_code(tmp_path):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, PROJECT / "pipeline.py", "unknown"], cwd=tmp_path, stderr=full
+        )
+    assert done.returncode == 2

@@ -9,14 +9,16 @@ import threading
 
 import duckdb
 import pytest
-from conftest import known
-from running import DBT_PROJECT, run_pipeline, run_process
+from conftest import days_ago, known
+from running import DBT_PROJECT, READ_BY_THE_SUMMARY, run_pipeline, run_process
 
 from openai_costs.dbt_runner import environment_of_dbt
 from openai_costs.replaced_files import replace, temporary_file
+from openai_costs.terminal import Stop
 from openai_costs.warehouse.duckdb_file import dbt_variables
 from openai_costs.warehouse.file_copies import publish as publish_file
 from openai_costs.warehouse.file_copies import rewrite
+from openai_costs_source.simulator.api import DEMO_ADMIN_KEY
 
 SCHEMAS = ("openai_raw", "openai_staging", "openai_intermediate", "openai_marts")
 WAIT = {"WAREHOUSE__LOCK_TIMEOUT_SECONDS": "60"}
@@ -213,6 +215,20 @@ def test_read_copy_that_cannot_be_written_fails_the_run_in_one_sentence(own_ten_
     assert "The warehouse is complete, but its copy" in message
 
 
+def test_run_that_is_not_complete_does_not_replace_the_read_copy(api, own_ten_days):
+    copy = own_ten_days.folder / "for_bi.duckdb"
+    keys = {"OPENAI_ADMIN_KEY": f"{DEMO_ADMIN_KEY},sk-admin-of-another-organization"}
+    result = run_pipeline(
+        *("--since", days_ago(1)),
+        cwd=own_ten_days.folder,
+        only=("openai__projects", *READ_BY_THE_SUMMARY),
+        WAREHOUSE__READ_COPY=str(copy),
+        **{**known(api), **keys},
+    )
+    assert result.returncode == 1
+    assert not copy.exists()
+
+
 def test_read_copy_loses_what_a_program_wrote_to_its_former_version(own_ten_days):
     copy = own_ten_days.folder / "for_bi.duckdb"
     assert publish(own_ten_days, copy).returncode == 0
@@ -249,6 +265,16 @@ def test_temporary_file_belongs_to_one_process_and_replaces_the_target_of_a_link
     assert link.is_symlink()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file to another group")
+def test_replaced_file_keeps_its_group(tmp_path):
+    file = tmp_path / "report.html"
+    file.touch()
+    os.chown(file, -1, 12345)
+    with temporary_file(file) as temporary:
+        replace(file, temporary)
+    assert file.stat().st_gid == 12345
+
+
 def test_demo_does_not_replace_the_read_copy(tmp_path, demo):
     shutil.copy(demo[0] / "demo.duckdb", tmp_path)
     copy = tmp_path / "for_bi.duckdb"
@@ -282,6 +308,21 @@ def test_rewritten_file_has_the_same_contents_and_no_removed_row(own_ten_days):
     assert b"Zebulon" not in path.read_bytes()
     assert contents(path) == before
     assert mode(path) == 0o640
+
+
+def test_file_that_cannot_be_rewritten_is_unchanged_and_the_message_says_what_to_do(tmp_path):
+    path = tmp_path / "openai_costs.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        # DuckDB copies tables in alphabetical order, and a foreign key before its table fails.
+        connection.execute('create table "the ""z" (x int primary key)')
+        connection.execute('insert into "the ""z" values (1)')
+        connection.execute('create table a (x int references "the ""z" (x))')
+        connection.execute("insert into a values (1)")
+    before = path.read_bytes()
+    with pytest.raises(Stop, match="move the tables of other tools to another file"):
+        rewrite(path)
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
 def contents(path):
