@@ -124,15 +124,26 @@ def locked(file: Path) -> Iterator[None]:
     if file.is_file() and not file.stat().st_size:
         file.unlink()  # mktemp creates such a file; DuckDB must create its file itself.
     keep = file.exists()
-    with connected(file) as connection:
-        try:
-            yield
-        finally:
-            # Only a new file is queried: an existing one may be damaged.
-            if not keep and _LEDGER not in connection.execute(_TABLES).fetchall():
-                # As long as it is locked: another run may be waiting for it.
-                for path in (file, file.with_name(f"{file.name}.wal")):
-                    path.unlink(missing_ok=True)
+    try:
+        with connected(file) as connection:
+            try:
+                yield
+            finally:
+                # Only a new file is queried: an existing one may be damaged.
+                keep = keep or _LEDGER in connection.execute(_TABLES).fetchall()
+                if not keep:
+                    # As long as it is locked: another run may be waiting for it.
+                    _remove(file)
+    except duckdb.Error as error:
+        # On a full disk, DuckDB creates the file, but cannot write to it.
+        if not keep and not is_open_elsewhere(error):
+            _remove(file)
+        raise
+
+
+def _remove(file: Path) -> None:
+    for path in (file, file.with_name(f"{file.name}.wal")):
+        path.unlink(missing_ok=True)
 
 
 def has_costs(file: Path) -> bool:
