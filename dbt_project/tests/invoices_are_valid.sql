@@ -1,10 +1,21 @@
 -- Rows of the seed `invoices` that a person has to correct, and why. They are not compared.
+with invoices as (
+    -- A month may have equal invoices.
+    select distinct
+        organization_id,
+        month,
+        month_start,
+        currency,
+        reason
+    from {{ ref('int_openai__invoices') }}
+)
+
 select
     organization_id,
     month,
     currency,
     reason
-from {{ ref('int_openai__invoices') }}
+from invoices
 where reason is not null
 
 union all
@@ -15,16 +26,7 @@ select
     entered.currency,
     'invoice of ' || entered.month || ' is not compared' as reason
 from {{ ref('openai_costs', 'invoices') }} as entered
-left join (
-    select distinct
-        organization_id,
-        month,
-        month_start,
-        currency,
-        reason
-    from {{ ref('int_openai__invoices') }}
-    where reason is null
-) as invoices
+left join invoices
     on trim(coalesce(entered.organization_id, '')) = invoices.organization_id
     and trim(coalesce(entered.month, '')) = invoices.month
     and upper(trim(coalesce(entered.currency, ''))) = invoices.currency
