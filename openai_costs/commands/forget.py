@@ -33,18 +33,18 @@ def forget(warehouse: Warehouse, user_id: str) -> None:
 
 
 def remove_traces(warehouse: Warehouse) -> None:
-    """Remove what a DuckDB file keeps of removed rows, and print where else names may remain.
+    """Print where else names may remain, and remove what a DuckDB file keeps of removed rows.
 
     The models must be built before. Raises Stop if the file cannot be written again.
     """
-    if warehouse.file:
-        size = warehouse.file.stat().st_size / 1_000_000
-        say(f"Rewriting {warehouse} without removed rows: this needs {size:,.0f} MB of free space.")
-        rewrite(warehouse.file)
-    else:
-        output.line(f"{warehouse} keeps the removed rows in {warehouse.kept_in}, and in backups.")
     output.line(
         "Files that were written before may still contain the name and the address: reports, FOCUS "
         "files, logs with alerts or summaries, messages in Slack, and backups or other copies of "
         "the warehouse."
     )
+    if not warehouse.file:
+        output.line(f"{warehouse} keeps the removed rows in {warehouse.kept_in}, and in backups.")
+        return
+    size = warehouse.file.stat().st_size / 1_000_000
+    say(f"Rewriting {warehouse} without removed rows: this needs {size:,.0f} MB of free space.")
+    rewrite(warehouse.file)
