@@ -99,10 +99,10 @@ def _run(options: argparse.Namespace, builder: Builder | None) -> int:
 
             with logged(warehouse, options.command) as run:
                 run.exit_code = _change(options, warehouse, api_settings, builder, run)
-            if builder and not run.exit_code and warehouse.file and warehouse.read_copy:
-                from openai_costs.warehouse.file_copies import publish
+            if builder and not run.exit_code:
+                from openai_costs.commands.read_copy import publish
 
-                publish(warehouse.file, warehouse.read_copy)
+                publish(warehouse)
             return run.exit_code
         match options.command:
             case "check":

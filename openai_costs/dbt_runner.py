@@ -112,7 +112,7 @@ def main() -> None:
 
     from dbt.plugins.manager import PluginManager
 
-    # dbt would import each installed module whose name starts with dbt_, and let it add models.
+    # dbt would import each installed module with a name that starts with dbt_, and its models.
     cast(Any, PluginManager).get_prefixed_modules = staticmethod(dict)
 
     environment, umask = _receive()

@@ -29,7 +29,7 @@ def temporary_folder() -> Iterator[Path]:
 
 
 def remove_abandoned_folders() -> None:
-    """Remove the folders of this user whose process was killed."""
+    """Remove the folders that killed processes of this user left."""
     with contextlib.suppress(OSError):
         for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
             with contextlib.suppress(OSError):

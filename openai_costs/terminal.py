@@ -81,7 +81,7 @@ def discard(stream: object) -> None:
 
 
 class Output(io.TextIOBase):
-    """A stream whose lines are printable; in its `with` block, it replaces the standard stream.
+    """A stream that prints lines as text; in its `with` block, it replaces the standard stream.
 
     Only `line` and `table` print styles, and only on a terminal. What any other code writes to the
     standard stream, such as argparse, a library or a traceback, is printed without styles.
@@ -126,7 +126,7 @@ class Output(io.TextIOBase):
         return True
 
     def write(self, text: str) -> int:
-        """Write text, whose lines are printed once they are complete."""
+        """Write text; each line is printed once it is complete."""
         *lines, self._rest = f"{self._rest}{text}".split("\n")
         for line in lines:
             self.line(line)

@@ -12,11 +12,12 @@ import pytest
 from conftest import days_ago, known
 from running import DBT_PROJECT, READ_BY_THE_SUMMARY, run_pipeline, run_process
 
+from openai_costs.commands import read_copy
 from openai_costs.dbt_runner import environment_of_dbt
 from openai_costs.replaced_files import replace, temporary_file
 from openai_costs.terminal import Stop
+from openai_costs.warehouse.destinations import Warehouse
 from openai_costs.warehouse.duckdb_file import dbt_variables
-from openai_costs.warehouse.file_copies import publish as publish_file
 from openai_costs.warehouse.file_copies import rewrite
 from openai_costs_source.simulator.api import DEMO_ADMIN_KEY
 
@@ -245,11 +246,11 @@ def test_read_copy_loses_what_a_program_wrote_to_its_former_version(own_ten_days
 
 def test_read_copy_is_kept_while_another_run_has_not_built_what_it_loaded(own_ten_days):
     copy = own_ten_days.folder / "for_bi.duckdb"
-    publish_file(own_ten_days.path, copy)
+    assert publish(own_ten_days, copy).returncode == 0
     before = copy.read_bytes()
     with duckdb.connect(str(own_ten_days.path)) as connection:
         connection.execute("update openai_raw.cost_days set loaded_at = now()")
-    publish_file(own_ten_days.path, copy)
+    read_copy.publish(Warehouse("duckdb", own_ten_days.path, copy))
     assert copy.read_bytes() == before
 
 

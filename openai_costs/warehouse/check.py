@@ -10,7 +10,7 @@ from openai_costs.settings import lock_timeout_seconds
 from openai_costs.terminal import Stop
 from openai_costs.warehouse.connection import locked, open_client
 from openai_costs.warehouse.destinations import Warehouse
-from openai_costs.warehouse.duckdb_file import connected, is_open_elsewhere, process
+from openai_costs.warehouse.duckdb_file import connected, is_open_elsewhere, other_process
 from openai_costs.warehouse.error_messages import explained
 from openai_costs_source.doctor import Finding
 
@@ -43,7 +43,7 @@ def _check_file(warehouse: Warehouse, file: Path) -> Finding:
             return Finding(
                 "warehouse",
                 "warning",
-                f"{warehouse} is open in another program{process(error)}, which reads it.",
+                f"{warehouse} is open in another program{other_process(error)}, which reads it.",
                 f"A run waits for it for up to {lock_timeout_seconds()} seconds. If it reads for "
                 "longer, let it read a copy: see the setting warehouse.read_copy.",
             )

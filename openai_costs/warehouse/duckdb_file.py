@@ -47,7 +47,7 @@ def file_in_settings() -> Path:
 
 
 def names_a_schema(file: Path) -> bool:
-    """Return whether DuckDB uses the name of the file itself, or cannot tell it from a schema."""
+    """Return whether DuckDB uses the name of the file itself, or confuses it with a schema."""
     database = file.name.lstrip(".").split(".")[0].lower()
     return database in _SCHEMAS | _RENAMED or not database
 
@@ -90,7 +90,7 @@ def connected(
                 seconds = lock_timeout_seconds() if wait is None else wait
                 end = time.monotonic() + seconds
                 if seconds:
-                    say(f"{file} is open in another program{process(error)}: waiting for it.")
+                    say(f"{file} is open in another program{other_process(error)}: waiting for it.")
             if time.monotonic() >= end:
                 raise
             time.sleep(0.1)
@@ -109,7 +109,7 @@ def is_open_elsewhere(error: BaseException) -> bool:
     return isinstance(error, duckdb.IOException) and "set lock on file" in str(error)
 
 
-def process(error: BaseException) -> str:
+def other_process(error: BaseException) -> str:
     """Return the process that has the file open, such as " (PID 12)", or an empty string."""
     found = re.search(r" \(PID \d+\)", str(error))
     return found[0] if found else ""

@@ -13,7 +13,7 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from openai_costs.terminal import INTERRUPTED, Stop, first_lines
 from openai_costs.warehouse.destinations import Warehouse
-from openai_costs.warehouse.duckdb_file import is_open_elsewhere, process
+from openai_costs.warehouse.duckdb_file import is_open_elsewhere, other_process
 from openai_costs_source import OpenAICostsError
 
 
@@ -59,7 +59,7 @@ def _explained_cause(cause: BaseException, warehouse: Any) -> Stop | None:
         return Stop(str(cause), 2 if cause.is_wrong_use else 1)
     if is_open_elsewhere(cause):
         return Stop(
-            f"{warehouse} is open in another program{process(cause)}, perhaps another run, and "
+            f"{warehouse} is open in another program{other_process(cause)}, perhaps another run, and "
             "DuckDB allows one writer: close it there, or wait, and run again."
         )
     if disk_full(cause):

@@ -8,20 +8,10 @@ from pathlib import Path
 import duckdb
 
 from openai_costs.replaced_files import replace, temporary_file
-from openai_costs.terminal import Stop, first_lines, say
+from openai_costs.terminal import Stop, first_lines
 from openai_costs.warehouse.duckdb_file import connected
 from openai_costs.warehouse.error_messages import disk_full
 
-_HALF_BUILT = """
-select 1
-from openai_raw.cost_days
-full join openai_intermediate.int_openai__loaded_days as modelled
-    on cost_days.organization_id = modelled.organization_id
-    and cost_days.date = modelled.date
-    and cost_days.loaded_at = modelled.loaded_at
-where cost_days.date is null and modelled.kind = 'costs' or modelled.date is null
-"""
-"""Days whose latest load is not in the models, because another run has not built them yet."""
 _CATALOG = (
     "select schema_name, table_name, comment, column_count from duckdb_tables()",
     "select schema_name, view_name, comment, sql from duckdb_views()",
@@ -34,20 +24,13 @@ _CATALOG = (
 )
 
 
-def publish(file: Path, read_copy: Path) -> None:
+def copy_file(file: Path, read_copy: Path) -> None:
     """Copy a warehouse for programs that read it all the time. Raises Stop if that fails.
 
     They keep what they have open; when they open the copy again, they read the new one.
     """
     try:
-        if _log(file).exists():
-            # What a killed program wrote to the log becomes part of the file.
-            with connected(file):
-                pass
-        with connected(file, read_only=True) as connection, temporary_file(read_copy) as new:
-            if connection.execute(_HALF_BUILT).fetchall():
-                say(f"Another run has begun: {read_copy} is replaced when it ends.")
-                return
+        with connected(file, read_only=True), temporary_file(read_copy) as new:
             shutil.copyfile(file, new)
             # A program that wrote to the copy may have left changes, which are not for the new one.
             _log(read_copy).unlink(missing_ok=True)
