@@ -59,8 +59,8 @@ def _explained_cause(cause: BaseException, warehouse: Any) -> Stop | None:
         return Stop(str(cause), 2 if cause.is_wrong_use else 1)
     if is_open_elsewhere(cause):
         return Stop(
-            f"{warehouse} is open in another program{other_process(cause)}, perhaps another run, and "
-            "DuckDB allows one writer: close it there, or wait, and run again."
+            f"{warehouse} is open in another program{other_process(cause)}, perhaps another run, "
+            "and DuckDB allows one writer: close it there, or wait, and run again."
         )
     if disk_full(cause):
         return Stop(
