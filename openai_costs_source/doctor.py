@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 from openai_costs_source.api.client import Client
 from openai_costs_source.api.credentials import checked_key
-from openai_costs_source.api.date_ranges import FIRST_DAY, ONE_DAY, DateRange, first_day_with_keys
+from openai_costs_source.api.date_ranges import FIRST_DAY, GROUP_BY, NEVER, ONE_DAY, DateRange
 from openai_costs_source.api.endpoint import Endpoint
 from openai_costs_source.api.usage_kinds import USAGE_KINDS
 from openai_costs_source.errors import OpenAICostsError
@@ -18,6 +18,13 @@ from openai_costs_source.extract.organization import Organization
 RECENT_DAYS = 30
 MAX_WAIT_SECONDS = 20
 LARGEST_CLOCK_ERROR = timedelta(minutes=5)
+_SUBJECTS = {
+    "project_id": "project",
+    "user_id": "user",
+    "api_key_id": "API key",
+    "line_item": "line item",
+    "api_source": "API source",
+}
 _ADMINISTRATION_REMEDY = (
     "Set the key's Organization administration to read: until then, ids are shown instead of names."
 )
@@ -39,8 +46,13 @@ class Finding:
     """The number of the key, from 1, if several keys are checked."""
 
 
-def check_key(key: str, base_url: str, today: date) -> Iterator[Finding]:
-    """Yield the findings of a key, the most basic first, until no further check is possible."""
+def check_key(
+    key: str, base_url: str, today: date, group_by: tuple[str, ...] = GROUP_BY
+) -> Iterator[Finding]:
+    """Yield the findings of a key, the most basic first, until no further check is possible.
+
+    `group_by` are the dimensions that a load requests.
+    """
     try:
         subject = "key"
         checked_key(key)
@@ -53,6 +65,11 @@ def check_key(key: str, base_url: str, today: date) -> Iterator[Finding]:
     organization = Organization(client, today)
     try:
         organization.read_totals(DateRange(FIRST_DAY, today + ONE_DAY))
+        earliest = min(organization.totals, default=today)
+        if earliest == FIRST_DAY:
+            earliest = organization.first_used or today
+        # The requests of a load, with the same decisions about what the API refuses.
+        organization.endpoint.accepted(DateRange(earliest, today + ONE_DAY, group_by))
     except OpenAICostsError as error:
         yield Finding("costs", "failed", error.message, error.remedy)
         if error.is_missing_permission:
@@ -62,13 +79,9 @@ def check_key(key: str, base_url: str, today: date) -> Iterator[Finding]:
     yield Finding("costs", "ok", "The key can read them.")
     yield _identity(organization, today)
     yield from _names(client)
-    yield _usage(client, today)
+    yield _usage(client, today, group_by)
     yield _history(organization)
-    earliest = min(organization.totals, default=today)
-    if earliest == FIRST_DAY:
-        earliest = organization.first_used or today
-    yield _keys(organization, DateRange(earliest, today + ONE_DAY, ("project_id", "api_key_id")))
-    yield _users(organization, DateRange(earliest, today + ONE_DAY, ("project_id", "user_id")))
+    yield from _dimensions(organization.endpoint, group_by)
     yield Finding(
         "detail",
         "note",
@@ -131,22 +144,26 @@ def _names(client: Client) -> Iterator[Finding]:
         yield Finding(check, "ok", "The key can read their names.")
 
 
-def _usage(client: Client, today: date) -> Finding:
+def _usage(client: Client, today: date, group_by: tuple[str, ...]) -> Finding:
     refusals: dict[str, OpenAICostsError] = {}
+    without: list[str] = []
     for kind in USAGE_KINDS:
         endpoint = Endpoint(client, today, kind.path, kind.read, 1, final=(404,))
         try:
-            refusal = endpoint.refusal(DateRange(today - ONE_DAY, today))
+            endpoint.accepted(DateRange(today - ONE_DAY, today, kind.group_by(group_by)))
         except OpenAICostsError as error:
-            refusal = error
-        if refusal:
-            refusals[kind.name] = refusal
-    if not refusals:
-        return Finding("usage", "ok", "The key can read all kinds.")
-    first = next(iter(refusals.values()))
-    kinds = ", ".join(refusals)
-    remedy = first.remedy or "The load skips them; costs are complete without them."
-    return Finding("usage", "warning", f"These cannot be read: {kinds}. {first.message}", remedy)
+            refusals[kind.name] = error
+        without += [f"{kind.name} by {name}" for name in endpoint.refusals]
+    if refusals:
+        first = next(iter(refusals.values()))
+        kinds = ", ".join(refusals)
+        remedy = first.remedy or "The load skips them; costs are complete without them."
+        finding = f"These cannot be read: {kinds}. {first.message}"
+        return Finding("usage", "warning", finding, remedy)
+    if without:
+        finding = f"The key can read all kinds, but OpenAI does not return {', '.join(without)}."
+        return Finding("usage", "note", finding, "The load requests them without these dimensions.")
+    return Finding("usage", "ok", "The key can read all kinds.")
 
 
 def _history(organization: Organization) -> Finding:
@@ -161,30 +178,29 @@ def _history(organization: Organization) -> Finding:
     )
 
 
-def _keys(organization: Organization, date_range: DateRange) -> Finding:
-    refusal = organization.endpoint.refusal(date_range)
-    if not refusal:
-        return Finding("costs by API key", "ok", "OpenAI returns them for the whole history.")
-    first = first_day_with_keys(str(refusal))
-    extent = f"OpenAI returns them from {first} on." if first else refusal.message
-    return Finding(
-        "costs by API key",
-        "note",
-        extent,
-        "Earlier days load without keys, with project, user and line item." if first else None,
-    )
+def _dimensions(endpoint: Endpoint, group_by: tuple[str, ...]) -> Iterator[Finding]:
+    for name in group_by:
+        check = f"costs by {_SUBJECTS[name]}"
+        first = endpoint.first_day_by_dimension.get(name)
+        if not first:
+            yield Finding(check, "ok", "OpenAI returns them for the whole history.")
+        elif name == "user_id":
+            yield _users(check, first)
+        elif first == NEVER:
+            finding = f"OpenAI does not return them. {endpoint.refusals[name].message}"
+            yield Finding(check, "note", finding, "Costs load without this dimension.")
+        else:
+            finding = f"OpenAI returns them from {first} on."
+            yield Finding(check, "note", finding, "Earlier days load without this dimension.")
 
 
-def _users(organization: Organization, date_range: DateRange) -> Finding:
+def _users(check: str, first: date) -> Finding:
     separate = "Users of the other days are loaded separately, into costs_by_user."
-    if not organization.endpoint.refusal(date_range):
-        return Finding("costs by user", "ok", "OpenAI returns them within each project.")
-    newest = DateRange(date_range.until - ONE_DAY, date_range.until, date_range.group_by)
-    if not organization.endpoint.refusal(newest):
+    if first < NEVER:
         extent = "OpenAI returns them within each project, for part of the history."
-        return Finding("costs by user", "note", extent, separate)
+        return Finding(check, "note", extent, separate)
     extent = "OpenAI does not return this organization's users within its projects."
-    return Finding("costs by user", "note", extent, separate.replace("of the other days ", ""))
+    return Finding(check, "note", extent, separate.replace("of the other days ", ""))
 
 
 def _clock(client: Client) -> Finding:

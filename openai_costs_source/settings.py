@@ -53,7 +53,7 @@ class SourceSettings(BaseConfiguration):
             raise _wrong_use(message)
         self.start_date = _start_date(self.start_date)
         self.refetch_days = _whole_number("refetch_days", self.refetch_days, REFETCH_DAYS)
-        self.group_by = _dimensions(self.group_by)
+        self.group_by = dimensions(self.group_by)
         self.max_wait_seconds = _whole_number(
             "max_wait_seconds", self.max_wait_seconds, MAX_WAIT_SECONDS
         )
@@ -146,7 +146,11 @@ def _listed_in(setting: Any) -> list[str]:
     return [item for item in (str(item).strip(" \t\r\n\"'") for item in setting or ()) if item]
 
 
-def _dimensions(setting: Any) -> tuple[str, ...]:
+def dimensions(setting: Any) -> tuple[str, ...]:
+    """The dimensions of the setting `group_by`, in the API's order; without it, all by default.
+
+    Raises OpenAICostsError (wrong use) for an unknown one.
+    """
     names = _listed_in(setting) or list(GROUP_BY)
     if unknown := [name for name in names if name not in DIMENSIONS]:
         raise _wrong_use(f"group_by accepts {', '.join(DIMENSIONS)}, not {', '.join(unknown)}.")

@@ -1,9 +1,9 @@
-"""Which days are requested, what a refusal changes, and which days count as loaded."""
+"""Which days are requested, and which days count as loaded."""
 
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from openai_costs_source.api.date_ranges import (
@@ -13,9 +13,7 @@ from openai_costs_source.api.date_ranges import (
     DateRange,
     History,
     after_loading,
-    after_refusal,
     days_to_load,
-    earliest_day,
     missing_days,
     split_by_dimension,
 )
@@ -26,11 +24,6 @@ TODAY = date(2026, 10, 8)
 TOMORROW = date(2026, 10, 9)
 WITHOUT_KEY = ("project_id", "user_id", "line_item")
 WITHOUT_USER = ("project_id", "api_key_id", "line_item")
-KEY_FLOOR = date(2025, 12, 6)
-HISTORY_START = (
-    "Usage and cost data are available for the past year. Earliest supported start date: {} (UTC)."
-)
-FLOOR = "group_by=api_key_id is not available for this time range. Try a start_time on or after {}."
 
 
 def days_before(day, count):
@@ -47,16 +40,6 @@ def history(requested_from=date(2026, 1, 1), first_open_day=TODAY):
 
 def date_range(since=date(2025, 12, 1), until=date(2025, 12, 11), group_by=GROUP_BY):
     return DateRange(since, until, group_by)
-
-
-def before_history(requested, earliest):
-    return after_refusal(
-        requested, HISTORY_START.format(earliest), "reporting_lookback_exceeded", "start_time"
-    )
-
-
-def before_keys(requested, moment):
-    return after_refusal(requested, FLOOR.format(moment), None, "start_time")
 
 
 def buckets(*days):
@@ -312,89 +295,6 @@ def test_after_a_daily_run_no_stored_day_was_last_read_while_openai_still_restat
             assert stale == set()
 
 
-# Refusals: the start of the history
-
-
-def test_date_range_before_the_history_is_shortened_to_it():
-    assert before_history(date_range(), "2025-12-04") == [date_range(since=date(2025, 12, 4))]
-
-
-def test_date_range_entirely_before_the_history_is_skipped():
-    assert before_history(date_range(), "2025-12-11") == []
-    assert before_history(date_range(), "2026-01-01") == []
-
-
-@pytest.mark.parametrize("earliest", ["2025-12-01", "2025-11-01"])
-def test_range_within_the_history_has_no_alternative(earliest):
-    assert before_history(date_range(), earliest) is None
-
-
-def test_range_has_no_alternative_if_the_refusal_has_no_date():
-    assert before_history(date_range(), "soon") is None
-
-
-def test_date_in_another_refusal_is_ignored():
-    assert (
-        after_refusal(date_range(), HISTORY_START.format("2025-12-04"), "other", "start_time")
-        is None
-    )
-
-
-# Refusals: days before keys were known
-
-
-def test_date_range_is_split_on_the_first_day_with_keys():
-    assert before_keys(date_range(), 1764979200) == [
-        date_range(until=KEY_FLOOR, group_by=WITHOUT_KEY),
-        date_range(since=KEY_FLOOR),
-    ]
-
-
-def test_day_that_is_partly_before_keys_is_requested_without_them():
-    assert before_keys(date_range(), 1764979201) == [
-        date_range(until=date(2025, 12, 7), group_by=WITHOUT_KEY),
-        date_range(since=date(2025, 12, 7)),
-    ]
-
-
-@pytest.mark.parametrize("floor", [date(2025, 11, 1), date(2025, 12, 1)])
-def test_keys_that_are_refused_on_days_that_have_them_are_omitted(floor):
-    assert before_keys(date_range(), midnight(floor)) == [date_range(group_by=WITHOUT_KEY)]
-
-
-@pytest.mark.parametrize("floor", [date(2025, 12, 11), date(2026, 3, 1)])
-def test_date_range_entirely_before_keys_is_requested_without_them(floor):
-    assert before_keys(date_range(), midnight(floor)) == [date_range(group_by=WITHOUT_KEY)]
-
-
-def test_range_without_keys_has_no_alternative_if_keys_are_refused():
-    assert before_keys(date_range(group_by=("project_id", "line_item")), 1764979200) is None
-
-
-# Refusals: users and projects together
-
-
-def test_users_are_omitted_if_they_cannot_be_combined_with_projects():
-    assert after_refusal(date_range(), "This combination is unsupported.", None, "group_by") == [
-        date_range(group_by=WITHOUT_USER)
-    ]
-
-
-def test_users_are_omitted_if_only_the_message_names_them():
-    refusal = "group_by=user_id cannot be combined with project_id."
-    assert after_refusal(date_range(), refusal, None, None) == [date_range(group_by=WITHOUT_USER)]
-
-
-@pytest.mark.parametrize("group_by", [(), ("user_id", "line_item"), ("project_id", "line_item")])
-def test_refused_grouping_without_users_and_projects_has_no_alternative(group_by):
-    refusal = "group_by=user_id is not supported."
-    assert after_refusal(date_range(group_by=group_by), refusal, None, "group_by") is None
-
-
-def test_range_has_no_alternative_after_another_refusal():
-    assert after_refusal(date_range(), "limit must be at most 180.", None, "limit") is None
-
-
 # Limits that refusals revealed
 
 
@@ -421,76 +321,6 @@ def test_users_without_projects_are_requested_for_all_days():
 @pytest.mark.parametrize("first", [date(2025, 11, 1), date(2025, 12, 1)])
 def test_date_range_that_has_a_dimension_from_its_start_on_is_not_split(first):
     assert split_by_dimension(date_range(), {"api_key_id": first}) == [date_range()]
-
-
-def test_refusal_with_an_invalid_date_names_no_earliest_day():
-    assert earliest_day(HISTORY_START.format("2025-13-45"), "reporting_lookback_exceeded") is None
-
-
-# Refusals: properties
-
-some_days = st.dates(date(2025, 10, 1), date(2026, 3, 1))
-some_date_ranges = st.builds(
-    lambda since, count: date_range(since, since + timedelta(days=count)),
-    some_days,
-    st.integers(1, 60),
-)
-moments = st.builds(lambda day, second: midnight(day) + second, some_days, st.integers(0, 86_399))
-
-
-def days_in(parts):
-    return [day for part in parts for day in part]
-
-
-@settings(deadline=None)
-@given(some_date_ranges, some_days)
-def test_all_days_of_the_history_are_requested_again(requested, earliest):
-    parts = before_history(requested, earliest)
-    if earliest > requested.since:
-        assert days_in(parts) == [day for day in requested if day >= earliest]
-        assert all(part.group_by == GROUP_BY for part in parts)
-
-
-@settings(deadline=None)
-@given(some_date_ranges, moments)
-def test_all_days_are_requested_again_around_the_first_keys(requested, moment):
-    parts = before_keys(requested, moment)
-    assert days_in(parts) == list(requested)
-    assert all(part.days > 0 for part in parts)
-    by_key = days_in(part for part in parts if "api_key_id" in part.group_by)
-    if midnight(requested.since) < moment:
-        assert by_key == [day for day in requested if midnight(day) >= moment]
-
-
-@given(some_date_ranges, some_days, moments, st.booleans())
-def test_requests_after_refusals_end_with_each_available_day_once(
-    requested, earliest, moment, are_separate
-):
-    """The three kinds of refusals, in any combination."""
-
-    def reply(part):
-        if part.since < earliest:
-            return before_history(part, earliest)
-        if "api_key_id" in part.group_by and part.start_time < moment:
-            return before_keys(part, moment)
-        if are_separate and {"user_id", "project_id"} <= set(part.group_by):
-            return after_refusal(part, "Unsupported.", None, "group_by")
-        return part
-
-    requests, answered = [requested], []
-    for _ in range(20):
-        if requests:
-            replied = reply(requests.pop(0))
-            if isinstance(replied, DateRange):
-                answered.append(replied)
-            else:
-                requests = [*replied, *requests]
-    assert requests == []
-    assert days_in(answered) == [day for day in requested if day >= earliest]
-    for part in answered:
-        assert {"project_id", "line_item"} <= set(part.group_by)
-        assert ("user_id" in part.group_by) != are_separate
-        assert ("api_key_id" in part.group_by) == (part.start_time >= moment)
 
 
 # Missing days

@@ -19,6 +19,7 @@ from openai_costs.warehouse.destinations import Warehouse
 from openai_costs.warehouse.duckdb_file import VARIABLE
 from openai_costs_source import OpenAICostsError, api_url, openai_costs
 from openai_costs_source.doctor import Finding, check_key
+from openai_costs_source.settings import dimensions
 
 
 def check(warehouse: Warehouse, api_settings: dict[str, str], as_json: bool) -> int:
@@ -49,7 +50,8 @@ def check(warehouse: Warehouse, api_settings: dict[str, str], as_json: bool) -> 
 
 def _check_key(key: str, url: str) -> Iterator[Finding]:
     try:
-        for finding in check_key(key, url, datetime.now(UTC).date()):
+        group_by = dimensions(setting("sources.openai_costs.group_by"))
+        for finding in check_key(key, url, datetime.now(UTC).date(), group_by):
             yield finding
             if (finding.check, finding.status) == ("key", "ok"):
                 # Creating the source raises for a setting that a load would refuse.

@@ -6,9 +6,11 @@ The key is sent in one header to one host, over HTTPS or loopback, and never alo
 from __future__ import annotations
 
 import contextlib
+import html
 import json
 import logging
 import re
+import time
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -18,6 +20,7 @@ from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from openai_costs_source.api.credentials import (
     OPENAI_URL,
@@ -26,7 +29,9 @@ from openai_costs_source.api.credentials import (
     checked_url,
     redact_key,
 )
-from openai_costs_source.api.retry import MAX_WAIT_SECONDS, RetryBudget
+from openai_costs_source.api.network import REPLY_SECONDS, explained, read_body
+from openai_costs_source.api.refusals import is_transient, remedy
+from openai_costs_source.api.retry import MAX_WAIT_SECONDS, RetryBudget, retry_after
 from openai_costs_source.api.usage_kinds import USAGE_KINDS
 from openai_costs_source.errors import OpenAICostsError
 
@@ -50,10 +55,11 @@ PATHS = frozenset(
 
 _RUN_AGAIN = "Nothing from this reply was stored: run again."
 TIMEOUT_SECONDS = (10, 120)
-CHUNK_BYTES = 1 << 20
-LARGEST_LISTING = 100
+OBJECTS_PER_PAGE = 100
+MOST_OBJECTS = 200_000
+"""The most objects of a listing: no organization has more, and a server may list endlessly."""
 _ID = re.compile(r"(?!\.+$)[\w.:\-]+", re.ASCII)
-_SECONDS = re.compile(r"\d+(\.\d+)?")
+_TITLE = re.compile(r"<title[^>]*>(.{1,1000}?)</title>", re.IGNORECASE | re.DOTALL)
 
 Params = Mapping[str, str | int | tuple[str, ...]]
 
@@ -155,13 +161,17 @@ class Client:
         """Yield objects of a listing; `ids` fill the braces in `path`, `final` as for `pages`."""
         after: str | None = None
         cursors: set[str] = set()
+        number = 0
         while True:
             cursor = {"after": after} if after else {}
-            page_params = {"limit": LARGEST_LISTING, **params, **cursor}
+            page_params = {"limit": OBJECTS_PER_PAGE, **params, **cursor}
             page = self._decoded(path, page_params, decode, ids, final)
             yield from page.objects
             if not page.has_more:
                 return
+            number += len(page.objects)
+            if number > MOST_OBJECTS:
+                raise self._error(path, f"listed more than {MOST_OBJECTS:,} objects", _RUN_AGAIN)
             after = page.last_id
             if not after or after in cursors:
                 message = "announced more objects but did not say after which"
@@ -228,23 +238,14 @@ class Client:
     def _get_once(self, path: str, url: str, params: Params) -> tuple[bytes, str]:
         log.debug("GET %s", path)
         try:
-            reply = self._session.get(
+            deadline = time.monotonic() + REPLY_SECONDS
+            with self._session.get(
                 url, params=params, timeout=TIMEOUT_SECONDS, allow_redirects=False, stream=True
-            )
-            # By default, requests reads 10 kB at a time; a page has several megabytes.
-            body = b"".join(reply.iter_content(CHUNK_BYTES))
-        except requests.RequestException as error:
-            host = urlsplit(url).netloc
-            # A handshake that was cut off is transient; a refused certificate or protocol is not.
-            if isinstance(error, requests.exceptions.SSLError) and "EOF" not in str(error):
-                message = f"has no TLS certificate at {host} that this machine trusts"
-                remedy = (
-                    "If a proxy has its own, set REQUESTS_CA_BUNDLE to its certificate authority."
-                )
-                raise self._error(path, message, remedy) from None
-            message = f"did not answer at {host} ({type(error).__name__})"
-            remedy = "Check the network and base_url, and run again."
-            raise self._error(path, message, remedy, is_transient=True) from None
+            ) as reply:
+                body = read_body(reply, deadline)
+        except (OSError, HTTPError) as error:  # requests' own errors are OSErrors.
+            problem = explained(error, url)
+            raise self._error(path, problem.message, problem.remedy, **problem.facts) from None
         if organization := reply.headers.get("openai-organization"):
             self.organization = redact_key(organization, self._key)
         with contextlib.suppress(TypeError, ValueError):
@@ -257,29 +258,36 @@ class Client:
                 "Set base_url to the real address.",
             )
         if reply.status_code != 200:
-            raise self._refusal(path, reply, body)
+            raise self._refusal(path, url, reply, body)
         return body, reply.headers.get("Content-Type", "no content type")
 
-    def _refusal(self, path: str, reply: requests.Response, body: bytes) -> OpenAICostsError:
+    def _refusal(
+        self, path: str, url: str, reply: requests.Response, body: bytes
+    ) -> OpenAICostsError:
+        is_json = True
         try:
             error = json.loads(body)["error"]
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except (KeyError, TypeError, RecursionError):
             error = {}
+        except ValueError:
+            error, is_json = {"message": _title(body)}, False
         facts = error if isinstance(error, dict) else {"message": error}
-        code, param = facts.get("code"), facts.get("param")
+        code, param = (
+            value if isinstance(value, str) else None
+            for value in (facts.get("code"), facts.get("param"))
+        )
         reason = facts.get("message") or reply.reason or "no reason given"
         message = f"refused with {reply.status_code}: {str(reason).strip()}"
-        retry_after = _SECONDS.fullmatch(reply.headers.get("Retry-After", "").strip())
+        status, host = reply.status_code, urlsplit(url).netloc
         return self._error(
             path,
             message.rstrip("."),
-            _remedy(reply.status_code, code, message),
-            status=reply.status_code,
+            remedy(status, code, message, host, is_json),
+            status=status,
             code=code,
             param=param,
-            retry_after=float(retry_after[0]) if retry_after else None,
-            # During outages, OpenAI has returned 404 for paths that exist.
-            is_transient=reply.status_code in (404, 429, *range(500, 600)) and code != "not_found",
+            retry_after=retry_after(reply.headers),
+            is_transient=is_transient(status, code),
         )
 
     def _error(
@@ -289,14 +297,7 @@ class Client:
         return OpenAICostsError(sentence, remedy, **facts)
 
 
-def _remedy(status: int, code: str | None, message: str) -> str | None:
-    if "insufficient permissions" in message.lower():
-        return (
-            "The key needs the Usage API scope and Organization administration set to read, and "
-            "whoever created it must still be an Organization Owner."
-        )
-    if code == "invalid_api_key" or status == 401:
-        return "It was revoked or is mistyped: create a new admin key, or correct OPENAI_ADMIN_KEY."
-    if status == 429 or status >= 500 or (status == 404 and code != "not_found"):
-        return "This may be temporary: run again later."
-    return None
+def _title(body: bytes) -> str:
+    """The title of an HTML page; empty if it has none."""
+    title = _TITLE.search(body[:100_000].decode(errors="replace"))
+    return " ".join(html.unescape(title[1]).split())[:200] if title else ""

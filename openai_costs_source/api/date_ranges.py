@@ -8,7 +8,6 @@ dimensions; no available day is skipped.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -30,9 +29,6 @@ DIMENSIONS = (*GROUP_BY, "api_source")
 ONE_DAY = timedelta(days=1)
 NEVER = date.max
 """Stands for the first day of a dimension that the API does not return for any day yet."""
-
-_HORIZON = re.compile(r"start date:?\s*(\d{4}-\d{2}-\d{2})")
-_KEY_FLOOR = re.compile(r"on or after (\d{9,11})")
 
 
 @dataclass(frozen=True)
@@ -146,41 +142,6 @@ def is_final(day: date, read_on: date, refetch_days: int) -> bool:
     return (read_on - day).days >= max(refetch_days, 1)
 
 
-def after_refusal(
-    date_range: DateRange, message: str, code: str | None, param: str | None
-) -> list[DateRange] | None:
-    """What to request instead of a range that was refused with 400; None without an alternative."""
-    earliest = earliest_day(message, code)
-    if earliest and earliest > date_range.since:
-        return [replace(date_range, since=earliest)] if earliest < date_range.until else []
-    if "api_key_id" in date_range.group_by and (first := first_day_with_keys(message)):
-        # A range that begins on that day and is still refused has no day with keys.
-        return split_by_dimension(
-            date_range, {"api_key_id": first if first > date_range.since else NEVER}
-        )
-    if "api_source" in date_range.group_by and "api_source" in message:
-        return split_by_dimension(date_range, {"api_source": NEVER})
-    if param == "group_by" or "user_id" in message:
-        without_users = split_by_dimension(date_range, {"user_id": NEVER})
-        return without_users if without_users != [date_range] else None
-    return None
-
-
-def earliest_day(message: str, code: str | None) -> date | None:
-    """The first day of the API's history, if a refusal names it."""
-    horizon = _HORIZON.search(message) if code == "reporting_lookback_exceeded" else None
-    try:
-        return date.fromisoformat(horizon[1]) if horizon else None
-    except ValueError:
-        return None
-
-
-def first_day_with_keys(message: str) -> date | None:
-    """The first whole day with API keys, if a refusal names it."""
-    floor = _KEY_FLOOR.search(message)
-    return _first_whole_day(int(floor[1])) if floor else None
-
-
 def split_by_dimension(
     date_range: DateRange, first_day_by_dimension: Mapping[str, date]
 ) -> list[DateRange]:
@@ -233,8 +194,3 @@ def contiguous_ranges(days: Iterable[date], group_by: tuple[str, ...] = ()) -> l
 
 def _midnight(day: date) -> int:
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
-
-
-def _first_whole_day(moment: int) -> date:
-    day = datetime.fromtimestamp(moment, UTC).date()
-    return day if _midnight(day) == moment else day + ONE_DAY

@@ -15,14 +15,16 @@ from openai_costs_source.api.date_ranges import (
     NEVER,
     ONE_DAY,
     DateRange,
-    after_refusal,
     contiguous_ranges,
-    earliest_day,
-    first_day_with_keys,
     missing_days,
     split_by_dimension,
 )
 from openai_costs_source.api.pages import Bucket, Page
+from openai_costs_source.api.refusals import (
+    earliest_day,
+    first_day_of_dimension,
+    refused_dimensions,
+)
 from openai_costs_source.errors import OpenAICostsError
 
 log = logging.getLogger(__name__)
@@ -45,6 +47,10 @@ class _Reply:
     size: int = 0
     error: BaseException | None = None
 
+    @property
+    def buckets(self) -> list[Bucket]:
+        return [bucket for page in self.pages for bucket in page.buckets]
+
 
 @dataclass
 class Endpoint:
@@ -52,9 +58,9 @@ class Endpoint:
 
     `decode` reads a page from its bytes and raises ValueError if they are not a page. A page has
     at most `days_per_page`. Refusals with one of the `final` statuses are not retried.
-    `first_day_by_dimension` is the first day for which the API returns each dimension, and
-    `earliest_day` the first day of its history. `bytes_per_day` is the size of a day, or an
-    estimate of it.
+    `first_day_by_dimension` is the first day for which the API returns each dimension (users:
+    within projects), `refusals` the last refusal of each, and `earliest_day` the first day
+    of its history. `bytes_per_day` is the size of a day, or an estimate of it.
     """
 
     client: Client
@@ -64,6 +70,7 @@ class Endpoint:
     days_per_page: int
     final: tuple[int, ...] = ()
     first_day_by_dimension: Mapping[str, date] = field(default_factory=dict)
+    refusals: dict[str, OpenAICostsError] = field(default_factory=dict)
     earliest_day: date | None = None
     bytes_per_day: float | None = None
 
@@ -91,9 +98,14 @@ class Endpoint:
             missing = self._missing(request, buckets)
             if refusal:
                 log.info("Discovering which days and dimensions OpenAI returns for %s.", request)
+                known = self.first_day_by_dimension
                 for rest in reversed(missing):
                     smaller = self._smaller_requests(rest, refusal, bool(buckets))
                     requests.extendleft(reversed(smaller))
+                for name, first in self.first_day_by_dimension.items():
+                    # Users are then requested without projects.
+                    if first == NEVER != known.get(name) and name != "user_id":
+                        log.warning("%s All days load without %s.", refusal.message, name)
             elif closed := [rest for rest in missing if rest.since < self.today]:
                 raise OpenAICostsError(
                     f"OpenAI's {self.path} left out days that were requested, the first "
@@ -102,7 +114,22 @@ class Endpoint:
             else:
                 log.info("Read %s.", request)
 
-    def refusal(self, date_range: DateRange) -> OpenAICostsError | None:
+    def accepted(self, date_range: DateRange) -> list[DateRange]:
+        """The requests with which `pages` would read the range, without reading all their pages.
+
+        Raises OpenAICostsError if `pages` would not be able to read it.
+        """
+        requests = deque(split_by_dimension(date_range, self.first_day_by_dimension))
+        accepted = []
+        while requests:
+            request = requests.popleft()
+            if refusal := self._refusal(request) if request.days else None:
+                requests.extendleft(reversed(self._smaller_requests(request, refusal)))
+            elif request.days:
+                accepted.append(request)
+        return accepted
+
+    def _refusal(self, date_range: DateRange) -> OpenAICostsError | None:
         """Why the API refuses the range with this grouping; None if it does not."""
         try:
             next(self.client.pages(self.path, _query(date_range, 1), self.decode, self.final))
@@ -143,7 +170,7 @@ class Endpoint:
             wait(running, CLOSE_SECONDS)
 
     def _update_size(self, reply: _Reply) -> None:
-        days = sum(len(page.buckets) for page in reply.pages)
+        days = len(reply.buckets)
         # Large days may follow small or empty ones: the next window has at most twice as many.
         least = (self.bytes_per_day or PAGE_BYTES / FIRST_DAYS) / 2
         self.bytes_per_day = max(reply.size / max(days, 1), least)
@@ -166,8 +193,10 @@ class Endpoint:
         def fetch() -> None:
             query = _query(window, window.days)
             try:
-                pages = self.client.pages(self.path, query, read, self.final, cancelled)
-                reply.pages.extend(pages)
+                for page in self.client.pages(self.path, query, read, self.final, cancelled):
+                    # Checked page by page: a server may return the same days endlessly.
+                    self._missing(window, [*reply.buckets, *page.buckets])
+                    reply.pages.append(page)
             except BaseException as error:
                 reply.error = error
             future.set_result(reply)
@@ -176,46 +205,52 @@ class Endpoint:
         return future
 
     def _smaller_requests(
-        self, rest: DateRange, refusal: OpenAICostsError, has_buckets: bool
+        self, rest: DateRange, refusal: OpenAICostsError, has_buckets: bool = False
     ) -> list[DateRange]:
         """What to request instead of a refused range; raises the refusal if nothing helps."""
-        smaller = after_refusal(rest, str(refusal), refusal.code, refusal.param)
-        self.earliest_day = earliest_day(str(refusal), refusal.code) or self.earliest_day
-        if smaller is None and has_buckets:
+        earliest = earliest_day(refusal)
+        self.earliest_day = earliest or self.earliest_day
+        if earliest and earliest > rest.since:
+            return [replace(rest, since=earliest)] if earliest < rest.until else []
+        refused = refused_dimensions(refusal, rest.group_by)
+        if not refused and has_buckets:
             # The API's history moved on while the pages were read: the rest is a new request.
             return [rest]
-        if smaller is None:
+        if not refused:
             raise refusal
-        if "api_key_id" in rest.group_by and (first := first_day_with_keys(str(refusal))):
-            self.first_day_by_dimension = {**self.first_day_by_dimension, "api_key_id": first}
-        elif smaller == split_by_dimension(rest, {"user_id": NEVER}):
-            known = self.first_day_by_dimension.get("user_id", rest.since)
-            first = max(self._first_day_with_users(rest), known)
-            self.first_day_by_dimension = {**self.first_day_by_dimension, "user_id": first}
-            return split_by_dimension(rest, {"user_id": first})
-        return smaller
+        self.refusals |= dict.fromkeys(refused, refusal)
+        if "user_id" in refused and "project_id" not in rest.group_by:
+            remaining = tuple(name for name in rest.group_by if name not in refused)
+            return [replace(rest, group_by=remaining)]
+        limits = {name: self._first_day(name, rest, refusal) for name in refused}
+        self.first_day_by_dimension = {**self.first_day_by_dimension, **limits}
+        return split_by_dimension(rest, limits)
 
-    def _first_day_with_users(self, refused: DateRange) -> date:
-        """The first day on which users combine with projects.
+    def _first_day(self, dimension: str, refused: DateRange, refusal: OpenAICostsError) -> date:
+        """The first day for which the API returns a refused dimension.
 
-        Whether the API combines them depends on the date range. It is assumed to do so from some
-        day on, which a binary search finds with a few small requests.
+        If the refusal does not name it, the dimension is assumed to exist from some day on, which a
+        binary search finds with a few small requests.
         """
+        named = first_day_of_dimension(refusal)
+        if named and named > refused.since:
+            return named
         known_from, refused_from = refused.until - ONE_DAY, refused.since
-        if refused.days == 1 or not self._has_users(replace(refused, since=known_from)):
-            return NEVER if refused.until > self.today else refused.until
+        if refused.days == 1 or not self._returns(dimension, replace(refused, since=known_from)):
+            known_from = NEVER if refused.until > self.today else refused.until
+            refused_from = known_from
         while (known_from - refused_from).days > 1:
             middle = refused_from + (known_from - refused_from) // 2
-            if self._has_users(replace(refused, since=middle)):
+            if self._returns(dimension, replace(refused, since=middle)):
                 known_from = middle
             else:
                 refused_from = middle
-        return known_from
+        return max(known_from, self.first_day_by_dimension.get(dimension, known_from))
 
-    def _has_users(self, date_range: DateRange) -> bool:
-        """Whether users combine with projects; a refusal of API keys does not count."""
-        refusal = self.refusal(date_range)
-        return refusal is None or first_day_with_keys(str(refusal)) is not None
+    def _returns(self, dimension: str, date_range: DateRange) -> bool:
+        """Whether the API returns the dimension; a refusal of another one does not count."""
+        refusal = self._refusal(date_range)
+        return refusal is None or dimension not in refused_dimensions(refusal, date_range.group_by)
 
     def _missing(self, request: DateRange, buckets: list[Bucket]) -> list[DateRange]:
         try:

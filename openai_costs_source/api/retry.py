@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import re
 import time
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from threading import Event
 from typing import TypeVar
 
@@ -16,6 +20,8 @@ log = logging.getLogger(__name__)
 
 MAX_WAIT_SECONDS = 600
 """The default retry budget of a client."""
+
+_SECONDS = re.compile(r"\d+(\.\d+)?")
 
 T = TypeVar("T")
 
@@ -63,6 +69,24 @@ class RetryBudget:
             reraise=True,
         )
         return retrying(send)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """The seconds of the header Retry-After, also if it is a date; None without a valid one.
+
+    A date is compared with the time of the reply, because this machine's clock may be wrong.
+    """
+    text = headers.get("Retry-After", "").strip()
+    if _SECONDS.fullmatch(text):
+        return float(text)
+    with contextlib.suppress(TypeError, ValueError):
+        until = parsedate_to_datetime(text)
+        try:
+            now = parsedate_to_datetime(headers.get("Date", ""))
+        except (TypeError, ValueError):
+            now = datetime.now(UTC)
+        return max((until - now).total_seconds(), 0)
+    return None
 
 
 def _wait(state: RetryCallState) -> float:

@@ -6,10 +6,12 @@ the dimension `api_source` and cache writes by lifetime (30m, 12h) are from the 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import pyarrow as pa
 
+from openai_costs_source.api.date_ranges import DIMENSIONS
 from openai_costs_source.api.pages import QUANTITY, Page, read_page
 
 _KEY = ("project_id", "user_id", "api_key_id")
@@ -52,6 +54,10 @@ class UsageKind:
     @property
     def path(self) -> str:
         return f"/organization/usage/{self.name}"
+
+    def group_by(self, setting: Collection[str]) -> tuple[str, ...]:
+        """The dimensions to request: those of costs only if the setting `group_by` has them."""
+        return tuple(name for name in self.dimensions if name in setting or name not in DIMENSIONS)
 
     @property
     def columns(self) -> list[tuple[str, pa.DataType]]:

@@ -226,7 +226,9 @@ def _pages_by_user(organization: Organization, days: list[date]) -> Iterator[Pag
     """The user × line item response for these days, if the API returns one that adds up."""
     for date_range in contiguous_ranges(days, BY_USER):
         try:
-            for _, page in organization.costs(date_range):
+            for request, page in organization.costs(date_range):
+                if "user_id" not in request.group_by:
+                    raise organization.endpoint.refusals["user_id"]
                 if mismatched := organization.mismatched(page):
                     first = min(mismatched)
                     log.warning("Costs by user do not add up on %s and are skipped.", first)

@@ -13,7 +13,6 @@ import pyarrow as pa
 from dlt.extract import DltResource
 
 from openai_costs_source.api.date_ranges import (
-    DIMENSIONS,
     FIRST_DAY,
     ONE_DAY,
     DateRange,
@@ -176,9 +175,7 @@ def _pages(
 
     The days are read in parts, and the pages of a part are returned once it is complete.
     """
-    group_by = tuple(
-        name for name in kind.dimensions if name in load.group_by or name not in DIMENSIONS
-    )
+    group_by = kind.group_by(load.group_by)
     days_at_once = max(load.refetch_days + 1, DAYS_PER_PAGE)
     first = days.since
     while first < days.until:

@@ -1,0 +1,124 @@
+"""Reads the body of a reply within bounds, and explains why a request got no complete reply."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.exceptions import (
+    InvalidProxyURL,
+    InvalidSchema,
+    InvalidURL,
+    ProxyError,
+    SSLError,
+)
+
+from openai_costs_source.api.refusals import PROXY_CREDENTIALS, is_transient
+
+REPLY_SECONDS = 300
+"""The longest time for a complete reply."""
+MEGABYTE = 1_000_000
+LARGEST_REPLY = 250 * MEGABYTE
+"""The most bytes of a reply, after decompression; a page of costs has about 16 MB."""
+
+_CHUNK_BYTES = 1 << 18
+_TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})([\w -]*)")
+_RUN_AGAIN = "Check the network and base_url, and run again."
+
+
+class TooSlow(OSError):
+    """A reply is not complete after `REPLY_SECONDS`."""
+
+
+class TooLarge(OSError):
+    """A reply has more than `LARGEST_REPLY` bytes."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a request got no reply: the end of a sentence about it, a remedy, and error facts."""
+
+    message: str
+    remedy: str
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def read_body(reply: requests.Response, deadline: float) -> bytes:
+    """The decompressed body of a streamed reply.
+
+    Raises TooSlow if it is not complete at the `deadline`, in seconds of the monotonic clock, and
+    TooLarge. Each chunk is decompressed to a limited size, so that memory is bounded too.
+    """
+    chunks: list[bytes] = []
+    size = 0
+    # Returns what has arrived. requests' own iterator waits until a chunk is complete.
+    while chunk := reply.raw.read1(_CHUNK_BYTES, decode_content=True):
+        size += len(chunk)
+        if size > LARGEST_REPLY:
+            raise TooLarge
+        if time.monotonic() > deadline:
+            raise TooSlow
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def explained(error: Exception, url: str) -> Problem:
+    """Why a request to this URL got no complete reply, from the error of requests or urllib3."""
+    host = urlsplit(url).netloc
+    text = str(error)
+    transient = {"is_transient": True}
+    if isinstance(error, TooSlow):
+        message = f"did not complete its reply at {host} within {REPLY_SECONDS} s"
+        return Problem(message, _RUN_AGAIN, transient)
+    if isinstance(error, TooLarge):
+        return Problem(
+            f"sent more than {LARGEST_REPLY // MEGABYTE} MB in one reply",
+            "If there is a proxy in between, let it pass requests to this host unchanged.",
+        )
+    if isinstance(error, ProxyError | InvalidProxyURL | InvalidSchema | InvalidURL):
+        return _proxy_problem(error, url)
+    if "CA certificate bundle" in text or "NO_CERTIFICATE_OR_CRL_FOUND" in text:
+        return Problem(
+            "cannot be requested: the file of trusted certificates does not exist or has none",
+            "Correct REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE, or remove it.",
+            {"is_wrong_use": True},
+        )
+    # A handshake that was cut off is transient; a refused certificate or protocol is not.
+    if isinstance(error, SSLError) and "EOF" not in text:
+        return Problem(
+            f"has no TLS certificate at {host} that this machine trusts",
+            "If a proxy has its own, set REQUESTS_CA_BUNDLE to its certificate authority.",
+        )
+    return Problem(f"did not answer at {host} ({type(error).__name__})", _RUN_AGAIN, transient)
+
+
+def _proxy_problem(error: Exception, url: str) -> Problem:
+    proxies = requests.utils.get_environ_proxies(url)
+    # Without the user and the password that its URL may contain.
+    address = (requests.utils.select_proxy(url, proxies) or "").rpartition("@")[2]
+    proxy = f"the proxy {address.removeprefix('http://').rstrip('/')}"
+    tunnel = _TUNNEL.search(str(error))
+    if tunnel:
+        status = int(tunnel[1])
+        remedy = "Let the proxy pass requests to this host."
+        return Problem(
+            f"was not reached: {proxy} refused with {tunnel[1]}:{tunnel[2].rstrip()}",
+            PROXY_CREDENTIALS if status == 407 else remedy,
+            {"is_transient": is_transient(status, None)},
+        )
+    if isinstance(error, ProxyError):
+        return Problem(
+            f"was not reached: {proxy} did not answer",
+            "Check HTTPS_PROXY and the proxy, and run again.",
+            {"is_transient": True},
+        )
+    return Problem(
+        f"cannot be requested: {proxy} is not one that can be used",
+        "Set HTTPS_PROXY to an address such as http://HOST:PORT, or remove it. A proxy with SOCKS "
+        "needs one more package: pip install 'requests[socks]'.",
+        {"is_wrong_use": True},
+    )
