@@ -8,6 +8,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from types import SimpleNamespace
@@ -76,7 +77,7 @@ class Handler(BaseHTTPRequestHandler):
         if not status:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             return
-        self.send_response(status)
+        self.send_response_only(status)
         for name, value in {"Content-Length": str(len(text)), **headers}.items():
             self.send_header(name, value)
         self.end_headers()
@@ -407,6 +408,17 @@ def test_the_seconds_of_retry_after_are_waited(
     )
     assert buckets(Client(KEY, api.url)) == ["day"]
     assert waits[1:] == [7, 2.5]
+
+
+@pytest.mark.parametrize(("seconds", "clock", "waited"), [(90, 0, 90), (90, 3600, 90), (-5, 0, 1)])
+def test_a_retry_after_that_is_a_date_is_waited_for_by_the_servers_clock(
+    server: Serve, waits: list[float], seconds: int, clock: int, waited: int
+) -> None:
+    now = time.time() + clock
+    dates = {"Date": formatdate(now, usegmt=True)}
+    busy = refusal(503, "Later.", Retry_After=formatdate(now + seconds, usegmt=True), **dates)
+    assert buckets(Client(KEY, server([busy, page("day")]).url)) == ["day"]
+    assert waits == [waited]
 
 
 def test_a_server_that_requests_no_pause_is_not_flooded(server: Serve) -> None:

@@ -29,7 +29,7 @@ from openai_costs_source.api.credentials import (
     checked_url,
     redact_key,
 )
-from openai_costs_source.api.network import REPLY_SECONDS, explained, read_body
+from openai_costs_source.api.network import explained, read_body
 from openai_costs_source.api.refusals import is_transient, remedy
 from openai_costs_source.api.retry import MAX_WAIT_SECONDS, RetryBudget, retry_after
 from openai_costs_source.api.usage_kinds import USAGE_KINDS
@@ -137,17 +137,15 @@ class Client:
         while True:
             page_params = {**params, "page": token} if token else params
             page = self._decoded(path, page_params, decode, final=final, cancelled=cancelled)
-            yield page
             token = page.next_page
-            if not page.has_more:
-                return
-            if not token:
+            if page.has_more and not token:
                 raise self._error(path, "announced more pages but named none", _RUN_AGAIN)
-            # After the last bucket, the API may return new page tokens endlessly.
-            if not page.buckets:
-                return
-            if token in tokens:
+            if page.has_more and page.buckets and token in tokens:
                 raise self._error(path, "named the same next page twice", _RUN_AGAIN)
+            yield page
+            # After the last bucket, the API may return new page tokens endlessly.
+            if not token or not page.has_more or not page.buckets:
+                return
             tokens.add(token)
 
     def listing(
@@ -238,11 +236,11 @@ class Client:
     def _get_once(self, path: str, url: str, params: Params) -> tuple[bytes, str]:
         log.debug("GET %s", path)
         try:
-            deadline = time.monotonic() + REPLY_SECONDS
+            requested_at = time.monotonic()
             with self._session.get(
                 url, params=params, timeout=TIMEOUT_SECONDS, allow_redirects=False, stream=True
             ) as reply:
-                body = read_body(reply, deadline)
+                body = read_body(reply, requested_at)
         except (OSError, HTTPError) as error:  # requests' own errors are OSErrors.
             problem = explained(error, url)
             raise self._error(path, problem.message, problem.remedy, **problem.facts) from None

@@ -47,11 +47,11 @@ class Problem:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-def read_body(reply: requests.Response, deadline: float) -> bytes:
-    """The decompressed body of a streamed reply.
+def read_body(reply: requests.Response, requested_at: float) -> bytes:
+    """The decompressed body of a streamed reply, requested at this time of the monotonic clock.
 
-    Raises TooSlow if it is not complete at the `deadline`, in seconds of the monotonic clock, and
-    TooLarge. Each chunk is decompressed to a limited size, so that memory is bounded too.
+    Raises TooSlow or TooLarge beyond the bounds. Each chunk is decompressed to a limited size, so
+    that memory is bounded too.
     """
     chunks: list[bytes] = []
     size = 0
@@ -60,7 +60,7 @@ def read_body(reply: requests.Response, deadline: float) -> bytes:
         size += len(chunk)
         if size > LARGEST_REPLY:
             raise TooLarge
-        if time.monotonic() > deadline:
+        if time.monotonic() - requested_at > REPLY_SECONDS:
             raise TooSlow
         chunks.append(chunk)
     return b"".join(chunks)
@@ -100,24 +100,24 @@ def _proxy_problem(error: Exception, url: str) -> Problem:
     proxies = requests.utils.get_environ_proxies(url)
     # Without the user and the password that its URL may contain.
     address = (requests.utils.select_proxy(url, proxies) or "").rpartition("@")[2]
-    proxy = f"the proxy {address.removeprefix('http://').rstrip('/')}"
+    proxy = address.removeprefix("http://").rstrip("/")
     tunnel = _TUNNEL.search(str(error))
     if tunnel:
         status = int(tunnel[1])
         remedy = "Let the proxy pass requests to this host."
         return Problem(
-            f"was not reached: {proxy} refused with {tunnel[1]}:{tunnel[2].rstrip()}",
+            f"was not reached: the proxy {proxy} refused with {tunnel[1]}:{tunnel[2].rstrip()}",
             PROXY_CREDENTIALS if status == 407 else remedy,
             {"is_transient": is_transient(status, None)},
         )
     if isinstance(error, ProxyError):
         return Problem(
-            f"was not reached: {proxy} did not answer",
+            f"was not reached: the proxy {proxy} did not answer",
             "Check HTTPS_PROXY and the proxy, and run again.",
             {"is_transient": True},
         )
     return Problem(
-        f"cannot be requested: {proxy} is not one that can be used",
+        f"cannot be requested: the proxy {proxy} is not one that can be used",
         "Set HTTPS_PROXY to an address such as http://HOST:PORT, or remove it. A proxy with SOCKS "
         "needs one more package: pip install 'requests[socks]'.",
         {"is_wrong_use": True},

@@ -58,7 +58,7 @@ def refused_dimensions(refusal: OpenAICostsError, group_by: Collection[str]) -> 
     """
     problem = _VALID_VALUES.split(refusal.message)[0]
     param = refusal.param or ""
-    if "group" in f"{problem} {param}" and (most := _MOST_DIMENSIONS.search(problem)):
+    if "group" in f"{problem} {param}".lower() and (most := _MOST_DIMENSIONS.search(problem)):
         number = _NUMBERS.get(most[1].lower()) or int(most[1])
         if number < len(group_by):
             kept = sorted(group_by, key=_importance)[:number]

@@ -111,6 +111,31 @@ def _key_floor(request: Request, reply: Reply) -> Reply:
     return _refused(400, message, "start_time")
 
 
+def _no_api_keys(request: Request, reply: Reply) -> Reply:
+    if request.path.endswith(_REPORTS) and "api_key_id" in request.group_by:
+        message = "group_by=api_key_id is not available for this organization."
+        return _refused(400, message, "group_by")
+    return reply
+
+
+def _no_service_tier(request: Request, reply: Reply) -> Reply:
+    if "service_tier" not in request.group_by:
+        return reply
+    position = request.group_by.index("service_tier")
+    message = (
+        "Invalid value: 'service_tier'. Supported values are: 'project_id', 'user_id', "
+        "'api_key_id', 'model', and 'batch'."
+    )
+    return _refused(400, message, f"group_by[{position}]", "invalid_value")
+
+
+@_costs
+def _two_dimensions(request: Request, reply: Reply) -> Reply:
+    if len(request.group_by) <= 2:
+        return reply
+    return _refused(400, "You can group by at most 2 dimensions.", "group_by")
+
+
 @_costs
 def _horizon_on_a_later_page(request: Request, reply: Reply) -> Reply:
     earliest = request.organization.earliest + timedelta(days=1)
@@ -224,6 +249,16 @@ def _revoked_key(request: Request, reply: Reply) -> Reply:
     return _refused(401, "Incorrect API key provided: sk-a***min.", code="invalid_api_key")
 
 
+def _always(status: int, message: str, code: str) -> FailureMode:
+    """Return the failure mode that refuses each request with this error."""
+    return lambda request, reply: _refused(status, message, code=code)
+
+
+def _blocked(request: Request, reply: Reply) -> Reply:
+    page = "<html><head><title>Attention Required! | Cloudflare</title></head></html>"
+    return Reply(403, page, {"Content-Type": "text/html"})
+
+
 def _other_organization(request: Request, reply: Reply) -> Reply:
     if not request.path.endswith(_REPORTS) or reply.status != 200:
         return reply
@@ -277,6 +312,9 @@ FAILURE_MODES: Mapping[str, FailureMode] = {
     "users-apart": _users_apart_before(-1),
     "users-apart-before": _users_apart_before(20),
     "key-floor": _key_floor,
+    "no-api-keys": _no_api_keys,
+    "no-service-tier": _no_service_tier,
+    "two-dimensions": _two_dimensions,
     "horizon-on-a-later-page": _horizon_on_a_later_page,
     "missing-amounts": _missing_amounts,
     "unknown-units": _unknown_units,
@@ -302,6 +340,23 @@ FAILURE_MODES: Mapping[str, FailureMode] = {
         *("/projects", "/users", "/api_keys", "/spend_limit", "/spend_alerts"),
     ),
     "revoked-key": _revoked_key,
+    "incorrect-hostname": _always(
+        401, "Please make your request to us.api.openai.com", "incorrect_hostname"
+    ),
+    "ip-not-authorized": _always(
+        401, "Your IP address is not authorized to access this resource.", "ip_not_authorized"
+    ),
+    "no-membership": _always(
+        401,
+        "You must be a member of an organization to use the API.",
+        "organization_membership_required",
+    ),
+    "no-quota": _always(
+        429,
+        "You exceeded your current quota, please check your plan and billing details.",
+        "insufficient_quota",
+    ),
+    "blocked": _blocked,
     "other-organization": _other_organization,
     "rate-limit": _rate_limit,
     "rate-limit-without-seconds": _rate_limit_without_seconds,

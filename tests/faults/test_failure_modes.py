@@ -336,6 +336,38 @@ def test_users_apart_and_key_floor_are_tried_again_after_30_days(serve, clock, w
     assert timedelta(days=30) == RETRIED_AFTER
 
 
+def test_api_keys_that_no_day_has_are_omitted_and_reported(serve, organization, warehouse, caplog):
+    load_costs(warehouse, serve("no-api-keys"), since=days_ago(5))
+    assert_whole(warehouse, organization, days(5), by=WITHOUT_KEYS)
+    (message,) = warnings_of(caplog)
+    assert "group_by=api_key_id is not available for this organization." in message
+    assert message.endswith("All days load without api_key_id.")
+
+
+def test_service_tiers_that_are_refused_do_not_omit_the_users_that_the_refusal_lists(
+    serve, warehouse, caplog
+):
+    resources = ["costs", "usage_completions", "usage_embeddings"]
+    warehouse.load(serve("no-service-tier"), since=days_ago(3), resources=resources)
+    grouped = warehouse.rows("""
+        select kind, grouped_by, count(*) from openai_raw.usage_days group by all order by 1
+    """)
+    assert grouped == [
+        ("completions", "project_id,user_id,api_key_id,model,batch", 4),
+        ("embeddings", "project_id,user_id,api_key_id,model", 4),
+    ]
+    assert warehouse.value("select count(distinct user_id) from openai_raw.usage_completions") > 1
+    assert len(warnings_of(caplog)) == 1
+
+
+def test_dimensions_beyond_the_most_that_the_api_groups_by_are_omitted(
+    serve, organization, warehouse
+):
+    load_costs(warehouse, serve("two-dimensions"), since=days_ago(5))
+    assert_whole(warehouse, organization, days(5), by=WITHOUT_BOTH)
+    assert_users_apart(warehouse, organization, days(5))
+
+
 def test_history_is_cut_to_the_days_that_openai_still_returns(serve, warehouse):
     organization = OneWeek(TODAY)
     load_costs(warehouse, serve(of=organization), since=days_ago(12))
@@ -792,7 +824,7 @@ def test_listings_include_archived_projects_with_their_names(serve, organization
 
 
 def test_listings_continue_after_the_last_id_of_a_page(serve, organization, warehouse, monkeypatch):
-    monkeypatch.setattr("openai_costs_source.api.client.LARGEST_LISTING", 3)
+    monkeypatch.setattr("openai_costs_source.api.client.OBJECTS_PER_PAGE", 3)
     api = serve()
     warehouse.load(api, resources=["projects", "users", "api_keys"])
     for table, listed in (
@@ -1134,6 +1166,21 @@ def test_command_loads_every_cent_under_a_failure_mode(mode, first_day, organiza
     ("mode", "sentence"),
     [
         ("revoked-key", "Incorrect API key provided: sk-a***min. It was revoked or is mistyped"),
+        (
+            "incorrect-hostname",
+            "make your request to us.api.openai.com. Set OPENAI_BASE_URL to "
+            "https://us.api.openai.com/v1.",
+        ),
+        ("ip-not-authorized", "not authorized to access this resource. The organization allows"),
+        (
+            "no-membership",
+            "You must be a member of an organization to use the API. Whoever created",
+        ),
+        ("no-quota", "exceeded your current quota, please check your plan and billing details. W"),
+        (
+            "blocked",
+            "refused with 403: Attention Required! | Cloudflare. This reply is not from OpenAI's",
+        ),
         ("day-is-missing", f"left out days that were requested, the first {days_ago(4)}."),
     ],
 )
@@ -1177,6 +1224,15 @@ FINDINGS = {
     "other-organization": {"organization": ("warning", "org-demo-empty, which has had no costs")},
     "users-apart": {"costs by user": ("note", "does not return this organization's users within")},
     "users-apart-before": {"costs by user": ("note", "for part of the history.")},
+    "no-api-keys": {
+        "costs by API key": ("note", "group_by=api_key_id is not available for this organization.")
+    },
+    "no-service-tier": {"usage": ("note", "does not return completions by service_tier")},
+    "two-dimensions": {
+        "costs by API key": ("note", "You can group by at most 2 dimensions."),
+        "costs by user": ("note", "does not return this organization's users within"),
+    },
+    "no-quota": {"costs": ("failed", "You exceeded your current quota")},
     "key-floor": {"costs by API key": ("note", f"OpenAI returns them from {days_ago(20)} on.")},
 }
 

@@ -20,7 +20,7 @@ def installed(tmp_path_factory):
 
 def test_it_installs_neither_dbt_nor_what_only_the_command_needs(installed):
     found = {d.name.lower() for d in Distribution.discover(path=[str(installed.site_packages)])}
-    assert {"openai-costs", "dlt", "duckdb", "pyarrow", "requests", "tenacity"} <= found
+    assert {"openai-costs", "dlt", "duckdb", "pyarrow", "requests", "tenacity", "urllib3"} <= found
     assert not [name for name in found if name.startswith("dbt") or name == "platformdirs"]
 
 
