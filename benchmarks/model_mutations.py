@@ -550,8 +550,14 @@ ANOMALIES = [
     Mutation(
         "Projects are not compared with earlier weeks.",
         "models/intermediate/anomalies/int_openai__comparable_costs.sql",
-        "scope in ('organization', 'project')\n    or (scope <> 'team' and",
-        "scope = 'organization'\n    or (scope not in ('team', 'project') and",
+        "costs.scope in ('organization', 'project')\n    or (costs.scope <> 'team' and",
+        "costs.scope = 'organization'\n    or (costs.scope not in ('team', 'project') and",
+    ),
+    Mutation(
+        "An anomaly must exceed the usual cost by the organization's whole average day.",
+        "models/intermediate/anomalies/int_openai__anomaly_minimums.sql",
+        "{{ var('anomaly_minimum_share') }} * coalesce(cost, 0)",
+        "coalesce(cost, 0)",
     ),
     Mutation(
         "A day is compared with the days before it, not with the same weekdays.",

@@ -157,9 +157,9 @@ MUTATIONS = [
     ),
     Mutation(
         "An outage that OpenAI reports with status 404 is not retried.",
-        "openai_costs_source/api/client.py",
-        "is_transient=reply.status_code in (404, 429, *range(500, 600))",
-        "is_transient=reply.status_code in (429, *range(500, 600))",
+        "openai_costs_source/api/refusals.py",
+        "status in (404, 408, 429, *range(500, 600))",
+        "status in (408, 429, *range(500, 600))",
         "tests/test_client.py -k an_outage_is_retried",
     ),
     Mutation(
@@ -168,6 +168,27 @@ MUTATIONS = [
         "self._seconds_left = min(self._seconds_left, seconds_left - waited(state))",
         "self._seconds_left = min(self._seconds_left, seconds_left)",
         "tests/test_client.py -k several_replies",
+    ),
+    Mutation(
+        "The dimension that is omitted is the first one that a refusal lists, not the refused one.",
+        "openai_costs_source/api/refusals.py",
+        "problem = _VALID_VALUES.split(refusal.message)[0]",
+        "problem = _VALID_VALUES.split(refusal.message)[-1]",
+        "tests/test_refusals.py -k names_as_the_problem",
+    ),
+    Mutation(
+        "A compressed reply may be of any size.",
+        "openai_costs_source/api/network.py",
+        "if size > LARGEST_REPLY:",
+        "if False:",
+        "tests/test_network.py -k unpacks",
+    ),
+    Mutation(
+        "Pages may repeat a day under new tokens.",
+        "openai_costs_source/api/endpoint.py",
+        "self._missing(window, [*reply.buckets, *page.buckets])",
+        "len(reply.buckets)",
+        "tests/test_network.py -k new_tokens",
     ),
     Mutation(
         "A redirect is followed.",

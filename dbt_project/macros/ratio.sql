@@ -22,10 +22,7 @@ case
 end
 {%- endmacro %}
 
-{# True if a cost differs from price times quantity by more than the error of a division. #}
+{# True if a cost differs from price times quantity by more than the error of a division; all are doubles. #}
 {% macro differs_from_product(cost, price, quantity) -%}
-    abs(
-        cast({{ price }} as {{ double() }}) * cast({{ quantity }} as {{ double() }})
-        - cast({{ cost }} as {{ double() }})
-    ) > 0.000000001 * greatest(1, abs(cast({{ cost }} as {{ double() }})))
+    abs({{ price }} * {{ quantity }} - {{ cost }}) > 0.000000001 * greatest(1, abs({{ cost }}))
 {%- endmacro %}

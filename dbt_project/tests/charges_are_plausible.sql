@@ -4,7 +4,21 @@
 -- official validator also allows.
 {% set ids = ['BillingAccountId', 'SubAccountId', 'SkuId', 'SkuPriceId', 'x_PrincipalId', 'x_CredentialId'] %}
 
-with checked as (
+with charges as (
+    select
+        *,
+        -- Engines convert wide decimals to doubles slowly, so this happens once.
+        cast(PricingQuantity as {{ double() }}) as quantity,
+        cast(ContractedUnitPrice as {{ double() }}) as contracted_price,
+        cast(ContractedCost as {{ double() }}) as contracted_cost,
+        -- A price that is in no list is derived from the cost.
+        cast(case when x_ListPriceSource <> 'derived' then ListUnitPrice end as {{ double() }}) as list_price,
+        cast(case when x_ListPriceSource <> 'derived' then ListCost end as {{ double() }}) as listed_cost
+    from {{ ref('openai__focus_costs') }}
+    where {{ is_not_before_days_to_build('ChargePeriodStart', timestamp_type()) }}
+),
+
+checked as (
     select
         BillingAccountId,
         case
@@ -17,18 +31,13 @@ with checked as (
                     "'add a row for '", "x_QuantityUnit", "' to dbt_project/seeds/quantity_units.csv'"
                 ]) }}
             when
-                {{ differs_from_product('ContractedCost', 'ContractedUnitPrice', 'PricingQuantity') }}
-                -- A price that is in no list is derived from the cost.
-                or (
-                    x_ListPriceSource <> 'derived'
-                    and {{ differs_from_product('ListCost', 'ListUnitPrice', 'PricingQuantity') }}
-                )
+                {{ differs_from_product('contracted_cost', 'contracted_price', 'quantity') }}
+                or {{ differs_from_product('listed_cost', 'list_price', 'quantity') }}
                 then {{ dbt.concat([
                     "coalesce(ChargeDescription, 'a charge')", "' does not cost its price times its quantity'"
                 ]) }}
         end as reason
-    from {{ ref('openai__focus_costs') }}
-    where {{ is_not_before_days_to_build('ChargePeriodStart', timestamp_type()) }}
+    from charges
 )
 
 select distinct *

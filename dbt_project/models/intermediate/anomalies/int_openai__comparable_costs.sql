@@ -1,16 +1,24 @@
+-- Projects are the parents of other scopes. A cost below the least excess cannot exceed the usual one by it.
 select
-    organization_id,
-    scope,
-    scope_id,
-    parent_scope,
-    coalesce(parent_id, '') as parent_id,
-    currency,
-    date,
-    unblended_cost,
+    costs.organization_id,
+    costs.scope,
+    costs.scope_id,
+    costs.parent_scope,
+    coalesce(costs.parent_id, '') as parent_id,
+    costs.currency,
+    costs.date,
+    costs.unblended_cost,
     -- Engines rank by a number several times faster than by six columns of text.
-    row_number() over (order by organization_id, date, scope, scope_id, coalesce(parent_id, ''), currency)
-        as cost_number
-from {{ ref('int_openai__scoped_costs') }}
+    row_number() over (
+        order by
+            costs.organization_id, costs.date, costs.scope, costs.scope_id, coalesce(costs.parent_id, ''),
+            costs.currency
+    ) as cost_number
+from {{ ref('int_openai__scoped_costs') }} as costs
+inner join {{ ref('int_openai__anomaly_minimums') }} as minimums
+    on costs.organization_id = minimums.organization_id
+    and costs.currency = minimums.currency
+    and costs.date = minimums.date
 where
-    scope in ('organization', 'project')
-    or (scope <> 'team' and unblended_cost >= {{ var('anomaly_minimum') }})
+    costs.scope in ('organization', 'project')
+    or (costs.scope <> 'team' and cast(costs.unblended_cost as {{ double() }}) >= minimums.minimum)

@@ -5,36 +5,17 @@ with usual as (
     select * from {{ ref('int_openai__usual_costs') }}
 ),
 
-average_days as (
-    select
-        days.organization_id,
-        days.currency,
-        days.date,
-        avg(cast(before.unblended_cost as {{ double() }})) as cost
-    from usual as days
-    inner join {{ ref('int_openai__scoped_costs') }} as before
-        on days.organization_id = before.organization_id
-        and before.scope = 'organization'
-        and days.currency = before.currency
-        and days.date > before.date
-        and {{ days_after('days.date', -28) }} <= before.date
-    where days.scope = 'organization'
-    group by days.organization_id, days.currency, days.date
-),
-
 scored as (
     select
         usual.*,
-        greatest(
-            {{ var('anomaly_minimum') }}, {{ var('anomaly_minimum_share') }} * coalesce(average_days.cost, 0)
-        ) as minimum,
+        minimums.minimum,
         greatest(usual.spread, 0.15 * cast(usual.usual_cost as {{ double() }})) as usual_spread,
         cast(usual.excess as {{ double() }}) as excess_as_double
     from usual
-    left join average_days
-        on usual.organization_id = average_days.organization_id
-        and usual.currency = average_days.currency
-        and usual.date = average_days.date
+    inner join {{ ref('int_openai__anomaly_minimums') }} as minimums
+        on usual.organization_id = minimums.organization_id
+        and usual.currency = minimums.currency
+        and usual.date = minimums.date
     where usual.scope <> 'organization' and usual.weeks >= 4
 )
 

@@ -9,7 +9,12 @@
     'team': ('team', 'has_project'),
 } %}
 
-with costs_of_scopes as (
+with costs as (
+    select *
+    from {{ ref('int_openai__expected_costs_by_month') }}
+),
+
+costs_of_scopes as (
     {% for scope, (id, counts) in scopes.items() %}
         select
             organization_id,
@@ -18,7 +23,7 @@ with costs_of_scopes as (
             {{ id }} as scope_id,
             currency,
             amount
-        from {{ ref('int_openai__expected_costs_by_month') }}
+        from costs
         where {{ counts }}
         {{ 'union all' if not loop.last }}
     {% endfor %}
