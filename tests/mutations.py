@@ -184,6 +184,13 @@ MUTATIONS = [
         "tests/test_client.py -k quotes_back",
     ),
     Mutation(
+        "A key whose characters are escaped is not redacted.",
+        "openai_costs_source/api/credentials.py",
+        "or not _ESCAPED_ASCII.search(plain)",
+        "or plain",
+        "tests/test_client.py -k escaped_characters",
+    ),
+    Mutation(
         "The key is sent over plain HTTP to another machine.",
         "openai_costs_source/api/credentials.py",
         """(parts.scheme == "http" and is_local)""",

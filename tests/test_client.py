@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from types import SimpleNamespace
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import pytest
 
@@ -20,6 +20,7 @@ from openai_costs_source.api.client import PATHS, Client
 from openai_costs_source.errors import OpenAICostsError
 
 KEY = "sk-admin-t0pS3cretOfThe0rganization"
+SLASHED_KEY = "sk-admin-t0p/S3cret+OfThe0rganization"
 COSTS = "/organization/costs"
 USERS = "/organization/users"
 PROJECT_KEYS = "/organization/projects/{project_id}/api_keys"
@@ -658,6 +659,40 @@ def test_a_key_that_the_server_quotes_back_is_redacted(
     assert KEY not in repr(raised.value)
     assert KEY not in "".join(traceback.format_exception(raised.value))
     assert KEY not in caplog.text
+
+
+def escaped(text: str) -> str:
+    return "".join(f"\\u{ord(character):04X}" for character in text)
+
+
+def percent_encoded(text: str) -> str:
+    return "".join(f"%{ord(character):02x}" for character in text)
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        SLASHED_KEY.replace("/", r"\/"),
+        SLASHED_KEY.replace("-", r"\u002d"),
+        escaped(SLASHED_KEY),
+        escaped(SLASHED_KEY).replace("\\", r"\\"),
+        quote(SLASHED_KEY, safe=""),
+        percent_encoded(SLASHED_KEY),
+        quote(quote(SLASHED_KEY, safe=""), safe=""),
+    ],
+)
+def test_a_key_with_escaped_characters_is_redacted(server: Serve, spelled: str) -> None:
+    def stored(body: bytes) -> SimpleNamespace:
+        return SimpleNamespace(has_more=False, next_page=None, text=body.decode())
+
+    answers: list[Answer] = [
+        (200, {}, f'{{"name": "caf\\u00e9 100%, {spelled}."}}'.encode()),
+        (401, {}, f'{{"error": {{"message": "Wrong: {spelled}."}}}}'.encode()),
+    ]
+    client = Client(SLASHED_KEY, server(answers).url)
+    (page,) = client.pages(COSTS, {}, stored)  # type: ignore[type-var]
+    assert page.text == r'{"name": "caf\u00e9 100%, [the key]."}'
+    assert "Wrong: [the key]." in failure(client).message
 
 
 def test_the_client_does_not_show_its_key(server: Serve) -> None:
