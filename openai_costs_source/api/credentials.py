@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from ipaddress import ip_address
 from typing import AnyStr
 from urllib.parse import urlsplit
 
@@ -107,5 +108,12 @@ def checked_url(url: str) -> tuple[str, bool]:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether the host is this machine."""
-    return host in ("localhost", "::1") or re.fullmatch(r"127(\.\d+){3}", host) is not None
+    """Whether the host is this machine: `localhost`, `127.x.x.x` or `::1`.
+
+    Other spellings, such as `127.1`, mean different addresses to different programs.
+    """
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    return address == ip_address("::1") or (address.version == 4 and address.is_loopback)
