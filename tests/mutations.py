@@ -299,6 +299,27 @@ MUTATIONS = [
     ),
     # Names, privacy, budgets set at OpenAI
     Mutation(
+        "During an outage, the listings of each project are requested.",
+        "openai_costs_source/extract/listings.py",
+        "if self._failures[organization, path] >= MOST_FAILURES:",
+        "if not MOST_FAILURES:",
+        "tests/test_listings.py -k three_requests",
+    ),
+    Mutation(
+        "A revoked key counts as an outage of names.",
+        "openai_costs_source/extract/listings.py",
+        " or error.status == 401:",
+        ":",
+        "tests/test_listings.py -k revoked_key",
+    ),
+    Mutation(
+        "An outage of names uses up the retries of costs.",
+        "openai_costs_source/api/client.py",
+        "self._listing_retries = RetryBudget(max_wait_seconds)",
+        "self._listing_retries = self._page_retries",
+        "tests/test_client.py -k uses_up_no_retry",
+    ),
+    Mutation(
         "If OpenAI refuses a listing, its objects look deleted.",
         "openai_costs_source/extract/listings.py",
         "        if objects is not None:\n            listing",

@@ -526,6 +526,16 @@ def test_several_replies_share_one_retry_budget(server: Serve, waits: list[float
     assert len(api.requests) == 5
 
 
+def test_outage_of_a_listing_uses_up_no_retry_of_costs(server: Serve, waits: list[float]) -> None:
+    down = refusal(503, "Down.")
+    api = server([down, down, down, page("day")])
+    client = Client(KEY, api.url, max_wait_seconds=2)
+    with pytest.raises(OpenAICostsError):
+        ids(client)
+    assert buckets(client) == ["day"]
+    assert waits == [1, 1]
+
+
 def test_each_wait_is_logged_as_a_warning_with_the_reason(
     server: Serve, waits: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:
