@@ -60,15 +60,12 @@ def check_key(key: str, base_url: str, today: date) -> Iterator[Finding]:
             yield from _names(client)
         return
     yield Finding("costs", "ok", "The key can read them.")
+    dimensions = list(_dimensions(organization, today))
     yield _identity(organization, today)
     yield from _names(client)
     yield _usage(client, today)
     yield _history(organization)
-    earliest = min(organization.totals, default=today)
-    if earliest == FIRST_DAY:
-        earliest = organization.first_used or today
-    yield _keys(organization, DateRange(earliest, today + ONE_DAY, ("project_id", "api_key_id")))
-    yield _users(organization, DateRange(earliest, today + ONE_DAY, ("project_id", "user_id")))
+    yield from dimensions
     yield Finding(
         "detail",
         "note",
@@ -161,8 +158,27 @@ def _history(organization: Organization) -> Finding:
     )
 
 
+def _dimensions(organization: Organization, today: date) -> Iterator[Finding]:
+    """Yield which dimensions the costs have.
+
+    The requests also read the organization's name, which rows of totals may not have.
+    """
+    earliest = min(organization.totals, default=today)
+    if earliest == FIRST_DAY:
+        earliest = organization.first_used or today
+    for check, dimension, find in (
+        ("costs by API key", "api_key_id", _keys),
+        ("costs by user", "user_id", _users),
+    ):
+        date_range = DateRange(earliest, today + ONE_DAY, ("project_id", dimension))
+        try:
+            yield find(organization, date_range)
+        except OpenAICostsError as error:
+            yield Finding(check, "failed", error.message, error.remedy)
+
+
 def _keys(organization: Organization, date_range: DateRange) -> Finding:
-    refusal = organization.endpoint.refusal(date_range)
+    refusal = organization.refusal(date_range)
     if not refusal:
         return Finding("costs by API key", "ok", "OpenAI returns them for the whole history.")
     first = first_day_with_keys(str(refusal))
@@ -177,10 +193,10 @@ def _keys(organization: Organization, date_range: DateRange) -> Finding:
 
 def _users(organization: Organization, date_range: DateRange) -> Finding:
     separate = "Users of the other days are loaded separately, into costs_by_user."
-    if not organization.endpoint.refusal(date_range):
+    if not organization.refusal(date_range):
         return Finding("costs by user", "ok", "OpenAI returns them within each project.")
     newest = DateRange(date_range.until - ONE_DAY, date_range.until, date_range.group_by)
-    if not organization.endpoint.refusal(newest):
+    if not organization.refusal(newest):
         extent = "OpenAI returns them within each project, for part of the history."
         return Finding("costs by user", "note", extent, separate)
     extent = "OpenAI does not return this organization's users within its projects."

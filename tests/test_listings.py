@@ -216,7 +216,7 @@ def test_outage_of_a_listing_takes_three_requests_however_many_projects(
     active = organization.projects[0]
     ids = [f"proj_{number}" for number in range(300)]
     organization.projects = [{**active, "id": id_} for id_ in ids]
-    organization.api_keys = organization.service_accounts = dict.fromkeys(ids, [])
+    organization.api_keys = organization.service_accounts = {id_: [] for id_ in ids}
     with BentListings(
         organization, api_keys=out_of_service, service_accounts=out_of_service
     ) as failing_api:

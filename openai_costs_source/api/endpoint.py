@@ -105,12 +105,17 @@ class Endpoint:
     def refusal(self, date_range: DateRange) -> OpenAICostsError | None:
         """Why the API refuses the range with this grouping; None if it does not."""
         try:
-            next(self.client.pages(self.path, _query(date_range, 1), self.decode, self.final))
+            self.first_page(date_range)
         except OpenAICostsError as error:
             if error.status != 400:
                 raise
             return error
         return None
+
+    def first_page(self, date_range: DateRange) -> Page:
+        """The page with only the range's first day. Raises OpenAICostsError if it is refused."""
+        query = _query(date_range, 1)
+        return next(self.client.pages(self.path, query, self.decode, self.final))
 
     def _pages(self, date_range: DateRange) -> Iterator[Page]:
         """The range's pages in windows; the next windows are read while one is processed.

@@ -102,6 +102,19 @@ class Organization:
             self._read_identity(page)
             yield request, page
 
+    def refusal(self, date_range: DateRange) -> OpenAICostsError | None:
+        """Why the API refuses costs of the range with this grouping; None if it does not.
+
+        Also reads the organization's id and name from the reply.
+        """
+        try:
+            self._read_identity(self.endpoint.first_page(date_range))
+        except OpenAICostsError as error:
+            if error.status != 400:
+                raise
+            return error
+        return None
+
     def id_with(self, state: dict[str, Any], is_only_key: bool) -> str:
         """The organization's id: from its rows, now or when it last had rows under this header.
 
