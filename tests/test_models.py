@@ -260,6 +260,14 @@ def test_emptied_day_is_removed_from_every_mart(api, small):
     assert [small.value(f"select count(*) from openai_marts.{mart}") for mart in MARTS] == [0] * 4
 
 
+def test_run_names_unknown_line_items_with_their_amounts(small):
+    selected = (*READ_BY_THE_SUMMARY, "line_items_are_parsed")
+    run = run_pipeline("models", cwd=small.folder, only=selected)
+    assert run.returncode == 0, run.stderr
+    warning = "line items are parsed: telepathy refund: -2.00 USD; telepathy, minutes: 2.00 USD\n"
+    assert warning in run.stdout
+
+
 def test_large_costs_of_unknown_line_items_warn_and_a_negative_amount_is_a_credit(small):
     built = dbt("build", "-s", "+openai__focus_costs", "line_items_are_parsed", warehouse=small)
     assert built.returncode == 0, built.stdout
