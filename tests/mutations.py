@@ -301,7 +301,7 @@ MUTATIONS = [
     Mutation(
         "During an outage, the listings of each project are requested.",
         "openai_costs_source/extract/listings.py",
-        "if self._failures[organization, path] >= MOST_FAILURES:",
+        "if len(failures) >= MOST_FAILURES:",
         "if not MOST_FAILURES:",
         "tests/test_listings.py -k three_requests",
     ),

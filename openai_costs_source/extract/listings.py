@@ -8,7 +8,7 @@ costs load without it.
 from __future__ import annotations
 
 import logging
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -55,7 +55,7 @@ class Listings:
     def __init__(self, load: Load) -> None:
         self.load = load
         self._projects: dict[str, list[Object] | None] = {}
-        self._failures: Counter[tuple[Organization, str]] = Counter()
+        self._failures: defaultdict[tuple[Organization, str], list[str]] = defaultdict(list)
         self._listed: dict[tuple[str, str, str], pa.Table] = {}
         self._listings: list[pa.Table] = []
 
@@ -75,16 +75,17 @@ class Listings:
         During an outage, each of hundreds of projects could take minutes: after `MOST_FAILURES`,
         nothing is requested. Raises OpenAICostsError if the API refuses the request or the key.
         """
-        if self._failures[organization, path] >= MOST_FAILURES:
+        failures = self._failures[organization, path]
+        if len(failures) >= MOST_FAILURES:
             return None
         try:
             return read()
         except OpenAICostsError as error:
             if is_refusal(error) or error.is_wrong_use or error.status == 401:
                 raise
-            if not self._failures[organization, path]:
+            if str(error) not in failures:
                 log.error("%s Stored names and budgets stay; ids replace missing names.", error)
-            self._failures[organization, path] += 1
+            failures.append(str(error))
             return None
 
     def note(
