@@ -308,8 +308,8 @@ MUTATIONS = [
     Mutation(
         "A revoked key counts as an outage of names.",
         "openai_costs_source/extract/listings.py",
-        " or error.status == 401:",
-        ":",
+        "if is_refusal(error) or not error.is_transient:",
+        "if is_refusal(error):",
         "tests/test_listings.py -k revoked_key",
     ),
     Mutation(

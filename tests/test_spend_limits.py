@@ -221,6 +221,19 @@ def test_outage_keeps_the_budgets_and_is_an_error_of_the_run(organization, api, 
     assert len(messages) == 4
 
 
+def test_budgets_in_an_unknown_format_are_an_error_that_stops_no_other_table(
+    organization, api, warehouse, caplog
+):
+    load(warehouse, api)
+    with bent(organization, lambda path, query, status, page: (200, {"limits": 7})) as changed:
+        load(warehouse, changed, "users")
+    assert warehouse.rows(IN_FORCE) == OF_THE_DEMO
+    assert warehouse.value("select count(*) from openai_raw.users") == 13
+    (message,) = warnings(caplog)
+    assert "it is not a spend limit" in message
+    assert "ERROR" in {record.levelname for record in caplog.records}
+
+
 def test_limit_without_a_number_of_cents_is_skipped_and_reported(changing, warehouse, caplog):
     organization, api = changing
     load(warehouse, api)

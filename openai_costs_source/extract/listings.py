@@ -70,10 +70,11 @@ class Listings:
     def read(
         self, organization: Organization, path: str, read: Callable[[], list[Object] | None]
     ) -> list[Object] | None:
-        """What `read` returns from this path; None, with an error in the log, if it fails.
+        """What `read` returns from this path; None, with an error in the log, during an outage.
 
-        During an outage, each of hundreds of projects could take minutes: after `MOST_FAILURES`,
-        nothing is requested. Raises OpenAICostsError if the API refuses the request or the key.
+        Each of hundreds of projects could take minutes then: after `MOST_FAILURES`, nothing is
+        requested. Raises OpenAICostsError for any other error, such as a refusal of the key or a
+        reply that cannot be used.
         """
         failures = self._failures[organization, path]
         if len(failures) >= MOST_FAILURES:
@@ -81,10 +82,10 @@ class Listings:
         try:
             return read()
         except OpenAICostsError as error:
-            if is_refusal(error) or error.is_wrong_use or error.status == 401:
+            if is_refusal(error) or not error.is_transient:
                 raise
             if str(error) not in failures:
-                log.error("%s Stored names and budgets stay; ids replace missing names.", error)
+                log_failure(error)
             failures.append(str(error))
             return None
 
@@ -202,6 +203,11 @@ def is_refusal(error: OpenAICostsError) -> bool:
     is_not_found = error.status == 404 and not error.is_transient
     is_refused = error.status in (400, 403) or is_not_found
     return is_refused or error.is_missing_permission or error.is_unknown_path
+
+
+def log_failure(error: OpenAICostsError) -> None:
+    """Log an error that costs load without. The command exits with 1 after it."""
+    log.error("%s Stored names and budgets stay; ids replace missing names.", error)
 
 
 def _versions(now: datetime) -> Any:

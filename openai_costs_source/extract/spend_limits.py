@@ -22,6 +22,7 @@ from openai_costs_source.extract.listings import (
     Object,
     is_refusal,
     listing_resource,
+    log_failure,
     unique,
 )
 from openai_costs_source.extract.organization import Organization
@@ -77,7 +78,11 @@ def spend_limits(listings: Listings) -> DltResource:
                 objects = listings.read(organization, path, read)
             except OpenAICostsError as error:
                 if not is_refusal(error):
-                    raise
+                    if error.status == 401:
+                        raise
+                    # A new format of budgets must not stop the costs.
+                    log_failure(error)
+                    break
                 refusal = refusal or error
                 if error.is_missing_permission or error.is_unknown_path:
                     kinds.remove(kind)
