@@ -69,7 +69,7 @@ def check_key(
         if earliest == FIRST_DAY:
             earliest = organization.first_used or today
         # The requests of a load, with the same decisions about what the API refuses.
-        organization.endpoint.accepted(DateRange(earliest, today + ONE_DAY, group_by))
+        organization.discover_limits(DateRange(earliest, today + ONE_DAY, group_by))
     except OpenAICostsError as error:
         yield Finding("costs", "failed", error.message, error.remedy)
         if error.is_missing_permission:
@@ -150,7 +150,8 @@ def _usage(client: Client, today: date, group_by: tuple[str, ...]) -> Finding:
     for kind in USAGE_KINDS:
         endpoint = Endpoint(client, today, kind.path, kind.read, 1, final=(404,))
         try:
-            endpoint.accepted(DateRange(today - ONE_DAY, today, kind.group_by(group_by)))
+            yesterday = DateRange(today - ONE_DAY, today, kind.group_by(group_by))
+            list(endpoint.first_pages(yesterday))
         except OpenAICostsError as error:
             refusals[kind.name] = error
         without += [f"{kind.name} by {name}" for name in endpoint.refusals]

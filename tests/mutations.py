@@ -205,6 +205,13 @@ MUTATIONS = [
         "tests/test_client.py -k quotes_back",
     ),
     Mutation(
+        "A key whose characters are escaped is not redacted.",
+        "openai_costs_source/api/credentials.py",
+        "or not _ESCAPED_ASCII.search(plain)",
+        "or plain",
+        "tests/test_client.py -k escaped_characters",
+    ),
+    Mutation(
         "The key is sent over plain HTTP to another machine.",
         "openai_costs_source/api/credentials.py",
         """(parts.scheme == "http" and is_local)""",
@@ -312,6 +319,27 @@ MUTATIONS = [
         "tests/test_load_state.py -k tried_again_after_a_while",
     ),
     # Names, privacy, budgets set at OpenAI
+    Mutation(
+        "During an outage, the listings of each project are requested.",
+        "openai_costs_source/extract/listings.py",
+        "if len(failures) >= MOST_FAILURES:",
+        "if not MOST_FAILURES:",
+        "tests/test_listings.py -k three_requests",
+    ),
+    Mutation(
+        "A revoked key counts as an outage of names.",
+        "openai_costs_source/extract/listings.py",
+        "if is_refusal(error) or not (error.is_transient or error.status == 429):",
+        "if is_refusal(error):",
+        "tests/test_listings.py -k revoked_key",
+    ),
+    Mutation(
+        "An outage of names uses up the retries of costs.",
+        "openai_costs_source/api/client.py",
+        "self._listing_retries = RetryBudget(max_wait_seconds)",
+        "self._listing_retries = self._page_retries",
+        "tests/test_client.py -k uses_up_no_retry",
+    ),
     Mutation(
         "If OpenAI refuses a listing, its objects look deleted.",
         "openai_costs_source/extract/listings.py",

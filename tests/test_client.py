@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from types import SimpleNamespace
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import pytest
 
@@ -21,6 +21,7 @@ from openai_costs_source.api.client import PATHS, Client
 from openai_costs_source.errors import OpenAICostsError
 
 KEY = "sk-admin-t0pS3cretOfThe0rganization"
+SLASHED_KEY = "sk-admin-t0p/S3cret+OfThe0rganization"
 COSTS = "/organization/costs"
 USERS = "/organization/users"
 PROJECT_KEYS = "/organization/projects/{project_id}/api_keys"
@@ -537,6 +538,16 @@ def test_several_replies_share_one_retry_budget(server: Serve, waits: list[float
     assert len(api.requests) == 5
 
 
+def test_outage_of_a_listing_uses_up_no_retry_of_costs(server: Serve, waits: list[float]) -> None:
+    down = refusal(503, "Down.")
+    api = server([down, down, down, page("day")])
+    client = Client(KEY, api.url, max_wait_seconds=2)
+    with pytest.raises(OpenAICostsError):
+        ids(client)
+    assert buckets(client) == ["day"]
+    assert waits == [1, 1]
+
+
 def test_each_wait_is_logged_as_a_warning_with_the_reason(
     server: Serve, waits: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -672,6 +683,40 @@ def test_a_key_that_the_server_quotes_back_is_redacted(
     assert KEY not in caplog.text
 
 
+def escaped(text: str) -> str:
+    return "".join(f"\\u{ord(character):04X}" for character in text)
+
+
+def percent_encoded(text: str) -> str:
+    return "".join(f"%{ord(character):02x}" for character in text)
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        SLASHED_KEY.replace("/", r"\/"),
+        SLASHED_KEY.replace("-", r"\u002d"),
+        escaped(SLASHED_KEY),
+        escaped(SLASHED_KEY).replace("\\", r"\\"),
+        quote(SLASHED_KEY, safe=""),
+        percent_encoded(SLASHED_KEY),
+        quote(quote(SLASHED_KEY, safe=""), safe=""),
+    ],
+)
+def test_a_key_with_escaped_characters_is_redacted(server: Serve, spelled: str) -> None:
+    def stored(body: bytes) -> SimpleNamespace:
+        return SimpleNamespace(has_more=False, next_page=None, text=body.decode())
+
+    answers: list[Answer] = [
+        (200, {}, f'{{"name": "caf\\u00e9 100%, {spelled}."}}'.encode()),
+        (401, {}, f'{{"error": {{"message": "Wrong: {spelled}."}}}}'.encode()),
+    ]
+    client = Client(SLASHED_KEY, server(answers).url)
+    (page,) = client.pages(COSTS, {}, stored)  # type: ignore[type-var]
+    assert page.text == r'{"name": "caf\u00e9 100%, [the key]."}'
+    assert "Wrong: [the key]." in failure(client).message
+
+
 def test_the_client_does_not_show_its_key(server: Serve) -> None:
     client = Client(KEY, server([page()]).url)
     buckets(client)
@@ -773,6 +818,10 @@ def test_a_key_that_cannot_be_an_admin_key_is_wrong_use(server: Serve, key: str)
         "http://127.0.0.1.elsewhere.example/v1",
         "http://localhost.elsewhere.example/v1",
         "http://127.0.0.1@elsewhere.example/v1",
+        "http://127.999.1.1/v1",
+        "http://127.1/v1",
+        "http://0177.0.0.1/v1",
+        "http://[::ffff:127.0.0.1]/v1",
         "https://someone:pa55@api.openai.com/v1",
         "http://someone@127.0.0.1/v1",
         "ftp://127.0.0.1/v1",

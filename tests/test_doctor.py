@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import duckdb
@@ -161,6 +162,28 @@ def test_key_of_another_organization_is_a_warning_that_names_it(organization, tm
     assert found["organization"]["status"] == "warning"
     assert "org-demo-empty" in found["organization"]["finding"]
     assert "another organization's" in found["organization"]["remedy"]
+
+
+def test_organization_is_named_if_only_rows_by_project_have_its_name(organization, monkeypatch):
+    def without_name(request, reply):
+        if not request.path.endswith("/costs") or request.group_by:
+            return reply
+        return replace(reply, body=reply.body.replace("organization_name", "another_name"))
+
+    monkeypatch.setitem(failure_modes.FAILURE_MODES, "nameless totals", without_name)
+    found = findings_with(organization, "nameless totals")["organization"]
+    assert found.finding == "The key belongs to Heliotrope Labs (org-demo-heliotrope)."
+
+
+def test_load_is_not_possible_if_grouped_costs_cannot_be_read(organization, monkeypatch):
+    def down(request, reply):
+        return replace(reply, status=503) if "api_key_id" in request.group_by else reply
+
+    monkeypatch.setattr("openai_costs_source.doctor.MAX_WAIT_SECONDS", 0)
+    monkeypatch.setitem(failure_modes.FAILURE_MODES, "no keys", down)
+    found = findings_with(organization, "no keys")["costs"]
+    assert found.status == "failed"
+    assert "503" in found.finding
 
 
 def test_organization_that_stopped_spending_is_named_too(organization):

@@ -156,6 +156,13 @@ def test_text_of_a_wrong_type_becomes_null(value):
     assert api_key(name=value)["name"] is None
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32"])
+def test_listing_in_an_encoding_in_which_no_key_is_redacted_is_refused(encoding):
+    assert read_listing(listing().decode().encode("utf-8-sig")).objects == []
+    with pytest.raises(ValueError, match="not JSON"):
+        read_listing(listing().decode().encode(encoding))
+
+
 def test_text_that_no_warehouse_can_store_keeps_the_rest_of_the_listing():
     assert project(name="half a pair: \ud83d", status="active")["status"] == "active"
 

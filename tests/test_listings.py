@@ -4,9 +4,12 @@ import copy
 import time
 
 import pytest
-from conftest import TODAY, days_ago
+from conftest import TODAY, days_ago, known
+from dlt.pipeline.exceptions import PipelineStepFailed
+from running import READ_BY_THE_SUMMARY, run_pipeline
 from test_awkward_replies import BentListings
 
+from openai_costs_source.extract.listings import MOST_FAILURES
 from openai_costs_source.simulator.api import SimulatedApi
 from openai_costs_source.simulator.organization import Organization
 
@@ -147,6 +150,131 @@ def test_listing_that_is_refused_makes_nothing_look_deleted(organization, api, w
     assert before
     for kind in ("project", "user", "service_account", "api_key"):
         assert deleted(warehouse, kind) == []
+
+
+def out_of_service(path, query, status, page):
+    return 500, {"error": {"message": "The server had an error."}}
+
+
+def errors(caplog):
+    return [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+
+
+@pytest.mark.parametrize("listing", LISTINGS)
+def test_listing_that_fails_keeps_what_is_stored_and_costs_load(
+    organization, api, warehouse, caplog, listing
+):
+    load_names(warehouse, api)
+    before = {t: warehouse.rows(f"select * from openai_raw.{t} order by all") for t in LISTINGS}
+    with BentListings(organization, **{listing: out_of_service}) as failing_api:
+        tables = ["costs", *LISTINGS]
+        warehouse.load(failing_api, resources=tables, since=days_ago(1), max_wait_seconds=0)
+    after = {t: warehouse.rows(f"select * from openai_raw.{t} order by all") for t in LISTINGS}
+    assert after == before
+    for kind in ("project", "user", "service_account", "api_key"):
+        assert deleted(warehouse, kind) == []
+    assert warehouse.value("select count(distinct date) from openai_raw.cost_days") == 2
+    (message,) = errors(caplog)
+    assert f"/{listing} refused with 500: The server had an error." in message
+    assert "run again later. Stored names and budgets stay" in message
+
+
+def test_listing_that_breaks_off_is_not_stored_in_part(changing, warehouse, caplog):
+    organization, api = changing
+    load_names(warehouse, api)
+    before = warehouse.rows("select * from openai_raw.users order by all")
+    organization.users = [{**user, "name": "Renamed"} for user in organization.users]
+
+    def breaks_off(path, query, status, page):
+        if "after" in query:
+            return out_of_service(path, query, status, page)
+        return status, {**page, "data": page["data"][:5], "has_more": True, "last_id": "user-5"}
+
+    with BentListings(organization, users=breaks_off) as failing_api:
+        warehouse.load(failing_api, resources=LISTINGS, max_wait_seconds=0)
+    assert warehouse.rows("select * from openai_raw.users order by all") == before
+    assert deleted(warehouse, "user") == []
+    assert len(errors(caplog)) == 1
+
+
+def test_listing_of_one_project_that_fails_hides_no_other_project(organization, warehouse, caplog):
+    def fails_for_one(path, query, status, page):
+        return out_of_service(path, query, status, page) if "storefront" in path else (status, page)
+
+    with BentListings(organization, api_keys=fails_for_one) as failing_api:
+        warehouse.load(failing_api, resources=LISTINGS, max_wait_seconds=0)
+    projects = {id_ for (id_,) in warehouse.rows("select project_id from openai_raw.api_keys")}
+    assert "proj_europe" in projects
+    assert "proj_storefront" not in projects
+    assert len(errors(caplog)) == 1
+
+
+def test_outage_of_a_listing_takes_three_requests_however_many_projects(
+    changing, warehouse, caplog
+):
+    organization, _ = changing
+    active = organization.projects[0]
+    ids = [f"proj_{number}" for number in range(300)]
+    organization.projects = [{**active, "id": id_} for id_ in ids]
+    organization.api_keys = organization.service_accounts = {id_: [] for id_ in ids}
+    with BentListings(
+        organization, api_keys=out_of_service, service_accounts=out_of_service
+    ) as failing_api:
+        warehouse.load(failing_api, resources=LISTINGS, max_wait_seconds=0)
+        paths = [path.rsplit("/", 1)[-1] for _, path, _ in failing_api.requests]
+    assert paths.count("api_keys") == paths.count("service_accounts") == MOST_FAILURES
+    assert len(errors(caplog)) == 2
+
+
+def test_deleted_project_is_skipped_with_a_warning(organization, warehouse, caplog):
+    def deleted_meanwhile(path, query, status, page):
+        if "storefront" not in path:
+            return status, page
+        message = "No project found with id 'proj_storefront'."
+        return 404, {"error": {"message": message, "code": "not_found"}}
+
+    with BentListings(organization, api_keys=deleted_meanwhile) as api:
+        warehouse.load(api, resources=LISTINGS)
+    assert warehouse.value("select count(*) from openai_raw.api_keys") > 10
+    assert "No project found with id 'proj_storefront'" in caplog.text
+    assert errors(caplog) == []
+
+
+def test_revoked_key_stops_a_load_of_names(organization, warehouse):
+    def revoked(path, query, status, page):
+        message = "Incorrect API key provided: sk-a***min."
+        return 401, {"error": {"message": message, "code": "invalid_api_key"}}
+
+    with (
+        BentListings(organization, users=revoked) as api,
+        pytest.raises(PipelineStepFailed, match="create a new admin key"),
+    ):
+        warehouse.load(api, resources=LISTINGS)
+
+
+def test_first_run_without_projects_shows_ids_and_the_next_one_names(organization, warehouse):
+    def run(api):
+        api.failure_modes = ("no-extras",)  # Rows of costs have no names either.
+        settings = {"START_DATE": days_ago(1), "MAX_WAIT_SECONDS": 0}
+        settings = {
+            f"SOURCES__OPENAI_COSTS__{name}": str(value) for name, value in settings.items()
+        }
+        return run_pipeline(
+            cwd=warehouse.folder, only=READ_BY_THE_SUMMARY, **settings, **known(api)
+        )
+
+    names = "select distinct project_name = project_id from openai_marts.daily_costs_by_project"
+    with BentListings(organization, projects=out_of_service) as failing_api:
+        first = run(failing_api)
+    assert first.returncode == 1
+    assert "OpenAI's /organization/projects refused with 500: The server had an error." in (
+        first.stderr
+    )
+    assert "ids replace missing names" in first.stderr
+    assert warehouse.rows(names) == [(True,)]
+    with BentListings(organization) as api:
+        assert run(api).returncode == 0
+    assert warehouse.rows(names) == [(False,)]
 
 
 def test_project_that_is_archived_keeps_its_keys(changing, warehouse):

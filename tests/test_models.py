@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import RememberingApi, Warehouse, days_ago
+from conftest import TODAY, RememberingApi, Warehouse, days_ago
 from running import (
     PROJECT,
     READ_BY_THE_SUMMARY,
@@ -20,6 +20,9 @@ from running import (
 )
 from test_awkward_replies import Awkward, users_apart_before
 from test_source import charge
+
+from openai_costs_source.simulator.api import SimulatedApi
+from openai_costs_source.simulator.organization import Organization
 
 MARTS = {
     "focus_costs": ("cast(ChargePeriodStart as date)", "BillingAccountId", "BilledCost"),
@@ -258,6 +261,28 @@ def test_emptied_day_is_removed_from_every_mart(api, small):
     small.load(api, since=days_ago(5), until=days_ago(4))
     build_models(*marts, warehouse=small)
     assert [small.value(f"select count(*) from openai_marts.{mart}") for mart in MARTS] == [0] * 4
+
+
+def test_run_names_unknown_line_items_with_their_amounts(small):
+    selected = (*READ_BY_THE_SUMMARY, "line_items_are_parsed")
+    run = run_pipeline("models", cwd=small.folder, only=selected)
+    assert run.returncode == 0, run.stderr
+    warning = "line items are parsed: telepathy refund: -2.00 USD; telepathy, minutes: 2.00 USD\n"
+    assert warning in run.stdout
+
+
+@pytest.mark.parametrize(("days", "is_old"), [(60, False), (61, True)])
+def test_list_prices_warn_if_the_newest_day_is_60_days_later(organization, warehouse, days, is_old):
+    with SimulatedApi(organization, overrides={days_ago(1): []}) as api:
+        warehouse.load(api, since=days_ago(1), until=TODAY)
+    checked_on = days_ago(1 + days)
+    build_models("-s", "stg_openai__cost_days", warehouse=warehouse)
+    variables = f"list_prices_checked_on: '{checked_on}'"
+    tested = dbt(
+        *("test", "-s", "list_prices_are_recent", "--vars", variables), warehouse=warehouse
+    )
+    assert tested.returncode == 0, tested.stdout
+    assert ("WARN=1" in tested.stdout) == is_old
 
 
 def test_large_costs_of_unknown_line_items_warn_and_a_negative_amount_is_a_credit(small):

@@ -125,7 +125,7 @@ def answered(date_range, **limits):
     with closing(Api(**limits)) as api:
         pages = list(endpoint(api).pages(date_range))
         # `check` decides like a load, without reading the days.
-        accepted = endpoint(api).accepted(date_range)
+        accepted = [request for request, _ in endpoint(api).first_pages(date_range)]
     days = {b.day: request.group_by for request, page in pages for b in page.buckets}
     assert days == {day: request.group_by for request in accepted for day in request}
     assert sum(len(page.buckets) for _, page in pages) == len(days)
@@ -150,7 +150,7 @@ def test_days_before_the_history_are_omitted(earliest):
 def test_refusal_of_old_days_without_a_date_is_an_error(text):
     api = closing(Api(message=HISTORY_START.format(text)))
     with api as server, pytest.raises(OpenAICostsError, match=text):
-        endpoint(server).accepted(date_range(group_by=("line_item",)))
+        list(endpoint(server).first_pages(date_range(group_by=("line_item",))))
 
 
 @pytest.mark.parametrize(

@@ -209,17 +209,29 @@ def test_another_404_means_that_no_budget_is_set(organization, api, warehouse, c
     assert warnings(caplog) == []
 
 
-def test_outage_keeps_the_budgets_and_is_reported_without_failing_the_run(
-    organization, api, warehouse, caplog
-):
+def test_outage_keeps_the_budgets_and_is_an_error_of_the_run(organization, api, warehouse, caplog):
     load(warehouse, api)
     with bent(organization, refusing(500, "The server had an error.")) as out:
         load(warehouse, out, "users")
     assert warehouse.rows(IN_FORCE) == OF_THE_DEMO
     assert warehouse.value("select count(*) from openai_raw.users") == 13
-    assert "The stored spend_limits stay" in warnings(caplog)[-1]
-    # An error would make the exit code 1 although the costs are complete.
-    assert "ERROR" not in {record.levelname for record in caplog.records}
+    messages = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert all("The server had an error." in message for message in messages)
+    # Limits and alerts, of the organization and of its projects.
+    assert len(messages) == 4
+
+
+def test_budgets_in_an_unknown_format_are_an_error_that_stops_no_other_table(
+    organization, api, warehouse, caplog
+):
+    load(warehouse, api)
+    with bent(organization, lambda path, query, status, page: (200, {"limits": 7})) as changed:
+        load(warehouse, changed, "users")
+    assert warehouse.rows(IN_FORCE) == OF_THE_DEMO
+    assert warehouse.value("select count(*) from openai_raw.users") == 13
+    (message,) = warnings(caplog)
+    assert "it is not a spend limit" in message
+    assert "ERROR" in {record.levelname for record in caplog.records}
 
 
 def test_limit_without_a_number_of_cents_is_skipped_and_reported(changing, warehouse, caplog):

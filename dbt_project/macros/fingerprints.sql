@@ -50,9 +50,11 @@
 {# The names of the variables that dbt_project.yml declares. #}
 {% macro project_variables() -%}
     {%- do return([
-        'raw_schema', 'raw_database', 'lake', 'other_focus_tables', 'unparsed_share_allowed', 'tokens_tolerance', 'invoice_tolerance',
+        'raw_schema', 'raw_database', 'lake', 'other_focus_tables', 'unparsed_share_allowed',
+        'list_prices_checked_on', 'list_prices_days_allowed', 'tokens_tolerance', 'invoice_tolerance',
         'prepaid_organizations', 'reconciliation_severity', 'anomaly_score', 'anomaly_minimum',
-        'anomaly_minimum_share', 'plans_enabled', 'usage_enabled', 'semantic_layer_enabled', 'time_spine_enabled',
+        'anomaly_minimum_share', 'plans_enabled', 'usage_enabled', 'semantic_layer_enabled',
+        'time_spine_enabled',
     ]) -%}
 {%- endmacro %}
 

@@ -23,7 +23,7 @@ def load(
     until: date | None,
     run: Run,
 ) -> bool:
-    """Load the organizations one after the other, and return whether all days are complete.
+    """Load the organizations one after the other, and return whether the load is complete.
 
     `api_settings` override the configured key and URL; `run` counts requests and days. Raises Stop
     if no organization is loaded.
@@ -60,7 +60,8 @@ def load(
 def _load_organization(warehouse: Warehouse, run: Run, **settings: Any) -> bool:
     """Load one organization; `settings` are those of the source.
 
-    Returns False if a day was not replaced because its rows do not add up.
+    Returns False if an error was logged: days that do not add up, or usage or names that OpenAI did
+    not return. All else is loaded.
     """
     with progress("Requesting costs from OpenAI") as shown, open_pipeline(warehouse) as pipeline:
         try:

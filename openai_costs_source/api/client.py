@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import partial
 from threading import Event
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
@@ -94,7 +95,8 @@ class Client:
     """The administration API of one organization.
 
     `admin_key` must be an admin key; `base_url` ends in the API version, as for OpenAI's
-    own tools. All waits for rate limits and outages together take at most `max_wait_seconds`.
+    own tools. The waits for rate limits and outages take at most `max_wait_seconds` in total, those
+    of listings and single objects another `max_wait_seconds`: names use up no retry of costs.
     Raises OpenAICostsError (wrong use) for an invalid key or address, before anything is sent.
     """
 
@@ -112,7 +114,8 @@ class Client:
     ) -> None:
         self._key = checked_key(admin_key)
         self._base_url, is_local = checked_url(base_url)
-        self._retries = RetryBudget(max_wait_seconds)
+        self._page_retries = RetryBudget(max_wait_seconds)
+        self._listing_retries = RetryBudget(max_wait_seconds)
         self._session = requests.Session()
         self._session.headers["User-Agent"] = "openai-costs"
         self._session.auth = BearerKey(self._key)
@@ -136,7 +139,8 @@ class Client:
         tokens: set[str] = set()
         while True:
             page_params = {**params, "page": token} if token else params
-            page = self._decoded(path, page_params, decode, final=final, cancelled=cancelled)
+            send = partial(self._get, path, page_params, cancelled=cancelled)
+            page = self._decoded(path, decode, self._page_retries.call(send, final, cancelled))
             token = page.next_page
             if page.has_more and not token:
                 raise self._error(path, "announced more pages but named none", _RUN_AGAIN)
@@ -163,7 +167,8 @@ class Client:
         while True:
             cursor = {"after": after} if after else {}
             page_params = {"limit": OBJECTS_PER_PAGE, **params, **cursor}
-            page = self._decoded(path, page_params, decode, ids, final)
+            send = partial(self._get, path, page_params, ids)
+            page = self._decoded(path, decode, self._listing_retries.call(send, final))
             yield from page.objects
             if not page.has_more:
                 return
@@ -184,18 +189,11 @@ class Client:
         final: Container[int] = (),
     ) -> T:
         """The single object at a path. `ids` and `final` as for `listing`."""
-        return self._decoded(path, {}, decode, ids, final)
+        send = partial(self._get, path, {}, ids)
+        return self._decoded(path, decode, self._listing_retries.call(send, final))
 
-    def _decoded(
-        self,
-        path: str,
-        params: Params,
-        decode: Callable[[bytes], T],
-        ids: Mapping[str, str] = MappingProxyType({}),
-        final: Container[int] = (),
-        cancelled: Event | None = None,
-    ) -> T:
-        body, content_type = self._get(path, params, ids, final, cancelled)
+    def _decoded(self, path: str, decode: Callable[[bytes], T], reply: tuple[bytes, str]) -> T:
+        body, content_type = reply
         try:
             return decode(redact_key(body, self._key))
         except ValueError as error:
@@ -209,14 +207,13 @@ class Client:
         self,
         path: str,
         params: Params,
-        ids: Mapping[str, str],
-        final: Container[int],
-        cancelled: Event | None,
+        ids: Mapping[str, str] = MappingProxyType({}),
+        cancelled: Event | None = None,
     ) -> tuple[bytes, str]:
-        """The body of a reply and its content type, after retries.
+        """The body of one reply and its content type.
 
-        Raises OpenAICostsError for a path or an id that this client does not read, and for the
-        last error of the API.
+        Raises OpenAICostsError for a path or an id that this client does not read, and for an error
+        of the API.
         """
         if path not in PATHS:
             raise OpenAICostsError(f"This client does not read {path}.", is_wrong_use=True)
@@ -224,14 +221,9 @@ class Client:
             raise self._error(
                 path, f"cannot be requested for {invalid[0][:60]!r}, which is not an id"
             )
-        url = self._base_url + path.format_map(ids)
-
-        def send() -> tuple[bytes, str]:
-            if cancelled and cancelled.is_set():
-                raise self._error(path, "is no longer requested")
-            return self._get_once(path, url, params)
-
-        return self._retries.call(send, final, cancelled)
+        if cancelled and cancelled.is_set():
+            raise self._error(path, "is no longer requested")
+        return self._get_once(path, self._base_url + path.format_map(ids), params)
 
     def _get_once(self, path: str, url: str, params: Params) -> tuple[bytes, str]:
         log.debug("GET %s", path)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from functools import cache
+from ipaddress import ip_address
 from typing import AnyStr
 from urllib.parse import urlsplit
 
@@ -22,6 +24,7 @@ _OTHER_KEYS = {
     "sk-": "It is an ordinary key, which calls models and cannot read the bill.",
     "sess-": "It is a browser session's token.",
 }
+_ESCAPED_ASCII = re.compile(rb'\\(?:u00[2-7]|["\\/])|%[2-7]')
 _ADMIN_KEY = re.compile(r"sk-admin-[!-~]+")
 
 
@@ -40,10 +43,31 @@ class BearerKey(AuthBase):
 
 
 def redact_key(text: AnyStr, key: str) -> AnyStr:
-    """The text without the key, which a server may quote in a reply."""
+    """The text without the key, which a server may quote in a reply.
+
+    Any of the key's characters may be escaped as in JSON (`\\u002d`, `\\/`), also in JSON within
+    JSON, or percent-encoded (`%2D`).
+    """
     if isinstance(text, bytes):
-        return text.replace(key.encode(), b"[the key]")
-    return text.replace(key, "[the key]")
+        plain = text.replace(key.encode(), b"[the key]")
+        # For a page of 16 MB, these searches take 5, 80 and 500 ms.
+        if not (b"\\" in plain or b"%" in plain) or not _ESCAPED_ASCII.search(plain):
+            return plain
+        return re.sub(_escaped(key).encode(), b"[the key]", plain)
+    return re.sub(_escaped(key), "[the key]", text)
+
+
+@cache
+def _escaped(key: str) -> str:
+    """A regular expression for the key with or without escaped characters."""
+
+    def spellings(character: str) -> str:
+        code = "".join(f"[{digit}{digit.upper()}]" for digit in f"{ord(character):02x}")
+        return rf"(?:\\*{re.escape(character)}|\\+u00{code}|%(?:25)*{code})"
+
+    # Each further level of JSON doubles the backslashes. A match starts before the first of them:
+    # the search reads a long run of backslashes only once, and none is left before `[the key]`.
+    return r"(?<!\\)" + "".join(map(spellings, key))
 
 
 def checked_key(key: str) -> str:
@@ -84,5 +108,12 @@ def checked_url(url: str) -> tuple[str, bool]:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether the host is this machine."""
-    return host in ("localhost", "::1") or re.fullmatch(r"127(\.\d+){3}", host) is not None
+    """Whether the host is this machine: `localhost`, `127.x.x.x` or `::1`.
+
+    Other spellings, such as `127.1`, mean different addresses to different programs.
+    """
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    return address == ip_address("::1") or (address.version == 4 and address.is_loopback)

@@ -114,30 +114,28 @@ class Endpoint:
             else:
                 log.info("Read %s.", request)
 
-    def accepted(self, date_range: DateRange) -> list[DateRange]:
-        """The requests with which `pages` would read the range, without reading all their pages.
+    def first_pages(self, date_range: DateRange) -> Iterator[tuple[DateRange, Page]]:
+        """The requests with which `pages` would read the range, each with its first day only.
 
         Raises OpenAICostsError if `pages` would not be able to read it.
         """
         requests = deque(split_by_dimension(date_range, self.first_day_by_dimension))
-        accepted = []
         while requests:
             request = requests.popleft()
-            if refusal := self._refusal(request) if request.days else None:
+            if not request.days:
+                continue
+            try:
+                page = self._first_page(request)
+            except OpenAICostsError as refusal:
+                if refusal.status != 400:
+                    raise
                 requests.extendleft(reversed(self._smaller_requests(request, refusal)))
-            elif request.days:
-                accepted.append(request)
-        return accepted
+            else:
+                yield request, page
 
-    def _refusal(self, date_range: DateRange) -> OpenAICostsError | None:
-        """Why the API refuses the range with this grouping; None if it does not."""
-        try:
-            next(self.client.pages(self.path, _query(date_range, 1), self.decode, self.final))
-        except OpenAICostsError as error:
-            if error.status != 400:
-                raise
-            return error
-        return None
+    def _first_page(self, date_range: DateRange) -> Page:
+        query = _query(date_range, 1)
+        return next(self.client.pages(self.path, query, self.decode, self.final))
 
     def _pages(self, date_range: DateRange) -> Iterator[Page]:
         """The range's pages in windows; the next windows are read while one is processed.
@@ -249,8 +247,13 @@ class Endpoint:
 
     def _returns(self, dimension: str, date_range: DateRange) -> bool:
         """Whether the API returns the dimension; a refusal of another one does not count."""
-        refusal = self._refusal(date_range)
-        return refusal is None or dimension not in refused_dimensions(refusal, date_range.group_by)
+        try:
+            self._first_page(date_range)
+        except OpenAICostsError as refusal:
+            if refusal.status != 400:
+                raise
+            return dimension not in refused_dimensions(refusal, date_range.group_by)
+        return True
 
     def _missing(self, request: DateRange, buckets: list[Bucket]) -> list[DateRange]:
         try:

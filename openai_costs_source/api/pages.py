@@ -311,8 +311,11 @@ def json_object(body: bytes) -> dict[str, Any]:
     def refuse(literal: str) -> Any:
         raise ValueError(f"it holds {literal}, which is not a number")
 
+    # Python also detects UTF-16 and UTF-32, in which a quoted key is not redacted.
     try:
-        document = json.loads(body, parse_float=number, parse_int=number, parse_constant=refuse)
+        document = json.loads(
+            body.decode("utf-8-sig"), parse_float=number, parse_int=number, parse_constant=refuse
+        )
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
         raise ValueError("it is not JSON") from None
     return document if isinstance(document, dict) else {}

@@ -1,12 +1,14 @@
 """The listings: projects, users, service accounts and API keys, in versions (dlt's `scd2`).
 
 An object that is missing in a listing keeps its last version; the tables `listed` and `listings`
-show that it is gone. A listing that could not be read therefore makes nothing look deleted.
+show that it is gone. A listing that could not be read therefore makes nothing look deleted, and
+costs load without it.
 """
 
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -38,6 +40,8 @@ log = logging.getLogger(__name__)
 Object = dict[str, Any]
 
 KEY = ("organization_id", "id")
+MOST_FAILURES = 3
+"""After so many requests of an organization that failed, a path is no longer requested."""
 _REFUSALS = range(400, 600)
 _PROJECTS = "/organization/projects"
 _USERS = "/organization/users"
@@ -51,16 +55,39 @@ class Listings:
     def __init__(self, load: Load) -> None:
         self.load = load
         self._projects: dict[str, list[Object] | None] = {}
+        self._failures: defaultdict[tuple[Organization, str], list[str]] = defaultdict(list)
         self._listed: dict[tuple[str, str, str], pa.Table] = {}
         self._listings: list[pa.Table] = []
 
     def projects_of(self, organization: Organization, organization_id: str) -> list[Object] | None:
-        """The organization's projects; None if this key may not read them."""
+        """The organization's projects; None if they cannot be read."""
         if organization_id not in self._projects:
             # Archived projects still have costs and need their names.
             params = {"include_archived": "true"}
-            self._projects[organization_id] = _objects(organization, _PROJECTS, params)
+            self._projects[organization_id] = _objects(self, organization, _PROJECTS, params)
         return self._projects[organization_id]
+
+    def read(
+        self, organization: Organization, path: str, read: Callable[[], list[Object] | None]
+    ) -> list[Object] | None:
+        """What `read` returns from this path; None, with an error in the log, during an outage.
+
+        Each of hundreds of projects could take minutes then: after `MOST_FAILURES`, nothing is
+        requested. Raises OpenAICostsError for any other error, such as a refusal of the key or a
+        reply that cannot be used.
+        """
+        failures = self._failures[organization, path]
+        if len(failures) >= MOST_FAILURES:
+            return None
+        try:
+            return read()
+        except OpenAICostsError as error:
+            if is_refusal(error) or not (error.is_transient or error.status == 429):
+                raise
+            if str(error) not in failures:
+                log_failure(error)
+            failures.append(str(error))
+            return None
 
     def note(
         self, kind: str, organization_id: str, project_id: str, objects: list[Object] | None
@@ -106,7 +133,7 @@ def users(listings: Listings) -> DltResource:
     """The users of each organization."""
 
     def rows(organization: Organization, organization_id: str) -> pa.Table:
-        objects = _objects(organization, _USERS, {})
+        objects = _objects(listings, organization, _USERS, {})
         listings.note("user", organization_id, "", objects)
         return listings.load.redact("users", user_rows(organization_id, objects or []))
 
@@ -119,7 +146,7 @@ def service_accounts(listings: Listings) -> DltResource:
     def rows(organization: Organization, organization_id: str) -> pa.Table:
         tables = {}
         for project in listings.projects_of(organization, organization_id) or []:
-            objects = _objects_of_project(organization, _SERVICE_ACCOUNTS, {}, project)
+            objects = _objects_of_project(listings, organization, _SERVICE_ACCOUNTS, {}, project)
             listings.note("service_account", organization_id, project["id"], objects)
             for row in objects or []:
                 tables[row["id"]] = service_account_rows(organization_id, project["id"], [row])
@@ -137,7 +164,7 @@ def api_keys(listings: Listings) -> DltResource:
         for project in listings.projects_of(organization, organization_id) or []:
             # A key still causes costs after its owner has left the project.
             params = {"owner_project_access": "any"}
-            objects = _objects_of_project(organization, _API_KEYS, params, project)
+            objects = _objects_of_project(listings, organization, _API_KEYS, params, project)
             listings.note("api_key", organization_id, project["id"], objects)
             for row in objects or []:
                 # A key that moved between two pages or projects is still one key.
@@ -173,7 +200,14 @@ def unique(objects: Iterator[Object]) -> list[Object]:
 
 def is_refusal(error: OpenAICostsError) -> bool:
     """Whether the API refuses this key or this request, as opposed to an outage."""
-    return error.is_missing_permission or error.status in (400, 403)
+    is_not_found = error.status == 404 and not error.is_transient
+    is_refused = error.status in (400, 403) or is_not_found
+    return is_refused or error.is_missing_permission or error.is_unknown_path
+
+
+def log_failure(error: OpenAICostsError) -> None:
+    """Log an error that costs load without. The command exits with 1 after it."""
+    log.error("%s Stored names and budgets stay; ids replace missing names.", error)
 
 
 def _versions(now: datetime) -> Any:
@@ -191,34 +225,50 @@ def _versions(now: datetime) -> Any:
 
 
 def _objects(
+    listings: Listings,
     organization: Organization,
     path: str,
     params: Mapping[str, str],
     ids: Mapping[str, str] | None = None,
 ) -> list[Object] | None:
-    """The objects of a listing; None, with a warning, if this key may not read it."""
-    try:
+    """The objects of a listing; None, with a message, if it cannot be read."""
+
+    def read() -> list[Object]:
         return unique(organization.client.listing(path, read_listing, params, ids or {}))
+
+    try:
+        return listings.read(organization, path, read)
     except OpenAICostsError as error:
         _warn_of_refusal(error)
         return None
 
 
 def _objects_of_project(
-    organization: Organization, path: str, params: Mapping[str, str], project: Object
+    listings: Listings,
+    organization: Organization,
+    path: str,
+    params: Mapping[str, str],
+    project: Object,
 ) -> list[Object] | None:
-    """The objects of a project's listing; None if the project is archived and refuses it."""
+    """The objects of a project's listing; None if it cannot be read, as of an archived project."""
     ids = {"project_id": project["id"]}
     is_archived = project.get("status") == "archived"
     final = _REFUSALS if is_archived else ()
+
+    def read() -> list[Object] | None:
+        try:
+            return unique(organization.client.listing(path, read_listing, params, ids, final))
+        except OpenAICostsError as error:
+            if is_archived and error.status:
+                return None
+            raise
+
     try:
-        return unique(organization.client.listing(path, read_listing, params, ids, final))
+        return listings.read(organization, path, read)
     except OpenAICostsError as error:
-        if is_archived and error.status:
-            return None
         if error.status == 400 and params:
             # An API that does not know these parameters yet.
-            return _objects(organization, path, {}, ids)
+            return _objects(listings, organization, path, {}, ids)
         _warn_of_refusal(error)
         return None
 

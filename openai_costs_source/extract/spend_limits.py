@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -21,6 +22,7 @@ from openai_costs_source.extract.listings import (
     Object,
     is_refusal,
     listing_resource,
+    log_failure,
     unique,
 )
 from openai_costs_source.extract.organization import Organization
@@ -70,18 +72,23 @@ def spend_limits(listings: Listings) -> DltResource:
         kinds, refusal = list(_PATHS), None
         for kind, project_id in ((kind, id_) for id_ in project_ids for kind in tuple(kinds)):
             budget = (organization_id, kind, project_id)
+            path = (_PROJECT_PATHS if project_id else _PATHS)[kind]
             try:
-                objects = readable(kind, _read_budgets(organization, *budget))
+                read = partial(_read_budgets, organization, path, *budget)
+                objects = listings.read(organization, path, read)
             except OpenAICostsError as error:
-                if not (is_refusal(error) or error.is_unknown_path):
-                    log.warning("%s The stored spend_limits stay.", error)
+                if not is_refusal(error):
+                    if error.status == 401:
+                        raise
+                    # A new format of budgets must not stop the costs.
+                    log_failure(error)
                     break
                 refusal = refusal or error
                 if error.is_missing_permission or error.is_unknown_path:
                     kinds.remove(kind)
                 continue
             listings.note(kind, organization_id, project_id, objects)
-            for row in objects:
+            for row in objects or []:
                 tables[row["id"]] = spend_limit_rows(*budget, [row])
         if refusal:
             log.warning("%s Budgets that cannot be read stay unchanged.", refusal)
@@ -138,17 +145,16 @@ def spend_limit_rows(
 
 
 def _read_budgets(
-    organization: Organization, organization_id: str, kind: str, project_id: str
+    organization: Organization, path: str, organization_id: str, kind: str, project_id: str
 ) -> list[Object]:
-    """The limit or the alerts that are set for a project or for the organization."""
-    path = (_PROJECT_PATHS if project_id else _PATHS)[kind]
+    """The readable limit or alerts that are set for a project or for the organization."""
     ids = {"project_id": project_id} if project_id else {}
     client = organization.client
     try:
         if kind == ALERT:
-            return unique(client.listing(path, read_listing, {}, ids, (404,)))
+            return readable(kind, unique(client.listing(path, read_listing, {}, ids, (404,))))
         limit = client.one(path, read_limit, ids, (404,))
-        return [{**limit, "id": project_id or organization_id}]
+        return readable(kind, [{**limit, "id": project_id or organization_id}])
     except OpenAICostsError as error:
         if error.status == 404 and not error.is_unknown_path:
             return []  # No budget is set.

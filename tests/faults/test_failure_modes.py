@@ -1038,6 +1038,20 @@ PARSED = {
     "assistants api | file search": (None, "storage", "standard", None),
     "web search tool calls": (None, "calls", "standard", None),
     "web search tool calls | gpt-4o": ("gpt-4o", "calls", "standard", None),
+    "gpt-realtime-2.1 audio, input": ("gpt-realtime-2.1", "input", "standard", "audio"),
+    "gpt-realtime-2.1 text, cached input": ("gpt-realtime-2.1", "cached input", "standard", "text"),
+    "gpt-4o-mini-transcribe audio, input": ("gpt-4o-mini-transcribe", "input", "standard", "audio"),
+    "fast | gpt-5.6-sol, input": ("gpt-5.6-sol", "input", "fast", "text"),
+    "scale | gpt-5.6-sol, input": ("gpt-5.6-sol", "input", "scale", "text"),
+    "ultrafast | gpt-6-astra, input": ("gpt-6-astra", "input", "ultrafast", "text"),
+    "standard | gpt-5.6-sol, input": ("gpt-5.6-sol", "input", "standard", "text"),
+    "gpt-5.6-terra, cache writes, 12h": ("gpt-5.6-terra", "cache write", "standard", "text"),
+    "gpt-5.6-terra, cache writes, 30m": ("gpt-5.6-terra", "cache write", "standard", "text"),
+    "sora-2": ("sora-2", "duration", "standard", None),
+    "sora-2-pro, seconds": ("sora-2-pro", "duration", "standard", None),
+    "code interpreter": (None, "sessions", "standard", None),
+    "code interpreter sessions": (None, "sessions", "standard", None),
+    "containers": (None, "sessions", "standard", None),
 }
 LONG_CONTEXT = "gpt-5.4-2026-03-05, cached input, long context"
 UNPARSED = ["telepathy, minutes", "gpt-7, thinking", "lunar | gpt-7, input", "agents; [new] 50%"]
