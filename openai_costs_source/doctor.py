@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from openai_costs_source.api.client import Client
+from openai_costs_source.api.client import Client, Observe
 from openai_costs_source.api.credentials import checked_key
 from openai_costs_source.api.date_ranges import FIRST_DAY, ONE_DAY, DateRange, first_day_with_keys
 from openai_costs_source.api.endpoint import Endpoint
@@ -39,13 +39,19 @@ class Finding:
     """The number of the key, from 1, if several keys are checked."""
 
 
-def check_key(key: str, base_url: str, today: date) -> Iterator[Finding]:
-    """Yield the findings of a key, the most basic first, until no further check is possible."""
+def check_key(
+    key: str, base_url: str, today: date, observe: Observe | None = None
+) -> Iterator[Finding]:
+    """Yield the findings of a key, the most basic first, until no further check is possible.
+
+    `observe` is called with each reply of the API.
+    """
     try:
         subject = "key"
         checked_key(key)
         subject = "settings"
         client = Client(key, base_url, MAX_WAIT_SECONDS)
+        client.observe = observe
     except OpenAICostsError as error:
         yield Finding(subject, "failed", error.message, error.remedy)
         return

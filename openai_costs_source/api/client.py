@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from threading import Event
 from types import MappingProxyType
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -58,6 +58,23 @@ _SECONDS = re.compile(r"\d+(\.\d+)?")
 Params = Mapping[str, str | int | tuple[str, ...]]
 
 
+class Exchange(NamedTuple):
+    """A reply of any status, without the key, and the path and query of its request as sent.
+
+    `path` begins after the base URL; `body` is decompressed.
+    """
+
+    path: str
+    query: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+Observe = Callable[[Exchange], None]
+"""Is called with each reply, by the thread that read it."""
+
+
 class Buckets(Protocol):
     """A decoded page of buckets, with all that is needed to request the next one."""
 
@@ -97,6 +114,8 @@ class Client:
 
     clock_error: timedelta | None = None
     """How far this machine's clock is ahead of the time in the replies."""
+
+    observe: Observe | None = None
 
     def __init__(
         self,
@@ -245,6 +264,10 @@ class Client:
             message = f"did not answer at {host} ({type(error).__name__})"
             remedy = "Check the network and base_url, and run again."
             raise self._error(path, message, remedy, is_transient=True) from None
+        if self.observe:
+            request = (url.removeprefix(self._base_url), urlsplit(reply.url).query)
+            safe_body = redact_key(body, self._key)
+            self.observe(Exchange(*request, reply.status_code, reply.headers, safe_body))
         if organization := reply.headers.get("openai-organization"):
             self.organization = redact_key(organization, self._key)
         with contextlib.suppress(TypeError, ValueError):

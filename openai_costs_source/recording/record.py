@@ -1,0 +1,93 @@
+"""Writes each reply of the API to a folder as a text file, without private values."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from openai_costs_source.api.client import Exchange
+from openai_costs_source.errors import OpenAICostsError
+from openai_costs_source.recording.anonymize import Anonymizer
+from openai_costs_source.recording.page import page
+
+FORMAT = 1
+INDEX = "recording.json"
+"""The file that only a complete recording has: when it was recorded, and with which settings."""
+
+LOAD_SETTINGS = ("start_date", "refetch_days", "group_by", "keep_months")
+"""The settings of the source that decide what a load requests."""
+
+
+class Recorder:
+    """Records the replies that it is called with; `finish` completes the recording.
+
+    `folder` must be empty or missing: raises OpenAICostsError (wrong use) if it is not, and OSError
+    if it cannot be written to. `settings` are the load's, by the names in `LOAD_SETTINGS`.
+
+    A body is changed before it is written, so that no private value is ever in the folder. Refusals
+    are written last: their sentences may contain names that only later replies make known.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        now: datetime,
+        settings: Mapping[str, Any],
+        anonymizer: Anonymizer | None = None,
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise OpenAICostsError(
+                f"{folder} is not empty.", "Name a new folder.", is_wrong_use=True
+            )
+        self.folder, self.now, self.settings = folder, now, dict(settings)
+        self.anonymizer = anonymizer or Anonymizer()
+        self.replies = 0
+        self._refusals: list[tuple[int, Exchange]] = []
+        self._lock = threading.Lock()
+
+    def __call__(self, exchange: Exchange) -> None:
+        with self._lock:
+            self.replies += 1
+            if exchange.status == 200:
+                self._write(self.replies, exchange)
+            else:
+                self._refusals.append((self.replies, exchange))
+
+    def finish(self, error: str | None = None) -> None:
+        """Write the refusals, the page that describes the recording, and its index.
+
+        `error` is the message that the load ended with.
+        """
+        with self._lock:
+            for number, exchange in self._refusals:
+                self._write(number, exchange)
+            error = self.anonymizer.sentence(error) if error else None
+            unknown, kept = self.anonymizer.unknown_fields, self.anonymizer.kept
+            description = page(self.now.date(), self.replies, error, unknown, kept)
+            # Escapes surrogates, which stand for bytes that are not UTF-8.
+            encoded = description.encode(errors="backslashreplace")
+            (self.folder / "README.md").write_bytes(encoded)
+            index = {
+                "format": FORMAT,
+                "recorded_at": self.now.isoformat(),
+                "settings": self.settings,
+                "replies": self.replies,
+                "error": error,
+            }
+            text = json.dumps(index, indent=2, default=str)
+            (self.folder / INDEX).write_text(f"{text}\n", encoding="utf-8")
+
+    def _write(self, number: int, exchange: Exchange) -> None:
+        request = self.anonymizer.request(exchange.path, exchange.query)
+        headers = self.anonymizer.headers(exchange.headers)
+        body = self.anonymizer.body(exchange.body.decode(errors="surrogateescape"))
+        lines = [f"GET {request}", str(exchange.status)]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        text = "\n".join([*lines, "", body])
+        file = self.folder / f"{number:05}.txt"
+        file.write_bytes(text.encode(errors="surrogateescape"))
