@@ -34,16 +34,17 @@ def record(api_settings: dict[str, Any], folder: Path) -> int:
     except OpenAICostsError as error:
         raise Stop(str(error), 2) from None
     except OSError as error:
-        raise Stop(f"{folder} cannot be used: {error.strerror or error}.", 2) from None
+        raise Stop(f"{folder} cannot be written to: {error.strerror or error}.", 2) from None
     load = {**settings, "admin_key": key, "base_url": url, "now": now, "observe": recorder}
-    with progress("Requesting costs from OpenAI"):
-        ended_with = _api_error(lambda: _extract(load))
-        if recorder.replies:
+    try:
+        with recorder, progress("Requesting costs from OpenAI"):
+            ended_with = _api_error(lambda: _extract(load))
+            if not recorder.replies:
+                raise Stop(ended_with or "No request was sent to OpenAI.")
             _api_error(lambda: list(check_key(key, url, now.date(), recorder)))
-    if not recorder.replies:
-        folder.rmdir()
-        raise Stop(ended_with or "OpenAI was sent no request.")
-    recorder.finish(ended_with)
+            recorder.finish(ended_with)
+    except OSError as error:
+        raise Stop(f"{folder} cannot be written to: {error.strerror or error}.") from None
     if ended_with:
         output.line(f"The load ended with: {ended_with}")
     output.line(f"{recorder.replies:,} replies are recorded in {folder.resolve()}.")

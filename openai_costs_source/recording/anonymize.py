@@ -98,6 +98,7 @@ _OTHERS = {
 }
 _KNOWN = _NAMES | _SENTENCES | _VALUES.keys() | _PRIVATE | _KEPT_NUMBERS | _AMOUNTS | _OTHERS
 _FIELD = re.compile(r"[a-z]+(?:_[a-z0-9]+)*")
+_MOMENT = re.compile(r"(?P<day>\d{4}-\d\d-\d\d)(?P<time>[T\d:.Z+\- ]*)")
 _NUMBER = re.compile(r"(?P<mantissa>-?\d+(?:\.\d+)?)(?P<exponent>[eE][+-]?\d+)?")
 
 _HEADERS = {
@@ -221,6 +222,8 @@ class Anonymizer:
             return self._keep(field, text)
         if field in _KEPT_NUMBERS and text.isdecimal():
             return text
+        if field.endswith("_at") and (moment := _MOMENT.fullmatch(text)):
+            return moment["day"] + re.sub(r"\d", "0", moment["time"])
         return self.pseudonyms.of(text)
 
     def _keep(self, field: str, text: str) -> str:

@@ -6,8 +6,7 @@ import itertools
 import re
 from secrets import choice
 
-_ID = r"(?:proj|user|key|org|svc_acct|alert|vs|page|sk|sess)[_-]"
-_KEPT_PREFIX = re.compile(rf"{_ID}|https?://")
+_KEPT_PREFIX = re.compile(r"(?:proj|key|svc_acct|alert|vs|page)_|(?:user|org|sk|sess)-|https?://")
 _SHORTEST = 4
 """The fewest characters of a pseudonym that are random."""
 # Without vowels: no pseudonym is a word, and none is mistaken for a name.
@@ -22,7 +21,7 @@ _PARTS_OF_TEXTS = re.compile(
     | \b(?:[\w\-]+\.)+(?:com|net|org|io|ai|co|dev|app|cloud|local|internal|corp|lan)\b
     | \b\d{1,3}(?:\.\d{1,3}){3}\b                      # IPv4 addresses
     | \b(?:[0-9a-fA-F]{1,4}:){3,7}[0-9a-fA-F:]*        # IPv6 addresses
-    | \b(?:proj|user|key|org|svc_acct|alert|vs)[_-][\w\-]+
+    | \b(?:(?:proj|key|svc_acct|alert|vs)_|(?:user|org|sess)-)[\w\-]+
     | (?<!\w)'[^'\n]{1,200}'(?!\w) | "[^"\n]{1,200}"
     | [$€£]\s?\d[\d.,]*\d | \b\d[\d.,]*\s?(?:USD|EUR|usd|eur|dollars|cents)\b
     """,

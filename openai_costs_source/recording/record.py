@@ -7,26 +7,37 @@ import threading
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Self
 
 from openai_costs_source.api.client import Exchange
+from openai_costs_source.api.date_ranges import GROUP_BY
 from openai_costs_source.errors import OpenAICostsError
 from openai_costs_source.recording.anonymize import Anonymizer
 from openai_costs_source.recording.page import page
+from openai_costs_source.settings import REFETCH_DAYS
 
 FORMAT = 1
 INDEX = "recording.json"
 """The file that only a complete recording has: when it was recorded, and with which settings."""
 
-LOAD_SETTINGS = ("start_date", "refetch_days", "group_by", "keep_months")
-"""The settings of the source that decide what a load requests."""
+LOAD_SETTINGS: Mapping[str, Any] = MappingProxyType(
+    {
+        "start_date": "",
+        "refetch_days": REFETCH_DAYS,
+        "group_by": ",".join(GROUP_BY),
+        "keep_months": 0,
+    }
+)
+"""The settings of the source that decide what a load requests, and their defaults."""
 
 
 class Recorder:
     """Records the replies that it is called with; `finish` completes the recording.
 
-    `folder` must be empty or missing: raises OpenAICostsError (wrong use) if it is not, and OSError
-    if it cannot be written to. `settings` are the load's, by the names in `LOAD_SETTINGS`.
+    If its `with` block ends before, what was written is removed. `folder` must be empty or missing:
+    raises OpenAICostsError (wrong use) if it is not, and OSError if it cannot be written to.
+    `settings` are the load's, by the names in `LOAD_SETTINGS`.
 
     A body is changed before it is written, so that no private value is ever in the folder. Refusals
     are written last: their sentences may contain names that only later replies make known.
@@ -39,22 +50,34 @@ class Recorder:
         settings: Mapping[str, Any],
         anonymizer: Anonymizer | None = None,
     ) -> None:
+        self._is_new_folder = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
-            raise OpenAICostsError(
-                f"{folder} is not empty.", "Name a new folder.", is_wrong_use=True
-            )
-        self.folder, self.now, self.settings = folder, now, dict(settings)
+            raise OpenAICostsError(f"{folder} is not empty: name a new folder.", is_wrong_use=True)
+        self.folder, self.now, self.settings = folder, now, {**LOAD_SETTINGS, **settings}
         self.anonymizer = anonymizer or Anonymizer()
         self.replies = 0
         self._refusals: list[tuple[int, Exchange]] = []
         self._lock = threading.Lock()
+        self._files: list[Path] = []
+        self._is_complete = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_complete:
+            return
+        for file in self._files:
+            file.unlink(missing_ok=True)
+        if self._is_new_folder:
+            self.folder.rmdir()
 
     def __call__(self, exchange: Exchange) -> None:
         with self._lock:
             self.replies += 1
             if exchange.status == 200:
-                self._write(self.replies, exchange)
+                self._write_reply(self.replies, exchange)
             else:
                 self._refusals.append((self.replies, exchange))
 
@@ -65,13 +88,11 @@ class Recorder:
         """
         with self._lock:
             for number, exchange in self._refusals:
-                self._write(number, exchange)
+                self._write_reply(number, exchange)
             error = self.anonymizer.sentence(error) if error else None
             unknown, kept = self.anonymizer.unknown_fields, self.anonymizer.kept
             description = page(self.now.date(), self.replies, error, unknown, kept)
-            # Escapes surrogates, which stand for bytes that are not UTF-8.
-            encoded = description.encode(errors="backslashreplace")
-            (self.folder / "README.md").write_bytes(encoded)
+            self._write("README.md", description)
             index = {
                 "format": FORMAT,
                 "recorded_at": self.now.isoformat(),
@@ -79,15 +100,19 @@ class Recorder:
                 "replies": self.replies,
                 "error": error,
             }
-            text = json.dumps(index, indent=2, default=str)
-            (self.folder / INDEX).write_text(f"{text}\n", encoding="utf-8")
+            self._write(INDEX, json.dumps(index, indent=2, default=str) + "\n")
+            self._is_complete = True
 
-    def _write(self, number: int, exchange: Exchange) -> None:
+    def _write_reply(self, number: int, exchange: Exchange) -> None:
         request = self.anonymizer.request(exchange.path, exchange.query)
         headers = self.anonymizer.headers(exchange.headers)
         body = self.anonymizer.body(exchange.body.decode(errors="surrogateescape"))
         lines = [f"GET {request}", str(exchange.status)]
         lines += [f"{name}: {value}" for name, value in headers.items()]
-        text = "\n".join([*lines, "", body])
-        file = self.folder / f"{number:05}.txt"
+        self._write(f"{number:05}.txt", "\n".join([*lines, "", body]))
+
+    def _write(self, name: str, text: str) -> None:
+        file = self.folder / name
+        self._files.append(file)
+        # Surrogates stand for bytes that are not UTF-8.
         file.write_bytes(text.encode(errors="surrogateescape"))
