@@ -142,7 +142,7 @@ _OPTIONS = (
     _Option(
         "--record",
         ("check",),
-        "instead, write OpenAI's replies to a first load, without private values, to a new folder",
+        "record OpenAI's replies to a first load in a new folder, with private values replaced",
         metavar="DIR",
         settings={"type": _path},
     ),

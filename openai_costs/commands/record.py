@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from openai_costs.settings import configured_keys, setting
 from openai_costs.temporary_folders import temporary_folder
@@ -27,7 +28,10 @@ def record(api_settings: dict[str, Any], folder: Path) -> int:
     key = _only_key(api_settings)
     url = api_url(api_settings.get("base_url") or setting("sources.openai_costs.base_url"))
     now = api_settings.get("now") or datetime.now(UTC)
-    given = {name: setting(f"sources.openai_costs.{name}") for name in LOAD_SETTINGS}
+    given = {
+        name: api_settings.get(name, setting(f"sources.openai_costs.{name}"))
+        for name in LOAD_SETTINGS
+    }
     settings = {name: value for name, value in given.items() if value is not None}
     try:
         recorder = Recorder(folder, now, settings)
@@ -35,10 +39,12 @@ def record(api_settings: dict[str, Any], folder: Path) -> int:
         raise Stop(str(error), 2) from None
     except OSError as error:
         raise Stop(f"{folder} cannot be written to: {error.strerror or error}.", 2) from None
-    load = {**settings, "admin_key": key, "base_url": url, "now": now, "observe": recorder}
+    if not (host := urlsplit(url).netloc).endswith("openai.com"):
+        recorder.anonymizer.pseudonyms.of(host)  # Messages name it if it does not answer.
+    load = {**api_settings, **settings, "admin_key": key, "base_url": url, "now": now}
     try:
         with recorder, progress("Requesting costs from OpenAI"):
-            ended_with = _api_error(lambda: _extract(load))
+            ended_with = _api_error(lambda: _extract(load, recorder))
             if not recorder.replies:
                 raise Stop(ended_with or "No request was sent to OpenAI.")
             _api_error(lambda: list(check_key(key, url, now.date(), recorder)))
@@ -69,33 +75,28 @@ def _only_key(api_settings: dict[str, Any]) -> str:
     return keys[0]
 
 
-def _extract(settings: dict[str, Any]) -> None:
+def _extract(settings: dict[str, Any], recorder: Recorder) -> None:
     """Send the requests of a first load. Its rows go to a temporary folder."""
     with temporary_folder() as folder:
         warehouse = Warehouse("duckdb", folder / "recording.duckdb")
-        try:
-            with open_pipeline(warehouse) as pipeline:
-                source = openai_costs(**settings)
-                announce("Requesting costs from OpenAI")
-                pipeline.extract(source)
-        except BaseException as error:
-            if any(isinstance(cause, OpenAICostsError) for cause in causes_of(error)):
-                raise
-            raise explained(error, warehouse) or error from None
+        with open_pipeline(warehouse) as pipeline:
+            source = openai_costs(**settings, observe=recorder)
+            announce("Requesting costs from OpenAI")
+            pipeline.extract(source)
 
 
 def _api_error(send: Callable[[], object]) -> str | None:
     """The message of the API's error with which the function ends; None if it returns.
 
-    Raises Stop for a wrong setting.
+    Raises Stop for a wrong setting, a full disk or an interruption.
     """
     try:
         send()
-    except Exception as error:
+    except BaseException as error:
         for cause in causes_of(error):
             if isinstance(cause, OpenAICostsError):
                 if cause.is_wrong_use:
                     raise Stop(str(cause), 2) from None
                 return str(cause)
-        raise
+        raise explained(error, "The temporary file") or error from None
     return None

@@ -15,10 +15,11 @@ _NOT_ASCII = "äëöüñçåøšž"
 
 _PARTS_OF_TEXTS = re.compile(
     r"""
-    [\w.+\-]+@[\w\-]+(?:\.[\w\-]+)+                    # e-mail addresses
+    [\w.+\-]{1,64}@[\w\-]{1,63}(?:\.[\w\-]{1,63})+    # e-mail addresses
     | (?<!\w)sk-[\w*\-]+                               # keys, also masked ones
     | https?://[^\s"'<>]+                              # URLs
-    | \b(?:[\w\-]+\.)+(?:com|net|org|io|ai|co|dev|app|cloud|local|internal|corp|lan)\b
+    | \b(?:[\w\-]{1,63}\.){1,8}                        # hosts
+      (?:com|net|org|dev|app|cloud|local|internal|intern|corp|lan|[a-z]{2})\b
     | \b\d{1,3}(?:\.\d{1,3}){3}\b                      # IPv4 addresses
     | \b(?:[0-9a-fA-F]{1,4}:){3,7}[0-9a-fA-F:]*        # IPv6 addresses
     | \b(?:(?:proj|key|svc_acct|alert|vs)_|(?:user|org|sess)-)[\w\-]+
