@@ -309,7 +309,7 @@ def _refuse_contradictions(options: argparse.Namespace) -> None:
     if options.replay and options.destination:
         _refuse("--replay fills replay.duckdb: no other warehouse receives replayed costs.")
     if options.replay and options.demo:
-        _refuse("--replay and --demo are two different organizations.")
+        _refuse("--replay and --demo use different organizations: choose one.")
     if options.command == "check" and options.record and options.json:
         _refuse("--record writes a folder, and prints no JSON.", f"{COMMAND} check")
     if options.trap and not options.demo:

@@ -218,7 +218,10 @@ def test_local_state_of_another_warehouse_does_not_shorten_the_history(api, tmp_
         (["--destination", "oracle"], "There is no destination oracle. There are: duckdb, "),
         (["--demo", "--destination", "postgres"], "--demo fills demo.duckdb"),
         (["--replay", "x", "--destination", "postgres"], "--replay fills replay.duckdb"),
-        (["--replay", "x", "--demo"], "--replay and --demo are two different organizations."),
+        (
+            ["--replay", "x", "--demo"],
+            "--replay and --demo use different organizations: choose one.",
+        ),
         (["load", "--record", "x"], "--record goes with check, not with load."),
         (["check", "--record", "x", "--json"], "--record writes a folder, and prints no JSON."),
     ],

@@ -265,6 +265,16 @@ def test_recording_that_is_interrupted_leaves_no_file(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_reply_after_the_end_of_a_recording_is_not_recorded(tmp_path):
+    """As a thread reads it that a failed load has left."""
+    with Recorder(tmp_path, NOW, {}) as recorder:
+        recorder(reply('{"object": "list", "data": []}'))
+        recorder.finish()
+    recorder(reply('{"object": "list", "data": []}'))
+    assert sorted(file.name for file in tmp_path.glob("*.txt")) == ["00001.txt"]
+    assert recorder.replies == 1
+
+
 def test_refusal_that_came_before_a_name_was_listed_does_not_contain_it(tmp_path):
     with Recorder(tmp_path, NOW, {}) as recorder:
         sentence = "Acme Robotics has no access to Claims bot (proj_9aB) since 2026-01-31."
@@ -447,6 +457,25 @@ def test_command_records_a_failure_and_replays_it(tmp_path):
     assert replayed.returncode == 1
     assert message in replayed.stderr
     assert list(tmp_path.glob("*.duckdb")) == []
+
+
+def test_message_of_a_recording_does_not_name_the_host_of_a_gateway(monkeypatch, tmp_path):
+    def hang_up(request, reply):
+        if request.number:
+            raise ConnectionError
+        return reply
+
+    monkeypatch.setitem(FAILURE_MODES, "hang-up", hang_up)
+    with RememberingApi(FEW, overrides={}, failure_modes=["hang-up"]) as api:
+        url = api.base_url.replace("127.0.0.1", "localhost")
+        settings = {**known(api), "OPENAI_BASE_URL": url}
+        settings["SOURCES__OPENAI_COSTS__MAX_WAIT_SECONDS"] = "0"
+        recorded = run_pipeline("check", "--record", "recording", cwd=tmp_path, **settings)
+    assert recorded.returncode == 0, recorded.stderr
+    assert "did not answer at localhost:" in recorded.stdout
+    index = (tmp_path / "recording" / "recording.json").read_text()
+    assert "did not answer at" in index
+    assert "localhost" not in index
 
 
 def test_command_records_nothing_if_openai_cannot_be_reached(tmp_path):

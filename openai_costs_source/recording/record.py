@@ -60,21 +60,26 @@ class Recorder:
         self._refusals: list[tuple[int, Exchange]] = []
         self._lock = threading.Lock()
         self._files: list[Path] = []
-        self._is_complete = False
+        self._is_closed = False
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._is_complete:
-            return
-        for file in self._files:
-            file.unlink(missing_ok=True)
-        if self._is_new_folder:
-            self.folder.rmdir()
+        with self._lock:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            for file in self._files:
+                file.unlink(missing_ok=True)
+            if self._is_new_folder:
+                self.folder.rmdir()
 
     def __call__(self, exchange: Exchange) -> None:
         with self._lock:
+            # A thread of a load that ended may still read a reply.
+            if self._is_closed:
+                return
             self.replies += 1
             if exchange.status == 200:
                 self._write_reply(self.replies, exchange)
@@ -101,7 +106,7 @@ class Recorder:
                 "error": error,
             }
             self._write(INDEX, json.dumps(index, indent=2, default=str) + "\n")
-            self._is_complete = True
+            self._is_closed = True
 
     def _write_reply(self, number: int, exchange: Exchange) -> None:
         request = self.anonymizer.request(exchange.path, exchange.query)

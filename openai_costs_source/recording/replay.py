@@ -1,7 +1,9 @@
 """Serves a recording on 127.0.0.1, as the API of the organization that it was made from.
 
-with RecordedApi(folder) as api:
-    openai_costs(admin_key=REPLAY_KEY, base_url=api.base_url, now=api.now, …)
+    with RecordedApi(folder) as api:
+        openai_costs(REPLAY_KEY, api.base_url, now=api.now, max_wait_seconds=0, **api.settings)
+
+A load with these arguments sends the recorded requests.
 """
 
 from __future__ import annotations
@@ -52,7 +54,6 @@ class RecordedApi:
     """The API of a recording, served while in the `with` block.
 
     `now` is the time of the recording, and `settings` are those of the source that its load had.
-    A load with both sends the recorded requests.
 
     A request gets its recorded replies in their order; the last one is repeated. A reply after
     which the recorded load tried again is skipped, so that no replay waits. Days that were recorded
@@ -72,11 +73,12 @@ class RecordedApi:
             settings: dict[str, Any] = dict(index["settings"])
             self.settings = {name: settings[name] for name in LOAD_SETTINGS if name in settings}
             recorded = [_read(file) for file in sorted(folder.glob("[0-9]*.txt"))]
+            missing = index["replies"] - len(recorded)
         except FileNotFoundError:
             raise _unusable(folder, f"it has no {INDEX}, or was interrupted") from None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise _unusable(folder, f"it cannot be read ({error})") from None
-        if len(recorded) != index["replies"]:
+        if missing:
             raise _unusable(folder, f"it has {len(recorded)} of {index['replies']} replies")
         self._replies: dict[str, list[_Recorded]] = {}
         self._buckets: dict[str, dict[int, str]] = {}
