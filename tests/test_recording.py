@@ -389,6 +389,47 @@ def test_text_is_replaced_unless_it_is_known_to_be_public(body, expected):
     assert "acme" not in changed.lower()
 
 
+FIELDS = st.sampled_from(["id", "name", "value", "quantity", "status", "message", "model", "x"])
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text() | st.emails(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(FIELDS, inner, max_size=3),
+    max_leaves=10,
+)
+
+
+def structure(value):
+    if isinstance(value, dict):
+        return {name: structure(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return list(map(structure, value))
+    return value if value is None or isinstance(value, bool) else type(value).__name__
+
+
+@given(st.dictionaries(FIELDS, VALUES, max_size=3), st.booleans())
+def test_any_json_keeps_its_structure(document, is_ascii):
+    body = Anonymizer(FACTOR).body(json.dumps(document, ensure_ascii=is_ascii))
+    replaced = json.loads(body, parse_float=lambda _: 0)  # A whole amount may get decimals.
+    assert structure(replaced) == structure(document)
+
+
+@given(st.lists(st.text(max_size=3) | st.emails(), unique=True))
+def test_different_values_have_different_pseudonyms(values):
+    anonymizer = Anonymizer(FACTOR)
+    replaced = json.loads(anonymizer.body(json.dumps({"recipients": values})))["recipients"]
+    assert len(set(replaced)) == len(values)
+    again = json.loads(anonymizer.body(json.dumps({"name": values})))["name"]
+    assert again == replaced
+
+
+def test_addresses_of_one_domain_share_its_pseudonym():
+    addresses = ["kavya@acme.com", "liam@acme.com", "kavya@acme.org"]
+    body = Anonymizer(FACTOR).body(json.dumps({"recipients": addresses}))
+    first, second, third = json.loads(body)["recipients"]
+    assert first.partition("@")[2] == second.partition("@")[2] != third.partition("@")[2]
+    assert first.partition("@")[0] == third.partition("@")[0] != second.partition("@")[0]
+    assert re.fullmatch(r"\w{5}@\w{4}\.\w{3}\.example", first)
+
+
 def test_key_that_is_named_like_a_word_of_a_refusal_does_not_change_it():
     anonymizer = Anonymizer(FACTOR)
     refusal = (

@@ -201,7 +201,7 @@ class Anonymizer:
         return json.dumps(self.pseudonyms.of(field))
 
     def _text_token(self, field: str, token: str) -> str:
-        if field in _AMOUNTS:
+        if field in _AMOUNTS and _NUMBER.fullmatch(token[1:-1]):
             return f'"{self._number(field, token[1:-1])}"'
         if (field, token) not in self._tokens:
             try:

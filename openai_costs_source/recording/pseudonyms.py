@@ -24,7 +24,7 @@ _PARTS_OF_TEXTS = re.compile(
     | \b(?:[0-9a-fA-F]{1,4}:){3,7}[0-9a-fA-F:]*        # IPv6 addresses
     | \b(?:(?:proj|key|svc_acct|alert|vs)_|(?:user|org|sess)-)[\w\-]+
     | (?<!\w)'[^'\n]{1,200}'(?!\w) | "[^"\n]{1,200}"
-    | [$€£]\s?\d[\d.,]*\d | \b\d[\d.,]*\s?(?:USD|EUR|usd|eur|dollars|cents)\b
+    | [$€£]\s?\d(?:[\d.,]{0,40}\d)? | \b\d[\d.,]{0,40}\s?(?:USD|EUR|usd|eur|dollars|cents)\b
     """,
     re.VERBOSE,
 )
@@ -74,7 +74,7 @@ class Pseudonyms:
         if value not in self.by_value and any(map(_is_private, value)):
             local, at, domain = value.rpartition("@")
             if at and local and "." in domain and " " not in value:
-                pseudonym = f"{self.of(local)}@{self.of(domain.rpartition('.')[0])}.example"
+                pseudonym = f"{self.of(local)}@{self.of(domain)}.example"
             else:
                 pseudonym = self._unused(value)
             self.by_value[value] = pseudonym
