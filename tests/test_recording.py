@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import TODAY, RememberingApi, ShortHistory, days_ago, known
 from dlt.pipeline.exceptions import PipelineStepFailed
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from running import run_pipeline
 
@@ -222,6 +222,26 @@ def test_replay_returns_recorded_days_in_other_requests(recording, tmp_path):
     assert_same_up_to_replacement({"costs": expected}, {"costs": rows["costs"]})
 
 
+@pytest.mark.parametrize(
+    ("mode", "recorded_from", "requested_from", "first_day"),
+    [("today-is-missing", 22, 5, 5), ("key-floor", 80, 90, 75)],
+    ids=["today-is-missing", "days-before-the-history"],
+)
+def test_replay_returns_what_the_recorded_api_would_return_for_other_days(
+    mode, recorded_from, requested_from, first_day, tmp_path
+):
+    with RememberingApi(FEW, overrides={}, failure_modes=[mode]) as api:
+        start = str(days_ago(recorded_from))
+        recording = Recording(tmp_path, api, resources=["costs"], start_date=start)
+    with RecordedApi(recording.folder) as api:
+        settings = {**api.settings, "since": days_ago(requested_from), "max_wait_seconds": 0}
+        given = (tmp_path / "replayed", api.base_url, REPLAY_KEY, ["costs"])
+        rows, message = extracted(*given, **settings)
+    assert message is None
+    expected = [row for row in recording.rows["costs"] if row["date"] >= days_ago(first_day)]
+    assert_same_up_to_replacement({"costs": expected}, {"costs": rows["costs"]})
+
+
 def test_replay_names_a_request_that_was_not_recorded(recording, tmp_path):
     with RecordedApi(recording.folder) as api:
         settings = {**api.settings, "group_by": "project_id,line_item", "max_wait_seconds": 0}
@@ -412,6 +432,7 @@ def test_any_json_keeps_its_structure(document, is_ascii):
     assert structure(replaced) == structure(document)
 
 
+@example([f"{number:04}" for number in range(1000)])
 @given(st.lists(st.text(max_size=3) | st.emails(), unique=True))
 def test_different_values_have_different_pseudonyms(values):
     anonymizer = Anonymizer(FACTOR)
