@@ -126,12 +126,26 @@ _OPTIONS = (
         metavar="NAME",
         settings={"action": "append", "default": [], **_FAILURE_MODES.settings},
     ),
+    _Option(
+        "--replay",
+        _EVERY,
+        "use the organization of a recording, and replay.duckdb; needs no key",
+        metavar="DIR",
+        settings={"type": _path},
+    ),
     _Option("--destination", _EVERY, "the warehouse, by dlt's name; default: duckdb", "NAME"),
     _Option("--since", ("load", ""), "the first UTC day to load", "DAY", settings={"type": _day}),
     _Option("--until", ("load", ""), "the UTC day to stop before", "DAY", settings={"type": _day}),
     _Option("--version", ("",), "print the version"),
     _Option("--full", ("models",), "build all days and run all tests"),
     _Option("--json", ("check",), "print JSON"),
+    _Option(
+        "--record",
+        ("check",),
+        "record OpenAI's replies to a first load in a new folder, with private values replaced",
+        metavar="DIR",
+        settings={"type": _path},
+    ),
     _Option(
         "--to",
         ("export",),
@@ -194,7 +208,7 @@ _OPTIONS = (
         settings={"type": _not_empty},
     ),
 )
-_COMMON = ("--demo", "--trap", "--destination")
+_COMMON = ("--demo", "--trap", "--replay", "--destination")
 _HELP = ("-h", "--help")
 _NAMES = dict.fromkeys([*_HELP, *(option.name for option in _OPTIONS)])
 _WITH_VALUE = {option.name for option in _OPTIONS if option.metavar}
@@ -292,6 +306,12 @@ def _refuse_contradictions(options: argparse.Namespace) -> None:
     since, until = options.since, options.until
     if options.demo and options.destination:
         _refuse("--demo fills demo.duckdb: no other warehouse receives simulated costs.")
+    if options.replay and options.destination:
+        _refuse("--replay fills replay.duckdb: no other warehouse receives replayed costs.")
+    if options.replay and options.demo:
+        _refuse("--replay and --demo use different organizations: choose one.")
+    if options.command == "check" and options.record and options.json:
+        _refuse("--record writes a folder, and prints no JSON.", f"{COMMAND} check")
     if options.trap and not options.demo:
         _refuse("--trap goes with --demo: it is a failure mode of the simulated API.")
     if since and since > datetime.now(UTC).date():

@@ -8,7 +8,7 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from openai_costs.arguments import parse
 from openai_costs.dbt_runner import Builder
@@ -54,8 +54,11 @@ def _main(arguments: Sequence[str] | None) -> int:
         return 0
     builds = options.command in BUILDS_MODELS
     errors.show("Starting")
-    if options.demo and (builds or options.command == "load"):
-        announce("Simulating an organization")
+    if builds or options.command == "load":
+        if options.demo:
+            announce("Simulating an organization")
+        if options.replay:
+            announce("Replaying a recording")
     with contextlib.ExitStack() as stack:
         stack.enter_context(_private_files())
         # dbt takes longest to start, so its process starts before anything large is imported.
@@ -81,19 +84,24 @@ def _run(options: argparse.Namespace, builder: Builder | None) -> int:
     """
     from openai_costs.settings import refuse_unknown_settings, withheld_permissions
     from openai_costs.temporary_folders import remove_abandoned_folders
-    from openai_costs.warehouse.destinations import configured_warehouse
+    from openai_costs.warehouse.destinations import DEMO, REPLAY, configured_warehouse
 
     refuse_unknown_settings()
     os.umask(withheld_permissions())
     remove_abandoned_folders()
-    warehouse = configured_warehouse(options.demo, options.destination)
+    file = DEMO if options.demo else REPLAY if options.replay else None
+    warehouse = configured_warehouse(options.destination, file)
     with contextlib.ExitStack() as stack:
-        api_settings: dict[str, str] = {}
+        api_settings: dict[str, Any] = {}
         if options.demo:
             from openai_costs.commands.demo import simulated_api
 
             api = simulated_api(options.trap, with_seeds=builder is not None)
             api_settings = stack.enter_context(api)
+        if options.replay:
+            from openai_costs.commands.replay import recorded_api
+
+            api_settings = stack.enter_context(recorded_api(options.replay, builder is not None))
         if builder or options.command == "load":
             from openai_costs.warehouse.run_log import logged
 
@@ -105,6 +113,10 @@ def _run(options: argparse.Namespace, builder: Builder | None) -> int:
                 publish(warehouse)
             return run.exit_code
         match options.command:
+            case "check" if options.record:
+                from openai_costs.commands.record import record
+
+                return record(api_settings, options.record)
             case "check":
                 from openai_costs.commands.check import check
 
@@ -131,7 +143,7 @@ def _run(options: argparse.Namespace, builder: Builder | None) -> int:
 def _change(
     options: argparse.Namespace,
     warehouse: Warehouse,
-    api_settings: dict[str, str],
+    api_settings: dict[str, Any],
     builder: Builder | None,
     run: Run,
 ) -> int:

@@ -46,10 +46,10 @@ def own_seeds() -> Path:
     return current if current.is_dir() else PROJECT / name
 
 
-def demo_seeds() -> Path:
-    """Return the folder for the seeds of the simulated organization."""
+def seeds_of(organization: str) -> Path:
+    """Return the folder for the seeds of an organization that is simulated or replayed."""
     target = os.environ.get(TARGET)
-    return (PROJECT / target if target else _targets()) / "demo_seeds"
+    return (PROJECT / target if target else _targets()) / f"{organization}_seeds"
 
 
 def converted_seeds(warehouse: str) -> Path:

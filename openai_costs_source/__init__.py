@@ -61,6 +61,9 @@ Settings, under `sources.openai_costs` in dlt's configuration or as arguments:
     user_emails       how people's e-mail addresses are stored: plain, hashed (SHA-256) or none
     keep_months       how many whole months before the current one to keep; without it, all
 
+Two further arguments are no settings: `now` is the time of the load, and `observe` is called with
+each reply, as a recording (`openai_costs_source.recording`) needs it.
+
 Errors are `OpenAICostsError`, in OpenAI's own words; in `pipeline.run`, dlt wraps them. If the
 rows of a day do not add up to OpenAI's own total, even when requested twice, the stored day stays
 unchanged and the logger `openai_costs_source` reports an error.

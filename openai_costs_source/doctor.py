@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from openai_costs_source.api.client import Client
+from openai_costs_source.api.client import Client, Observe
 from openai_costs_source.api.credentials import checked_key
 from openai_costs_source.api.date_ranges import FIRST_DAY, GROUP_BY, NEVER, ONE_DAY, DateRange
 from openai_costs_source.api.endpoint import Endpoint
@@ -47,17 +47,23 @@ class Finding:
 
 
 def check_key(
-    key: str, base_url: str, today: date, group_by: tuple[str, ...] = GROUP_BY
+    key: str,
+    base_url: str,
+    today: date,
+    group_by: tuple[str, ...] = GROUP_BY,
+    observe: Observe | None = None,
 ) -> Iterator[Finding]:
     """Yield the findings of a key, the most basic first, until no further check is possible.
 
-    `group_by` are the dimensions that a load requests.
+    `group_by` are the dimensions that a load requests. `observe` is called with each reply of the
+    API.
     """
     try:
         subject = "key"
         checked_key(key)
         subject = "settings"
         client = Client(key, base_url, MAX_WAIT_SECONDS)
+        client.observe = observe
     except OpenAICostsError as error:
         yield Finding(subject, "failed", error.message, error.remedy)
         return

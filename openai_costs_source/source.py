@@ -8,6 +8,7 @@ from typing import Any
 import dlt
 from dlt.extract import DltResource
 
+from openai_costs_source.api.client import Observe
 from openai_costs_source.extract.costs import costs
 from openai_costs_source.extract.interrupted_load import abort_interrupted_load
 from openai_costs_source.extract.listings import (
@@ -36,6 +37,8 @@ def openai_costs(
     since: date | None = None,
     until: date | None = None,
     loaded: set[str] | None = None,
+    now: datetime | None = None,
+    observe: Observe | None = None,
 ) -> list[DltResource]:
     """The costs and usage of each organization, and the names of projects, people and keys.
 
@@ -46,6 +49,9 @@ def openai_costs(
     keys load into the same warehouse in the same run, `loaded` has the ids of the organizations
     that they loaded. These are skipped, and this key's organization is added to the set. OpenAI's
     replies must then name the organization.
+
+    `now` is the time of the load, if it is not the present; `observe` is called with each reply of
+    the API.
 
     Raises OpenAICostsError (wrong use) for invalid settings, before any request.
     """
@@ -62,7 +68,8 @@ def openai_costs(
         since=since,
         until=until,
         loaded=loaded,
-        now=datetime.now(UTC),
+        now=now or datetime.now(UTC),
+        observe=observe,
     )
     listings = Listings(load)
     names = [create(listings) for create in (projects, users, service_accounts, api_keys)]

@@ -375,6 +375,32 @@ MUTATIONS = [
         """Decimal(row["threshold_amount"])""",
         "tests/test_spend_limits.py -k cents_are_stored",
     ),
+    # Recordings of live organizations
+    Mutation(
+        "A recording contains the values of fields that this project does not know.",
+        "openai_costs_source/recording/anonymize.py",
+        """        return self.pseudonyms.of(text)
+
+    def _keep""",
+        """        return self._keep(field, text)
+
+    def _keep""",
+        "tests/test_recording.py -k 'no_id_name or unless_it_is_known'",
+    ),
+    Mutation(
+        "A refusal is recorded before the names in it are known.",
+        "openai_costs_source/recording/record.py",
+        "if exchange.status == 200:",
+        "if exchange.status:",
+        "tests/test_recording.py -k before_a_name",
+    ),
+    Mutation(
+        "Scaled amounts are rounded to as many decimals as they had.",
+        "openai_costs_source/recording/anonymize.py",
+        "else max(decimals, _DECIMALS + exponent, _FACTOR_DIGITS)",
+        "else decimals",
+        "tests/test_recording.py -k add_up",
+    ),
     # Models: replaced days, attribution, line items, FOCUS columns, list prices
     Mutation(
         "A day that became empty keeps its rows in the facts.",

@@ -371,7 +371,7 @@ def test_another_path_is_refused_before_a_byte_is_sent(server: Serve, path: str)
 
 def test_the_client_can_only_read() -> None:
     offered = {name for name in dir(Client) if not name.startswith("_")}
-    assert offered == {"organization", "clock_error", "pages", "listing", "one"}
+    assert offered == {"organization", "clock_error", "observe", "pages", "listing", "one"}
 
 
 @pytest.mark.parametrize(

@@ -217,6 +217,13 @@ def test_local_state_of_another_warehouse_does_not_shorten_the_history(api, tmp_
         (["--demo", "--trap", "restatd"], "Argument --trap: 'restatd' is not one of users-apart, "),
         (["--destination", "oracle"], "There is no destination oracle. There are: duckdb, "),
         (["--demo", "--destination", "postgres"], "--demo fills demo.duckdb"),
+        (["--replay", "x", "--destination", "postgres"], "--replay fills replay.duckdb"),
+        (
+            ["--replay", "x", "--demo"],
+            "--replay and --demo use different organizations: choose one.",
+        ),
+        (["load", "--record", "x"], "--record goes with check, not with load."),
+        (["check", "--record", "x", "--json"], "--record writes a folder, and prints no JSON."),
     ],
 )
 def test_usage_error_is_one_line_and_attempts_nothing(api, tmp_path, arguments, sentence):
@@ -246,7 +253,7 @@ OWN_OPTIONS = {
     "": {"--since", "--until", "--version"},
     "load": {"--since", "--until"},
     "models": {"--full"},
-    "check": {"--json"},
+    "check": {"--json", "--record"},
     "status": set(),
     "export": {"--to", "--format", "--month", "--lake"},
     "report": {"--to"},
@@ -260,8 +267,9 @@ def test_help_of_a_command_lists_its_own_options(tmp_path, command):
     result = run_pipeline(*command.split(), "--help", cwd=tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
     listed = set(re.findall(r"^  (?:-h, )?(--[a-z-]+)", result.stdout, re.MULTILINE))
-    assert listed - {"--help", "--demo", "--trap", "--destination"} == OWN_OPTIONS[command]
-    assert listed >= {"--help", "--demo", "--trap", "--destination"}
+    common = {"--help", "--demo", "--trap", "--replay", "--destination"}
+    assert listed - common == OWN_OPTIONS[command]
+    assert listed >= common
     if not command:
         assert set(COMMANDS) <= set(re.findall(r"^    (\w+) ", result.stdout, re.MULTILINE))
 

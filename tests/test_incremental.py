@@ -351,7 +351,7 @@ def test_all_models_are_built_after_a_change_since_the_last_build(
     own_ten_days, monkeypatch, change
 ):
     monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(own_ten_days.path))
-    warehouse = configured_warehouse(demo=False, destination=None)
+    warehouse = configured_warehouse(None)
 
     seeds = hash_of_seeds(read_seeds(own_seeds()))
 

@@ -22,7 +22,6 @@ from test_awkward_replies import Awkward, users_apart_before
 from test_source import charge
 
 from openai_costs_source.simulator.api import SimulatedApi
-from openai_costs_source.simulator.organization import Organization
 
 MARTS = {
     "focus_costs": ("cast(ChargePeriodStart as date)", "BillingAccountId", "BilledCost"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from typing import Any
 
 from openai_costs.dbt_runner import FOLDERS, close_warehouse, environment_of_dbt
 from openai_costs.folders import dbt_folders, own_seeds
@@ -22,10 +23,10 @@ from openai_costs_source.doctor import Finding, check_key
 from openai_costs_source.settings import dimensions
 
 
-def check(warehouse: Warehouse, api_settings: dict[str, str], as_json: bool) -> int:
+def check(warehouse: Warehouse, api_settings: dict[str, Any], as_json: bool) -> int:
     """Print the findings; return the exit code: 0 if a load is possible.
 
-    `api_settings` override the configured key and URL.
+    `api_settings` override the configured key, URL and time.
     """
     findings: list[Finding] = []
     keys: list[str] = []
@@ -34,12 +35,15 @@ def check(warehouse: Warehouse, api_settings: dict[str, str], as_json: bool) -> 
     except OpenAICostsError as error:
         findings.append(Finding("key", "failed", error.message, error.remedy))
     url = api_url(api_settings.get("base_url") or setting("sources.openai_costs.base_url"))
+    today = (api_settings.get("now") or datetime.now(UTC)).date()
+    group_by = api_settings.get("group_by", setting("sources.openai_costs.group_by"))
     with progress("Requesting costs from OpenAI"):
         for number, key in enumerate(keys, start=1):
             key_number = number if len(keys) > 1 else None
-            findings += [replace(finding, key=key_number) for finding in _check_key(key, url)]
+            found = _check_key(key, url, today, group_by)
+            findings += [replace(finding, key=key_number) for finding in found]
     findings.append(check_warehouse(warehouse))
-    if not api_settings:  # The demo does not read the user's own seeds.
+    if not api_settings:  # A demo or a replay does not read the user's own seeds.
         findings.append(_check_seeds())
     findings.append(_check_dbt(warehouse))
     print_findings(output, findings, as_json)
@@ -48,10 +52,9 @@ def check(warehouse: Warehouse, api_settings: dict[str, str], as_json: bool) -> 
     return 1 if any(finding.status == "failed" for finding in findings) else 0
 
 
-def _check_key(key: str, url: str) -> Iterator[Finding]:
+def _check_key(key: str, url: str, today: date, group_by: Any) -> Iterator[Finding]:
     try:
-        group_by = dimensions(setting("sources.openai_costs.group_by"))
-        for finding in check_key(key, url, datetime.now(UTC).date(), group_by):
+        for finding in check_key(key, url, today, dimensions(group_by)):
             yield finding
             if (finding.check, finding.status) == ("key", "ok"):
                 # Creating the source raises for a setting that a load would refuse.

@@ -18,14 +18,14 @@ from openai_costs_source.extract.redaction import checked_user_emails
 
 def load(
     warehouse: Warehouse,
-    api_settings: dict[str, str],
+    api_settings: dict[str, Any],
     since: date | None,
     until: date | None,
     run: Run,
 ) -> bool:
     """Load the organizations one after the other, and return whether the load is complete.
 
-    `api_settings` override the configured key and URL; `run` counts requests and days. Raises Stop
+    `api_settings` override the configured settings; `run` counts requests and days. Raises Stop
     if no organization is loaded.
     """
     with locked(warehouse):

@@ -12,11 +12,7 @@ from typing import Any
 from openai_costs.folders import extra
 from openai_costs.settings import setting
 from openai_costs.terminal import Stop
-from openai_costs.warehouse.duckdb_file import (
-    demo_file,
-    file_in_settings,
-    names_a_schema,
-)
+from openai_costs.warehouse.duckdb_file import file_in_settings, names_a_schema
 
 
 @dataclass(frozen=True)
@@ -113,12 +109,16 @@ class Warehouse:
         return DESTINATIONS[self.destination].file_format
 
 
-def configured_warehouse(demo: bool, destination: str | None) -> Warehouse:
-    """Return the warehouse of the demo, of `--destination` or of the settings.
+DEMO, REPLAY = "demo.duckdb", "replay.duckdb"
+"""The files for organizations that are simulated or replayed."""
+
+
+def configured_warehouse(destination: str | None, file: str | None = None) -> Warehouse:
+    """Return this DuckDB file, or else the warehouse of `--destination` or of the settings.
 
     Raises Stop if the destination is unknown or its packages are missing.
     """
-    name = "duckdb" if demo else destination or setting("destination_type") or "duckdb"
+    name = "duckdb" if file else destination or setting("destination_type") or "duckdb"
     if name not in DESTINATIONS:
         raise Stop(f"There is no destination {name}. There are: {', '.join(DESTINATIONS)}.", 2)
     if not all(map(_installed, DESTINATIONS[name].modules)):
@@ -126,10 +126,10 @@ def configured_warehouse(demo: bool, destination: str | None) -> Warehouse:
         raise Stop(f"The destination {name} needs more packages: {packages}", 2)
     if name != "duckdb":
         return Warehouse(name)
-    if demo:
-        return Warehouse(name, demo_file())
-    file = file_in_settings()
-    return Warehouse(name, file, _read_copy(file))
+    if file:
+        return Warehouse(name, Path(file).resolve())
+    configured = file_in_settings()
+    return Warehouse(name, configured, _read_copy(configured))
 
 
 def dbt_variables(warehouse: Warehouse, configuration: Any) -> dict[str, str]:

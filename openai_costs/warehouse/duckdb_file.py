@@ -29,10 +29,6 @@ _SCHEMAS |= {"information_schema", "pg_catalog"}
 _RENAMED = {"main", "system", "temp"}
 
 
-def demo_file() -> Path:
-    return Path("demo.duckdb").resolve()
-
-
 def file_in_settings() -> Path:
     """Return the path that dlt's setting names. Raises Stop if it is not the path of a file."""
     credentials = setting("destination.duckdb.credentials")

@@ -24,7 +24,7 @@ def explained(error: BaseException, warehouse: Any) -> Stop | None:
     """
     if isinstance(error, Stop):
         return error
-    causes = _causes(error)
+    causes = causes_of(error)
     for cause in causes:
         if message := _explained_cause(cause, warehouse):
             return message
@@ -44,7 +44,7 @@ def disk_full(cause: BaseException) -> bool:
     return no_temporary_folder or cause.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 
-def _causes(error: BaseException) -> list[BaseException]:
+def causes_of(error: BaseException) -> list[BaseException]:
     """Return the error and the errors that caused it: dlt wraps each several times."""
     causes = [error]
     while cause := causes[-1].__cause__ or causes[-1].__context__:

@@ -17,7 +17,7 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 from threading import Event
 from types import MappingProxyType
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -65,6 +65,23 @@ _TITLE = re.compile(r"<title[^>]*>(.{1,1000}?)</title>", re.IGNORECASE | re.DOTA
 Params = Mapping[str, str | int | tuple[str, ...]]
 
 
+class Exchange(NamedTuple):
+    """A reply of any status, without the key, and the path and query of its request as sent.
+
+    `path` begins after the base URL; `body` is decompressed.
+    """
+
+    path: str
+    query: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+Observe = Callable[[Exchange], None]
+"""Is called with each reply, by the thread that read it."""
+
+
 class Buckets(Protocol):
     """A decoded page of buckets, with all that is needed to request the next one."""
 
@@ -105,6 +122,8 @@ class Client:
 
     clock_error: timedelta | None = None
     """How far this machine's clock is ahead of the time in the replies."""
+
+    observe: Observe | None = None
 
     def __init__(
         self,
@@ -236,6 +255,10 @@ class Client:
         except (OSError, HTTPError) as error:  # requests' own errors are OSErrors.
             problem = explained(error, url)
             raise self._error(path, problem.message, problem.remedy, **problem.facts) from None
+        if self.observe:
+            request = (url.removeprefix(self._base_url), urlsplit(reply.url).query)
+            safe_body = redact_key(body, self._key)
+            self.observe(Exchange(*request, reply.status_code, reply.headers, safe_body))
         if organization := reply.headers.get("openai-organization"):
             self.organization = redact_key(organization, self._key)
         with contextlib.suppress(TypeError, ValueError):
@@ -248,12 +271,10 @@ class Client:
                 "Set base_url to the real address.",
             )
         if reply.status_code != 200:
-            raise self._refusal(path, url, reply, body)
+            raise self._refusal(path, reply, body)
         return body, reply.headers.get("Content-Type", "no content type")
 
-    def _refusal(
-        self, path: str, url: str, reply: requests.Response, body: bytes
-    ) -> OpenAICostsError:
+    def _refusal(self, path: str, reply: requests.Response, body: bytes) -> OpenAICostsError:
         is_json = True
         try:
             error = json.loads(body)["error"]
@@ -268,11 +289,11 @@ class Client:
         )
         reason = facts.get("message") or reply.reason or "no reason given"
         message = f"refused with {reply.status_code}: {str(reason).strip()}"
-        status, host = reply.status_code, urlsplit(url).netloc
+        status = reply.status_code
         return self._error(
             path,
             message.rstrip("."),
-            remedy(status, code, message, host, is_json),
+            remedy(status, code, message, is_json),
             status=status,
             code=code,
             param=param,

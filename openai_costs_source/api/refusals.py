@@ -104,8 +104,8 @@ def is_transient(status: int, code: str | None) -> bool:
     return status in (404, 408, 429, *range(500, 600)) and code not in _PERMANENT
 
 
-def remedy(status: int, code: str | None, message: str, host: str, is_json: bool) -> str | None:
-    """What to do about a refusal by `host`: by its code, else by its text, else by its status."""
+def remedy(status: int, code: str | None, message: str, is_json: bool) -> str | None:
+    """What to do about a refusal: by its code, else by its text, else by its status."""
     if code == "incorrect_hostname":
         named = _HOST.search(message)
         url = f"https://{named[1]}/v1" if named else "the address of the host that OpenAI names"
@@ -124,7 +124,7 @@ def remedy(status: int, code: str | None, message: str, host: str, is_json: bool
     if not is_json:
         return (
             "This reply is not from OpenAI's API, but from a proxy, a firewall or a block page in "
-            f"between: let it pass requests to {host}."
+            "between: let it pass requests to this host."
         )
     return _REVOKED if status == 401 and "api key" in message.lower() else None
 

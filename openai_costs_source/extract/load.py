@@ -12,7 +12,7 @@ from typing import Any
 import dlt
 import pyarrow as pa
 
-from openai_costs_source.api.client import Client
+from openai_costs_source.api.client import Client, Observe
 from openai_costs_source.api.date_ranges import ONE_DAY, DateRange, contiguous_ranges
 from openai_costs_source.api.usage_kinds import USAGE_KINDS
 from openai_costs_source.extract import ledger, load_lock, redaction
@@ -29,7 +29,8 @@ class Load:
     """The settings of a load, and its organizations once the first resource needs them.
 
     `admin_keys` returns the keys, or raises OpenAICostsError if there is none. `loaded` are the
-    organizations that other keys loaded in the same run; None if no other key loads.
+    organizations that other keys loaded in the same run; None if no other key loads. `observe` is
+    called with each reply.
     """
 
     admin_keys: Callable[[], list[str]]
@@ -44,6 +45,7 @@ class Load:
     until: date | None
     loaded: set[str] | None
     now: datetime
+    observe: Observe | None = None
 
     def __post_init__(self) -> None:
         self.today = self.now.date()
@@ -142,6 +144,8 @@ class Load:
     @cached_property
     def _organizations(self) -> list[Organization]:
         clients = [Client(key, self.base_url, self.max_wait_seconds) for key in self._keys]
+        for client in clients:
+            client.observe = self.observe
         return [Organization(client, self.today) for client in clients]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Reply:
-    """A reply; the server adds Content-Length."""
+    """A reply; the server adds Content-Length. Surrogates in the body are bytes, not UTF-8."""
 
     status: int
     body: str
@@ -56,7 +56,7 @@ class _Handler(BaseHTTPRequestHandler):
         authorization = self.headers.get("Authorization") or ""
         with self._serving.lock:
             reply = self._serving.respond(self.command, self.path, authorization)
-        body = reply.body.encode()
+        body = reply.body.encode(errors="surrogateescape")
         self.send_response(reply.status)
         for name, value in {**reply.headers, "Content-Length": str(len(body))}.items():
             self.send_header(name, value)
