@@ -23,6 +23,7 @@ from conftest import complete_models
 from running import run_pipeline
 from test_doctor import open_elsewhere
 
+from openai_costs.reports.focus_metadata import FOCUS_VERSION
 from openai_costs.terminal import printable
 from pipeline import main
 
@@ -812,7 +813,7 @@ def test_export_in_another_format_replaces_the_files_of_the_first(focus, warehou
 # --------------------------------------------------------------------------------- the metadata
 
 
-def test_metadata_has_the_objects_of_focus_1_4(warehouse, tmp_path):
+def test_metadata_has_the_objects_of_focus(warehouse, tmp_path):
     began = datetime.now(UTC).replace(microsecond=0)
     export()
     ended = datetime.now(UTC)
@@ -827,7 +828,7 @@ def test_metadata_has_the_objects_of_focus_1_4(warehouse, tmp_path):
     assert "Acme" in instance["DatasetInstanceName"]
     (schema,) = metadata["Schema"]
     (recency,) = metadata["Recency"]
-    assert schema["FocusVersion"] == "1.4"
+    assert schema["FocusVersion"] == FOCUS_VERSION
     assert schema["SchemaId"]
     assert schema["DataGeneratorVersion"]
     assert schema["DatasetInstanceId"] == instance["DatasetInstanceId"]

@@ -1,4 +1,4 @@
-"""FOCUS 1.4 metadata of exported files: generator, dataset, schema, recency and file locations.
+"""FOCUS metadata of exported files: generator, dataset, schema, recency and file locations.
 
 The objects and keys are those in the chapter Metadata of the specification. `data_location` is the
 key for files in its example of a schema reference.
@@ -20,6 +20,8 @@ from openai_costs.replaced_files import replace
 from openai_costs.reports.focus_month import DATE_TIME, ExportedMonth
 
 FOCUS_VERSION = "1.4"
+"""The version of the specification that `focus_costs` and the metadata follow."""
+
 GENERATOR = "openai-costs"
 
 _JSON_COLUMNS = (

@@ -1,8 +1,8 @@
 """The official FOCUS validator on exported files: `make focus-check RULES=DIR`.
 
-It needs the FinOps Foundation's rules, model-1.4.json, in the folder that FOCUS_RULES names, and
-the validator in its own environment, because it needs another Python and another PyArrow; the
-command creates it. Without them, the tests are skipped.
+It needs the FinOps Foundation's rules of the exported FOCUS version, `model-….json`, in the folder
+that FOCUS_RULES names, and the validator in its own environment, because it needs another Python
+and another PyArrow; the command creates it. Without them, the tests are skipped.
 """
 
 import json
@@ -16,12 +16,14 @@ from pathlib import Path
 import pytest
 from running import PROJECT, run_pipeline
 
-RULES = Path(os.environ.get("FOCUS_RULES", "")) / "model-1.4.json"
+from openai_costs.reports.focus_metadata import FOCUS_VERSION
+
+RULES = Path(os.environ.get("FOCUS_RULES", "")) / f"model-{FOCUS_VERSION}.json"
 VALIDATOR = PROJECT / ".focus-venv" / "bin" / "python"
 
 ALWAYS = {
-    "CAU-CostAndUsage-D-021-M": "requires PublisherName, which FOCUS 1.4 removed",
-    "CAU-CostAndUsage-D-038-M": "requires ProviderName, which FOCUS 1.4 removed",
+    "CAU-CostAndUsage-D-021-M": "requires PublisherName, which this version of FOCUS removed",
+    "CAU-CostAndUsage-D-038-M": "requires ProviderName, which this version of FOCUS removed",
 }
 WITH_CREDITS = {
     "CAU-PricingCurrencyContractedUnitPrice-C-012-C": (
@@ -32,7 +34,7 @@ DEVIATIONS = ("credits", "restated", "missing-amounts", "users-apart-before", "k
 
 pytestmark = pytest.mark.skipif(
     "FOCUS_RULES" not in os.environ,
-    reason="FOCUS_RULES is not set to the folder of model-1.4.json: make focus-check RULES=DIR",
+    reason=f"FOCUS_RULES is not set to the folder of {RULES.name}: make focus-check RULES=DIR",
 )
 
 
@@ -60,7 +62,14 @@ def failing(rules, file, report):
     subprocess.run(
         [
             VALIDATOR.with_name("focus-validator"),
-            *("--data-file", file, "--validate-version", "1.4", "--focus-dataset", "CostAndUsage"),
+            *(
+                "--data-file",
+                file,
+                "--validate-version",
+                FOCUS_VERSION,
+                "--focus-dataset",
+                "CostAndUsage",
+            ),
             *("--rule-set-path", folder, "--block-download", "--applicability-criteria", "ALL"),
             *("--output-type", "unittest", "--output-destination", report),
         ],
