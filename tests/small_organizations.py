@@ -1,9 +1,9 @@
 """Three small organizations with known bills and listings, and their API.
 
-Acme has two currencies, charges without a currency, credits, free usage, a price that changes
-during a day, a key that changes its owner, an outlier and restated days. Beta is billed in euros;
-its users cannot be combined with projects, and its first days have no API keys. The history of Late
-begins during a month.
+Acme has two currencies, charges without a currency or line item, credits, free usage, a price that
+changes during a day, a key that changes its owner, data residency, an outlier and restated days.
+Beta is billed in euros; its users cannot be combined with projects, and its first days have no API
+keys. The history of Late begins during a month.
 """
 
 import json
@@ -101,6 +101,9 @@ def acme(day, read_on):
         charges.append(without_quantity("support", None, "Goodwill credit", -400))
     if day == date(2026, 10, 14):
         charges.append(without_quantity("search", "ann", "gpt-5.6-sol, input", 3))
+        charges.append(without_quantity("search", "search", None, 4))
+    if day == date(2026, 10, 15):
+        charges.append(without_quantity("search", None, None, -1))
     return charges
 
 

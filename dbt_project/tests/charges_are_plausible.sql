@@ -24,7 +24,7 @@ with checked as (
                     and {{ differs_from_product('ListCost', 'ListUnitPrice', 'PricingQuantity') }}
                 )
                 then {{ dbt.concat([
-                    "coalesce(ChargeDescription, 'a charge')", "' does not cost its price times its quantity'"
+                    "ChargeDescription", "' does not cost its price times its quantity'"
                 ]) }}
         end as reason
     from {{ ref('openai__focus_costs') }}

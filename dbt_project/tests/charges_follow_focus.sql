@@ -4,9 +4,9 @@
 {% set required = [
     'BilledCost', 'EffectiveCost', 'ContractedCost', 'ListCost', 'PricingCurrencyEffectiveCost', 'BillingCurrency',
     'PricingCurrency', 'BillingAccountId', 'BillingAccountName', 'BillingAccountType', 'BillingPeriodStart',
-    'BillingPeriodEnd', 'ChargePeriodStart', 'ChargePeriodEnd', 'ChargeCategory', 'ChargeFrequency', 'ServiceCategory',
-    'ServiceSubcategory', 'ServiceName', 'ServiceProviderName', 'HostProviderName', 'InvoiceIssuerName', 'x_Service',
-    'x_Attribution', 'x_GroupedBy',
+    'BillingPeriodEnd', 'ChargePeriodStart', 'ChargePeriodEnd', 'ChargeCategory', 'ChargeDescription', 'ChargeFrequency',
+    'ServiceCategory', 'ServiceSubcategory', 'ServiceName', 'ServiceProviderName', 'HostProviderName',
+    'InvoiceIssuerName', 'x_Service', 'x_Attribution', 'x_GroupedBy',
 ] %}
 {% set required_for_usage = [
     'SkuId', 'SkuMeter', 'SkuPriceId', 'PricingCategory', 'PricingQuantity', 'PricingUnit', 'ConsumedQuantity',

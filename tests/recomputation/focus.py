@@ -90,6 +90,8 @@ def _names(charge, listings):
         "x_ContextWindow": item.context,
         "SkuPriceId": None if charge.is_credit else item.sku_price_id,
         "Tags": None
+        "ChargeDescription": item.text
+        or f"OpenAI API {'credit' if charge.is_credit else 'usage'} without a line item",
         if charge.team == UNASSIGNED
         else {name: value for name, value in tags.items() if value},
     }

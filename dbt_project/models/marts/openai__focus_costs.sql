@@ -26,7 +26,11 @@ with charges_in_focus as (
         cast(charges.date as {{ timestamp_type() }}) as ChargePeriodStart,
         cast({{ add_to_date('day', 1, 'charges.date') }} as {{ timestamp_type() }}) as ChargePeriodEnd,
         case when charges.unblended_cost < 0 then 'Credit' else 'Usage' end as ChargeCategory,
-        charges.line_item as ChargeDescription,
+        case
+            when trim(charges.line_item) <> '' then charges.line_item
+            when charges.unblended_cost < 0 then 'OpenAI API credit without a line item'
+            else 'OpenAI API usage without a line item'
+        end as ChargeDescription,
         case when charges.unblended_cost < 0 then 'One-Time' else 'Usage-Based' end as ChargeFrequency,
         'AI and Machine Learning' as ServiceCategory,
         'Generative AI' as ServiceSubcategory,
