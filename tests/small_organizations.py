@@ -159,7 +159,12 @@ class Small(Organization):
         self.today, listings = day, self._listings(day)
         self.project_names = listings["projects"]
         self.projects = [
-            {**listed(id_, name), "status": "active"} for id_, name in self.project_names.items()
+            {
+                **listed(id_, name),
+                "status": "active",
+                "residency": listings.get("residencies", {}).get(id_),
+            }
+            for id_, name in self.project_names.items()
         ]
         self.users = [
             {**listed(id_, name), "email": self.emails.get(id_), "added_at": CREATED}
@@ -203,7 +208,10 @@ def limit(dollars, **fields):
 
 
 def listings_of_acme(day):
-    """Names and owners: key_search changes from Ann to Bob, and key_ann has no owner later."""
+    """Names and owners: key_search changes from Ann to Bob, and key_ann has no owner later.
+
+    The API does not return the residency of the projects in each listing.
+    """
     is_later, is_last = day >= SECOND, day >= LAST
     users = {"user-ann": "Ann", "user-bob": "Bob", "user-carla": "Carla", "user-dora": "Dora"}
     if is_last:
@@ -214,6 +222,10 @@ def listings_of_acme(day):
             "proj_search": "Search and ranking" if is_later else "Search",
             "proj_support": "Support",
             "proj_idle": "Idle",
+        },
+        "residencies": {
+            "proj_search": "EU_STORAGE_PROCESSING" if is_later and not is_last else None,
+            "proj_support": "JP_STORAGE" if is_last else None,
         },
         "users": users,
         "service_accounts": [("proj_support", "svc_desk", "desk")],
@@ -231,6 +243,7 @@ def listings_of_acme(day):
 def listings_of_beta(day):
     return {
         "projects": {"proj_beta": "Beta's project"},
+        "residencies": {"proj_beta": "ZZ_STORAGE_PROCESSING"},
         "users": {"user-bea": "Bea", "user-ben": "Ben"},
         "api_keys": [("proj_beta", "key_beta", "beta", "user-bea")],
     }
@@ -239,6 +252,7 @@ def listings_of_beta(day):
 def listings_of_late(day):
     return {
         "projects": {"proj_late": "Late's project"},
+        "residencies": {"proj_late": "GLOBAL"},
         "users": {},
         "api_keys": [("proj_late", "key_late", "late", None)],
     }

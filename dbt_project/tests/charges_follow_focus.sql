@@ -72,6 +72,10 @@ with checked as (
                 or (SubAccountId is not null and (SubAccountName is null or SubAccountType is null))
                 then 'the sub account is incomplete'
             when
+                (RegionId is null and RegionName is not null)
+                or (RegionId is not null and (RegionName is null or x_Residency not like RegionId || '_%'))
+                then 'the region is incomplete, or not that of the residency'
+            when
                 PricingCurrency <> BillingCurrency or BillingCurrency <> upper(BillingCurrency)
                 then 'a currency is not the billing currency in capitals'
             when PricingCategory <> 'Standard' or ChargeClass is not null

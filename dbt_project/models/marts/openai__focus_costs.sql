@@ -3,7 +3,7 @@
     'AvailabilityZone', 'CapacityReservationId', 'CapacityReservationStatus', 'ChargeClass',
     'CommitmentDiscountCategory', 'CommitmentDiscountId', 'CommitmentDiscountName', 'CommitmentDiscountStatus',
     'CommitmentDiscountType', 'CommitmentDiscountUnit', 'CommitmentProgramEligibilityDetails', 'ContractApplied',
-    'InvoiceDetailId', 'InvoiceId', 'RegionId', 'RegionName', 'ResourceId', 'ResourceName', 'ResourceType',
+    'InvoiceDetailId', 'InvoiceId', 'ResourceId', 'ResourceName', 'ResourceType',
 ] %}
 
 with charges_in_focus as (
@@ -53,6 +53,8 @@ with charges_in_focus as (
         {% for price in ['ListUnitPrice', 'PricingCurrencyListUnitPrice'] %}
             cast(coalesce(charges.list_price, charges.contracted_price) as {{ money() }}) as {{ price }},
         {% endfor %}
+        regions.region_id as RegionId,
+        regions.region_name as RegionName,
         teams.assigned_tags as Tags,
         cast(null as {{ money() }}) as CommitmentDiscountQuantity,
         {% for column in unused %}
@@ -76,6 +78,7 @@ with charges_in_focus as (
         cast(charges.quantity as {{ quantity() }}) as x_Quantity,
         charges.quantity_source as x_QuantitySource,
         charges.quantity_unit as x_QuantityUnit,
+        regions.residency as x_Residency,
         charges.service as x_Service,
         charges.tier as x_ServiceTier,
         charges.unattributed_because as x_UnattributedBecause
@@ -90,6 +93,9 @@ with charges_in_focus as (
             and charges.date >= {{ kind }}s.valid_from
             and charges.date < {{ kind }}s.valid_until
     {% endfor %}
+    left join {{ ref('int_openai__projects') }} as regions
+        on charges.organization_id = regions.organization_id
+        and charges.project_id = regions.project_id
     left join {{ ref('int_openai__charge_teams') }} as teams on {{ is_team_of_charge('teams', 'charges') }}
 )
 
