@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from conftest import TODAY, known
-from running import PROJECT, run_pipeline
+from running import PROJECT, run_pipeline_process
 
 from openai_costs.reports.focus_metadata import FOCUS_VERSION
 from openai_costs_source.simulator.api import SimulatedApi
@@ -132,7 +132,7 @@ def export_and_check(rules, folder, capsys, *options, **settings):
     """Load with these options and settings, and export; return the rules that each file fails."""
     destination = [option for option in options if option == "--demo"]
     for arguments in (options, ("export", *destination, "--to", "files")):
-        done = run_pipeline(*arguments, cwd=folder, **settings)
+        done = run_pipeline_process(*arguments, cwd=folder, **settings)
         assert done.returncode == 0, done.stderr
     files = sorted((folder / "files").glob("*.parquet"))
     with ThreadPoolExecutor(2) as pool:
