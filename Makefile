@@ -11,7 +11,7 @@
 # make format  formats Python and SQL
 # make docs    generates the tables in docs/tables.md
 # make bench   measures speed and memory and writes benchmarks/RESULTS.md; BENCH="--rows 100000"
-# make focus-check RULES=DIR   runs the official FOCUS validator, with model-1.4.json in DIR, on exported files
+# make focus-check RULES=DIR   runs the official FOCUS validator, with its rules in DIR, on exported files
 
 IS_SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 PYTHONS = python3 python3.13 python3.12 python3.11 $(wildcard $(HOME)/.pyenv/versions/3.1[123].*/bin/python)

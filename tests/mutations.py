@@ -466,6 +466,20 @@ MUTATIONS = [
         "tests/test_models.py -k negative_amount_is_a_credit",
     ),
     Mutation(
+        "A region that only stores data counts as the region of processing.",
+        "dbt_project/models/intermediate/people/int_openai__projects.sql",
+        "like '%_STORAGE_PROCESSING'",
+        "like '%_STORAGE%'",
+        "tests/test_recomputation.py -k focus_costs",
+    ),
+    Mutation(
+        "All input counts as uncached.",
+        "dbt_project/models/intermediate/line_items/int_openai__focus_skus.sql",
+        "skus.cache_action <> 'Uncached'",
+        "skus.cache_action <> ''",
+        "tests/test_models.py -k dbt_build_works",
+    ),
+    Mutation(
         "BillingPeriodEnd is the start of the billing period.",
         "dbt_project/models/marts/openai__focus_costs.sql",
         "add_to_date('month', 1, dbt.date_trunc('month', 'charges.date'))",
@@ -543,6 +557,20 @@ MUTATIONS = [
         "written = not (file.is_file() and filecmp.cmp(temporary, file, shallow=False))",
         "written = not file.is_file()",
         "tests/test_export.py -k restated_day_replaces",
+    ),
+    Mutation(
+        "A month that lost its charges keeps the exported file with them.",
+        "openai_costs/reports/focus_export.py",
+        "if not totals and not exported_before:",
+        "if not totals:",
+        "tests/test_export.py -k loses_its_charges",
+    ),
+    Mutation(
+        "A month that lost its charges has no file if its earlier one was moved.",
+        "openai_costs/reports/focus_export.py",
+        "path.is_file() or path.name in former",
+        "path.is_file()",
+        "tests/test_export.py -k was_moved",
     ),
     Mutation(
         "The report includes the open day when it compares months.",

@@ -1,9 +1,9 @@
 """Three small organizations with known bills and listings, and their API.
 
-Acme has two currencies, charges without a currency, credits, free usage, a price that changes
-during a day, a key that changes its owner, an outlier and restated days. Beta is billed in euros;
-its users cannot be combined with projects, and its first days have no API keys. The history of Late
-begins during a month.
+Acme has two currencies, charges without a currency or line item, credits, free usage, a price that
+changes during a day, a key that changes its owner, data residency, an outlier and restated days.
+Beta is billed in euros; its users cannot be combined with projects, and its first days have no API
+keys. The history of Late begins during a month.
 """
 
 import json
@@ -101,6 +101,9 @@ def acme(day, read_on):
         charges.append(without_quantity("support", None, "Goodwill credit", -400))
     if day == date(2026, 10, 14):
         charges.append(without_quantity("search", "ann", "gpt-5.6-sol, input", 3))
+        charges.append(without_quantity("search", "search", None, 4))
+    if day == date(2026, 10, 15):
+        charges.append(without_quantity("search", None, None, -1))
     return charges
 
 
@@ -156,7 +159,12 @@ class Small(Organization):
         self.today, listings = day, self._listings(day)
         self.project_names = listings["projects"]
         self.projects = [
-            {**listed(id_, name), "status": "active"} for id_, name in self.project_names.items()
+            {
+                **listed(id_, name),
+                "status": "active",
+                "residency": listings.get("residencies", {}).get(id_),
+            }
+            for id_, name in self.project_names.items()
         ]
         self.users = [
             {**listed(id_, name), "email": self.emails.get(id_), "added_at": CREATED}
@@ -200,7 +208,10 @@ def limit(dollars, **fields):
 
 
 def listings_of_acme(day):
-    """Names and owners: key_search changes from Ann to Bob, and key_ann has no owner later."""
+    """Names and owners: key_search changes from Ann to Bob, and key_ann has no owner later.
+
+    The API does not return the residency of the projects in each listing.
+    """
     is_later, is_last = day >= SECOND, day >= LAST
     users = {"user-ann": "Ann", "user-bob": "Bob", "user-carla": "Carla", "user-dora": "Dora"}
     if is_last:
@@ -211,6 +222,10 @@ def listings_of_acme(day):
             "proj_search": "Search and ranking" if is_later else "Search",
             "proj_support": "Support",
             "proj_idle": "Idle",
+        },
+        "residencies": {
+            "proj_search": "EU_STORAGE_PROCESSING" if is_later and not is_last else None,
+            "proj_support": "JP_STORAGE" if is_last else None,
         },
         "users": users,
         "service_accounts": [("proj_support", "svc_desk", "desk")],
@@ -228,6 +243,7 @@ def listings_of_acme(day):
 def listings_of_beta(day):
     return {
         "projects": {"proj_beta": "Beta's project"},
+        "residencies": {"proj_beta": "ZZ_STORAGE_PROCESSING"},
         "users": {"user-bea": "Bea", "user-ben": "Ben"},
         "api_keys": [("proj_beta", "key_beta", "beta", "user-bea")],
     }
@@ -236,6 +252,7 @@ def listings_of_beta(day):
 def listings_of_late(day):
     return {
         "projects": {"proj_late": "Late's project"},
+        "residencies": {"proj_late": "GLOBAL"},
         "users": {},
         "api_keys": [("proj_late", "key_late", "late", None)],
     }

@@ -11,6 +11,7 @@ import pytest
 from running import DBT_PROJECT, PROJECT
 
 from openai_costs.folders import COMMAND
+from openai_costs.reports.focus_metadata import FOCUS_VERSION
 
 FILES = subprocess.run(
     ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
@@ -79,6 +80,25 @@ def test_identifiers_in_the_decisions_exist():
     # A SQL model, macro or seed has the name of its file.
     words |= {file.rsplit("/", 1)[-1].split(".")[0] for file in FILES}
     assert [name for name in identifiers if name not in words] == []
+
+
+NAMING_FOCUS = (
+    *("README.md", "docs/focus.md", "dbt_project/models/exposures.yml"),
+    "dbt_project/models/marts/openai__focus_costs.yml",
+)
+"""The texts that name the version of FOCUS that is exported; `docs/focus.md` names the next too."""
+
+
+@pytest.mark.parametrize("file", NAMING_FOCUS)
+def test_text_names_the_focus_version_that_is_exported(file):
+    text = {**DOCS, **SOURCES}[file]
+    versions = set(re.findall(r"(?:FOCUS |model-)(\d+\.\d+)\b", text))
+    assert versions - {"1.5"} == {FOCUS_VERSION}
+
+
+def test_only_one_file_of_code_states_the_focus_version():
+    stating = [file for file, text in SOURCES.items() if f'"{FOCUS_VERSION}"' in text]
+    assert stating == ["openai_costs/reports/focus_metadata.py"]
 
 
 TABLE = "docs/operations.md"

@@ -23,6 +23,7 @@ from conftest import complete_models
 from running import run_pipeline
 from test_doctor import open_elsewhere
 
+from openai_costs.reports.focus_metadata import FOCUS_VERSION
 from openai_costs.terminal import printable
 from pipeline import main
 
@@ -74,7 +75,7 @@ def charge(day, cost, organization="org-a", **columns):
 def ledger(month, loaded=None, expected=None, organization="org-a", name="Acme"):
     """Return the table and the row of a month's ledger check; by default, all days are loaded."""
     first = date.fromisoformat(f"{month}-01")
-    loaded = loaded or (next_month(first) - first).days
+    loaded = (next_month(first) - first).days if loaded is None else loaded
     expected = expected or loaded
     return CHECKS, {
         "organization_id": organization,
@@ -183,6 +184,12 @@ def state(folder):
         path.name: (path.read_bytes(), path.stat().st_mtime_ns, path.stat().st_ino)
         for path in folder.iterdir()
     }
+
+
+def printed_rows(capsys):
+    """Return the words of each printed row of a month."""
+    words = [line.split() for line in capsys.readouterr().out.splitlines()]
+    return [row for row in words if row and row[0] in MONTHS]
 
 
 def names(folder):
@@ -592,25 +599,30 @@ def test_month_of_one_organization_is_written_only_for_it(warehouse, tmp_path):
     assert names(tmp_path / "focus") == {"focus-org-b-2026-07.parquet", "focus-org-b-metadata.json"}
 
 
-def test_loaded_month_without_charges_is_a_file_without_charges(warehouse, tmp_path):
+@pytest.mark.parametrize("format", ["parquet", "csv"])
+def test_month_without_charges_has_no_file(format, warehouse, tmp_path, capsys):
     warehouse.execute(f"delete from {MART} where BillingPeriodStart = '2026-09-01'")
+    arguments = ("--format", format)
+    for month in (None, "2026-09"):
+        export(*arguments, *(("--month", month) if month else ()))
+        assert ["2026-09", "0", "no", "file"] in printed_rows(capsys)
+        assert names(tmp_path / "focus") == {
+            *(f"focus-org-a-{month}.{format}" for month in ("2026-08", "2026-10")),
+            METADATA,
+        }
+    complete = sectors(tmp_path / "focus", "TimeSectorComplete")
+    assert complete == {"2026-08": False, "2026-09": True, "2026-10": False}
+    before = state(tmp_path / "focus")
+    export(*arguments)
+    assert state(tmp_path / "focus") == before
+
+
+def test_organization_without_charges_has_only_metadata(empty, tmp_path, capsys):
+    empty.add(ledger("2026-08"), ledger("2026-09", loaded=3))
     export()
-    export("--format", "csv", to="csv")
-    empty_file = tmp_path / "focus" / "focus-org-a-2026-09.parquet"
-    assert pq.read_table(empty_file).num_rows == 0
-    assert pq.read_schema(empty_file) == pq.read_schema(
-        tmp_path / "focus/focus-org-a-2026-10.parquet"
-    )
-    header = (tmp_path / "csv" / "focus-org-a-2026-09.csv").read_bytes()
-    other = (tmp_path / "csv" / "focus-org-a-2026-10.csv").read_bytes()
-    assert other.startswith(header)
-    assert header.count(b",") == len(pq.read_schema(empty_file)) - 1
-    (location,) = [
-        location
-        for location in read_metadata(tmp_path / "focus")["data_location"]
-        if location["filepath"] == empty_file.name
-    ]
-    assert location["total_rows"] == 0
+    assert names(tmp_path / "focus") == {METADATA}
+    assert read_metadata(tmp_path / "focus")["data_location"] == []
+    assert "  0 charges, exactly 0: as in" in capsys.readouterr().out
 
 
 # ---------------------------------------------------------------------------- repeated exports
@@ -659,10 +671,7 @@ def test_restated_day_replaces_the_file_of_its_month_and_the_metadata(
     changed = {name for name in after if after[name] != before.get(name)}
     assert changed == {f"focus-org-a-2026-09.{format}", METADATA}
     assert names(folder) == set(before)
-    words = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert [line[-2] for line in words if line and line[0] in MONTHS] == [
-        *("unchanged", "written", "unchanged")
-    ]
+    assert [words[-2] for words in printed_rows(capsys)] == ["unchanged", "written", "unchanged"]
     updated = sectors(folder, "TimeSectorLastUpdated")
     assert updated.pop("2026-09") > LONG_AGO
     assert set(updated.values()) == {LONG_AGO}
@@ -697,18 +706,65 @@ def test_one_of_two_equal_charges_that_disappears_changes_the_file(focus, wareho
     assert len(rows(focus / "focus-org-a-2026-09.parquet")) == 2
 
 
-def test_month_that_loses_its_charges_is_a_file_without_charges(focus, warehouse):
-    before = state(focus)
+@pytest.mark.parametrize("format", ["parquet", "csv"])
+def test_month_that_loses_its_charges_is_a_file_without_charges(
+    format, warehouse, long_ago, tmp_path, capsys
+):
+    folder = Path(shutil.copytree(long_ago / format, tmp_path / "focus"))
+    before = state(folder)
     warehouse.execute(f"delete from {MART} where BillingPeriodStart = '2026-09-01'")
+    file = folder / f"focus-org-a-2026-09.{format}"
+    export("--format", format)
+    assert ["2026-09", "0", "written", file.name] in printed_rows(capsys)
+    after = state(folder)
+    assert rows(file) == []
+    assert {name for name in after if after[name] != before[name]} == {file.name, METADATA}
+    locations = {each["filepath"]: each for each in read_metadata(folder)["data_location"]}
+    assert locations[file.name]["total_rows"] == 0
+    assert sectors(folder, "TimeSectorLastUpdated")["2026-09"] > LONG_AGO
+    if format == "parquet":
+        assert pq.read_schema(file) == pq.read_schema(folder / "focus-org-a-2026-10.parquet")
+    else:
+        header, _ = (folder / "focus-org-a-2026-10.csv").read_text("utf-8").splitlines()
+        assert file.read_text("utf-8") == f"{header}\n"
+    # A tool may read the folder only after several exports.
+    export("--format", format)
+    assert state(folder) == after
+
+
+def test_month_that_loses_its_charges_is_empty_in_another_format_too(focus, warehouse):
+    warehouse.execute(f"delete from {MART} where BillingPeriodStart = '2026-09-01'")
+    export("--format", "csv")
+    assert contents(focus) == {}
+    assert rows(focus / "focus-org-a-2026-09.csv") == []
+
+
+@pytest.mark.parametrize("format", ["parquet", "csv"])
+def test_month_whose_file_was_moved_is_emptied_once(format, focus, warehouse):
+    """A tool may move the files that it has read: only the metadata know them then."""
+    warehouse.execute(f"delete from {MART} where BillingPeriodStart = '2026-09-01'")
+    (focus / "focus-org-a-2026-09.parquet").unlink()
+    emptied = focus / f"focus-org-a-2026-09.{format}"
+    export("--format", format)
+    assert rows(emptied) == []
+    emptied.unlink()
+    export("--format", format)
+    assert not emptied.exists()
+    listed = [location["filepath"] for location in read_metadata(focus)["data_location"]]
+    assert emptied.name not in listed
+
+
+def test_file_of_a_month_that_is_no_longer_loaded_stays(focus, warehouse, capsys):
+    """`keep_months` removed the month: its charges are not known any more, but did not vanish."""
+    warehouse.execute(f"delete from {MART} where BillingPeriodStart = '2026-09-01'")
+    warehouse.execute(f"delete from {CHECKS} where period_start = '2026-09-01'")
+    warehouse.add(ledger("2026-09", loaded=0, expected=30))
+    before = state(focus)
     export()
-    after = state(focus)
-    assert rows(focus / "focus-org-a-2026-09.parquet") == []
-    assert {name for name in after if after[name] != before[name]} == {
-        "focus-org-a-2026-09.parquet",
-        METADATA,
-    }
-    export()
-    assert state(focus) == after
+    assert state(focus) == before
+    assert "2026-09 is not loaded" in refused(
+        capsys, *("export", "--to", "focus", "--month", "2026-09"), code=2
+    )
 
 
 def test_month_that_becomes_complete_changes_only_the_metadata(focus, warehouse):
@@ -718,7 +774,7 @@ def test_month_that_becomes_complete_changes_only_the_metadata(focus, warehouse)
     export()
     after = state(focus)
     assert {name for name in before if after[name] != before[name]} == {METADATA}
-    assert names(focus) == {*before, "focus-org-a-2026-11.parquet"}
+    assert names(focus) == set(before)
     assert sectors(focus, "TimeSectorComplete") == {
         **{"2026-08": False, "2026-09": True, "2026-10": True, "2026-11": False}
     }
@@ -757,7 +813,7 @@ def test_export_in_another_format_replaces_the_files_of_the_first(focus, warehou
 # --------------------------------------------------------------------------------- the metadata
 
 
-def test_metadata_has_the_objects_of_focus_1_4(warehouse, tmp_path):
+def test_metadata_has_the_objects_of_focus(warehouse, tmp_path):
     began = datetime.now(UTC).replace(microsecond=0)
     export()
     ended = datetime.now(UTC)
@@ -772,7 +828,7 @@ def test_metadata_has_the_objects_of_focus_1_4(warehouse, tmp_path):
     assert "Acme" in instance["DatasetInstanceName"]
     (schema,) = metadata["Schema"]
     (recency,) = metadata["Recency"]
-    assert schema["FocusVersion"] == "1.4"
+    assert schema["FocusVersion"] == FOCUS_VERSION
     assert schema["SchemaId"]
     assert schema["DataGeneratorVersion"]
     assert schema["DatasetInstanceId"] == instance["DatasetInstanceId"]
@@ -915,6 +971,7 @@ def test_metadata_that_cannot_be_understood_is_replaced(empty, tmp_path):
     """Each case is an organization."""
     folder = tmp_path / "focus"
     empty.add(*(ledger("2026-09", organization=f"org-{n}") for n in range(len(BROKEN))))
+    empty.add(*(charge("2026-09-01", 1, f"org-{n}") for n in range(len(BROKEN))))
     export()
     paths = [folder / f"focus-org-{n}-metadata.json" for n in range(len(BROKEN))]
     originals = [read_metadata(folder, path.name) for path in paths]
@@ -1100,13 +1157,17 @@ def export_until_end(forking, folder, first):
     )
 
 
-@pytest.fixture
-def restated(focus, warehouse, tmp_path):
+@pytest.fixture(params=["restated"])
+def restated(request, focus, warehouse, tmp_path):
     """The files exported before one month changed, and the files of a complete export."""
     before = contents(focus)
-    warehouse.execute(f"update {MART} set BilledCost = 5 where BillingPeriodStart = '2026-09-01'")
-    export(to=tmp_path / "complete")
-    return before, contents(tmp_path / "complete")
+    change = f"update {MART} set BilledCost = 5"
+    if request.param == "emptied":
+        change = f"delete from {MART}"
+    warehouse.execute(f"{change} where BillingPeriodStart = '2026-09-01'")
+    complete = Path(shutil.copytree(focus, tmp_path / "complete"))
+    export(to=complete)
+    return before, contents(complete)
 
 
 def assert_files_complete(folder, before, after):
@@ -1127,6 +1188,7 @@ def assert_complete(folder, after):
     assert sizes == {name: len(content) for name, content in after.items()}
 
 
+@pytest.mark.parametrize("restated", ["restated", "emptied"], indirect=True)
 def test_killed_run_leaves_complete_files_and_the_next_run_completes(
     forking, restated, focus, tmp_path
 ):

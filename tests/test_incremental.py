@@ -312,6 +312,10 @@ def test_warehouse_of_an_earlier_version_is_upgraded_by_the_next_build(tmp_path)
     by_upgrade = facts(upgraded)
     build_models("--full-refresh", "-s", *FACTS, warehouse=upgraded)
     assert by_upgrade == facts(upgraded)
+    # That version did not load the residency of projects.
+    assert upgraded.rows("""
+        select distinct RegionId, RegionName, x_Residency from openai_marts.focus_costs
+    """) == [(None, None, None)]
     built = {
         (node.schema, node.alias)
         for node in parsed_models().nodes.values()
@@ -345,6 +349,7 @@ def test_fact_of_another_version_is_built_again(own_ten_days):
     [
         "create or replace view openai_marts.projects as select * from openai_raw.projects",
         "create table openai_raw.another as select 1 as one",  # A model may read it.
+        "alter table openai_raw.projects add column another text",
     ],
 )
 def test_all_models_are_built_after_a_change_since_the_last_build(

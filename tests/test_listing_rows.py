@@ -110,6 +110,7 @@ def test_project_row_has_all_fields_of_the_api():
             "status": "archived",
             "created_at": CREATED,
             "archived_at": CREATED + 86_400,
+            "residency": "EU_STORAGE_PROCESSING",
             "unknown": {"x": 1},
         },
         {"id": "proj_2"},
@@ -124,6 +125,7 @@ def test_project_row_has_all_fields_of_the_api():
             "status": "archived",
             "created_at": CREATED_AT,
             "archived_at": datetime(2025, 12, 7, tzinfo=UTC),
+            "residency": "EU_STORAGE_PROCESSING",
         },
         {
             "organization_id": "org-1",
@@ -132,6 +134,7 @@ def test_project_row_has_all_fields_of_the_api():
             "status": None,
             "created_at": None,
             "archived_at": None,
+            "residency": None,
         },
     ]
 

@@ -9,6 +9,7 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from running import READ_BY_THE_SUMMARY, run_pipeline
 from test_awkward_replies import BentListings
 
+from openai_costs_source.extract import listing_rows
 from openai_costs_source.extract.listings import MOST_FAILURES
 from openai_costs_source.simulator.api import SimulatedApi
 from openai_costs_source.simulator.organization import Organization
@@ -76,6 +77,27 @@ def test_renamed_project_keeps_its_former_name_until_the_day_of_the_change(chang
         f"where id = '{project['id']}'"
     )[0]
     assert ends == begins
+
+
+def test_project_that_an_earlier_version_loaded_gets_its_residency(api, warehouse, monkeypatch):
+    """The earlier version loaded no residency, so the table has no such column."""
+    with monkeypatch.context() as earlier:
+        columns = listing_rows.PROJECTS
+        without = columns.remove(columns.get_field_index("residency"))
+        earlier.setattr(listing_rows, "PROJECTS", without)
+        load_names(warehouse, api)
+    versions = """
+        select {}, valid_to is null as is_latest from openai_raw.projects
+        where id = 'proj_europe' order by valid_from
+    """
+    assert warehouse.rows(versions.format("name")) == [("Europe", True)]
+    load_names(warehouse, api)
+    assert warehouse.rows(versions.format("name, residency")) == [
+        ("Europe", None, False),
+        ("Europe", "EU_STORAGE_PROCESSING", True),
+    ]
+    load_names(warehouse, api)
+    assert len(names(warehouse, "projects", "proj_europe")) == 2
 
 
 def test_each_kind_of_name_keeps_its_history(changing, warehouse):

@@ -34,7 +34,7 @@ checked as (
                 {{ differs_from_product('contracted_cost', 'contracted_price', 'quantity') }}
                 or {{ differs_from_product('listed_cost', 'list_price', 'quantity') }}
                 then {{ dbt.concat([
-                    "coalesce(ChargeDescription, 'a charge')", "' does not cost its price times its quantity'"
+                    "ChargeDescription", "' does not cost its price times its quantity'"
                 ]) }}
         end as reason
     from charges

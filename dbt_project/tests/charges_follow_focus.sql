@@ -4,9 +4,9 @@
 {% set required = [
     'BilledCost', 'EffectiveCost', 'ContractedCost', 'ListCost', 'PricingCurrencyEffectiveCost', 'BillingCurrency',
     'PricingCurrency', 'BillingAccountId', 'BillingAccountName', 'BillingAccountType', 'BillingPeriodStart',
-    'BillingPeriodEnd', 'ChargePeriodStart', 'ChargePeriodEnd', 'ChargeCategory', 'ChargeFrequency', 'ServiceCategory',
-    'ServiceSubcategory', 'ServiceName', 'ServiceProviderName', 'HostProviderName', 'InvoiceIssuerName', 'x_Service',
-    'x_Attribution', 'x_GroupedBy',
+    'BillingPeriodEnd', 'ChargePeriodStart', 'ChargePeriodEnd', 'ChargeCategory', 'ChargeDescription', 'ChargeFrequency',
+    'ServiceCategory', 'ServiceSubcategory', 'ServiceName', 'ServiceProviderName', 'HostProviderName',
+    'InvoiceIssuerName', 'x_Service', 'x_Attribution', 'x_GroupedBy',
 ] %}
 {% set required_for_usage = [
     'SkuId', 'SkuMeter', 'SkuPriceId', 'PricingCategory', 'PricingQuantity', 'PricingUnit', 'ConsumedQuantity',
@@ -71,6 +71,10 @@ with checked as (
                 (SubAccountId is null and coalesce(SubAccountName, SubAccountType) is not null)
                 or (SubAccountId is not null and (SubAccountName is null or SubAccountType is null))
                 then 'the sub account is incomplete'
+            when
+                (RegionId is null and RegionName is not null)
+                or (RegionId is not null and (RegionName is null or x_Residency not like RegionId || '_%'))
+                then 'the region is incomplete, or not that of the residency'
             when
                 PricingCurrency <> BillingCurrency or BillingCurrency <> upper(BillingCurrency)
                 then 'a currency is not the billing currency in capitals'

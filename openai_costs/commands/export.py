@@ -45,7 +45,7 @@ def export(
             for exported in focus_export.export(
                 client, selected, folder, file_format, datetime.now(UTC)
             ):
-                shown.show(f"Exporting: {exported.file.name} is done")
+                shown.show(f"Exporting: {exported.month.start:%Y-%m} is done")
                 written.append(exported)
         except focus_export.Differs as error:
             raise Stop(str(error)) from None

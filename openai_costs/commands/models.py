@@ -166,14 +166,15 @@ def _require_tests(due: set[Any], nodes: list[dict[str, Any]]) -> None:
 
 
 def _inputs(client: Any, seeds: str) -> str | None:
-    """Return a hash of own seeds, views, which others may replace, and which raw tables exist.
+    """Return a hash of own seeds, views, which others may replace, and the columns of raw tables.
 
     Returns None if the warehouse cannot list them; then all models are built.
     """
     try:
-        tables = client.execute_sql(
-            "select table_name from information_schema.tables "
-            "where table_schema = 'openai_raw' and table_name <> 'runs' order by table_name"
+        columns = client.execute_sql(
+            "select table_name, column_name from information_schema.columns "
+            "where table_schema = 'openai_raw' and table_name <> 'runs' "
+            "order by table_name, column_name"
         )
     except DatabaseException:
         return None
@@ -182,5 +183,5 @@ def _inputs(client: Any, seeds: str) -> str | None:
         "where table_schema in ('openai_staging', 'openai_intermediate', 'openai_marts') "
         "order by table_schema, table_name"
     )
-    inputs = [seeds, *map(tuple, tables), *map(tuple, views)]
+    inputs = [seeds, *map(tuple, columns), *map(tuple, views)]
     return hashlib.sha256(repr(inputs).encode()).hexdigest()

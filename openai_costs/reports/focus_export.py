@@ -6,12 +6,15 @@
 A file contains the complete month and replaces the previous file (FOCUS: Overwrite, Replacement).
 The export writes a temporary file, compares its totals with the warehouse, and then replaces the
 previous file. If the content is the same, the previous file is kept.
+
+A month without charges has no file, unless an earlier export wrote one: a tool that has read that
+file still shows its charges, so an empty file replaces it.
 """
 
 from __future__ import annotations
 
 import filecmp
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from itertools import groupby
@@ -27,19 +30,20 @@ from openai_costs.reports.focus_file import (
     read_charges,
     write_charges,
 )
-from openai_costs.reports.focus_metadata import write_metadata
+from openai_costs.reports.focus_metadata import files_with_charges, write_metadata
 from openai_costs.reports.focus_month import ExportedMonth, Month
 from openai_costs.terminal import Output
 
 FORMATS = ("parquet", "csv")
 
-# The months of the ledger, including those without charges, and the months of all charges.
+# The months of the ledger of which a day is loaded, also those without charges, and the months of
+# all charges.
 _MONTHS = """
 select organization_id, max(organization_name), start, max(days)
 from (
     select organization_id, organization_name, period_start as start, actual as days
     from openai_marts.reconciliation
-    where check_name = 'every day is in the ledger'
+    where check_name = 'every day is in the ledger' and actual > 0
     union all
     select distinct BillingAccountId, BillingAccountName, cast(BillingPeriodStart as date), 0
     from openai_marts.focus_costs
@@ -61,7 +65,7 @@ class Differs(Exception):
 
 
 def months(client: Any) -> list[Month]:
-    """Return the months in the warehouse, including those without charges."""
+    """Return the loaded months in the warehouse, including those without charges."""
     rows = client.execute_sql(_MONTHS)
     # The last day of a month is closed if a later month is loaded as well.
     last_start = {organization_id: start for organization_id, _, start, _ in rows}
@@ -79,26 +83,30 @@ def export(
 ) -> Iterator[ExportedMonth]:
     """Write the files of these months, and each organization's metadata after its last month.
 
+    Yields every month, also one without charges, which has no file unless it replaces one.
     `client` is a dlt SQL client of a warehouse with the models. Raises Differs if a file's totals
     differ from the warehouse, and OSError or duckdb.Error if it cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for _, organization_months in groupby(months, lambda month: month.organization_id):
+    for organization_id, organization_months in groupby(
+        months, lambda month: month.organization_id
+    ):
+        metadata = folder / f"{_file_prefix(organization_id)}-metadata.json"
+        former = files_with_charges(metadata)
         exported: list[ExportedMonth] = []
         try:
             for month in organization_months:
-                exported.append(_export_month(client, month, folder, file_format))
+                exported.append(_export_month(client, month, folder, file_format, former))
                 yield exported[-1]
         finally:
             # If a later month failed, the metadata describe the months before it.
             if exported:
-                file = folder / f"{_file_prefix(exported[0].month)}-metadata.json"
-                with temporary_file(file) as temporary:
-                    write_metadata(temporary, file, focus_schema(), exported, now)
+                with temporary_file(metadata) as temporary:
+                    write_metadata(temporary, metadata, focus_schema(), exported, now)
 
 
 def print_exported(output: Output, exported: Sequence[ExportedMonth]) -> None:
-    """Print the rows and costs of each file, and the exact total of each organization."""
+    """Print the rows and costs of each month, and the exact total of each organization."""
     for (organization_id, name), files in groupby(exported, lambda file: file.month[:2]):
         output.line()
         output.line((name, "bold"), f" ({organization_id})")
@@ -109,22 +117,33 @@ def print_exported(output: Output, exported: Sequence[ExportedMonth]) -> None:
             for currency, amount in billed.items():
                 totals[currency] = totals.get(currency, Decimal(0)) + amount
             costs = ", ".join(f"{amount:>12,.2f} {currency}" for currency, amount in billed.items())
-            state = "written" if written else "unchanged"
-            output.line(f"  {month.start:%Y-%m}{rows:>11,}  {costs:16}  {state:9}  {file.name}")
+            state, name = "no file", ""
+            if file:
+                state, name = "written" if written else "unchanged", file.name
+            line = f"  {month.start:%Y-%m}{rows:>11,}  {costs:16}  {state:9}  {name}"
+            output.line(line.rstrip())
         total = ", ".join(f"{exact(amount)} {currency}" for currency, amount in totals.items())
         output.line(
             f"  {total_rows:,} charges, exactly {total or 0}: as in openai_marts.focus_costs"
         )
 
 
-def _file_prefix(month: Month) -> str:
+def _file_prefix(organization_id: str) -> str:
     # An id may contain characters that are not allowed in a file name.
-    return f"focus-{quote(month.organization_id, safe='')}"
+    return f"focus-{quote(organization_id, safe='')}"
 
 
-def _export_month(client: Any, month: Month, folder: Path, file_format: str) -> ExportedMonth:
-    file = folder / f"{_file_prefix(month)}-{month.start:%Y-%m}.{file_format}"
+def _export_month(
+    client: Any, month: Month, folder: Path, file_format: str, former: Container[str]
+) -> ExportedMonth:
+    """Write the file of a month, or none; `former` are the names of earlier files with charges."""
+    name = f"{_file_prefix(month.organization_id)}-{month.start:%Y-%m}"
+    files = {suffix: folder / f"{name}.{suffix}" for suffix in FORMATS}
+    exported_before = any(path.is_file() or path.name in former for path in files.values())
     totals = client.execute_sql(_TOTALS, month.organization_id, month.start, month.end)
+    if not totals and not exported_before:
+        return ExportedMonth(month, None, 0, {}, written=False)
+    file = files.pop(file_format)
     with temporary_file(file) as temporary:
         write_charges(temporary, read_charges(client, month), file_format)
         if file_totals(temporary, file_format) != [tuple(row) for row in totals]:
@@ -136,7 +155,7 @@ def _export_month(client: Any, month: Month, folder: Path, file_format: str) -> 
         if written:
             replace(file, temporary)
         # Each month has one file: with a second one in the other format, charges would count twice.
-        for other_format in set(FORMATS) - {file_format}:
-            file.with_suffix(f".{other_format}").unlink(missing_ok=True)
+        for other in files.values():
+            other.unlink(missing_ok=True)
     billed = {currency: amount for currency, _, amount in totals}
     return ExportedMonth(month, file, sum(rows for _, rows, _ in totals), billed, written)

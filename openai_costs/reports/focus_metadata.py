@@ -1,4 +1,4 @@
-"""FOCUS 1.4 metadata of exported files: generator, dataset, schema, recency and file locations.
+"""FOCUS metadata of exported files: generator, dataset, schema, recency and file locations.
 
 The objects and keys are those in the chapter Metadata of the specification. `data_location` is the
 key for files in its example of a schema reference.
@@ -20,6 +20,8 @@ from openai_costs.replaced_files import replace
 from openai_costs.reports.focus_month import DATE_TIME, ExportedMonth
 
 FOCUS_VERSION = "1.4"
+"""The version of the specification that `focus_costs` and the metadata follow."""
+
 GENERATOR = "openai-costs"
 
 _JSON_COLUMNS = (
@@ -31,6 +33,20 @@ _JSON_COLUMNS = (
     "Tags",
 )
 _NAMESPACE = uuid5(NAMESPACE_URL, GENERATOR)
+_NOT_OURS = (OSError, ValueError, TypeError, KeyError, IndexError, RecursionError)
+"""The errors of reading a file that is missing, or that this project did not write."""
+
+
+def files_with_charges(file: Path) -> set[str]:
+    """Return the names of the files that the metadata list with charges.
+
+    They need not exist any more: whatever has read them may have moved or removed them.
+    """
+    try:
+        locations = json.loads(file.read_text(encoding="utf-8"))["data_location"]
+        return {location["filepath"] for location in locations if location["total_rows"] > 0}
+    except _NOT_OURS:
+        return set()
 
 
 def write_metadata(
@@ -48,8 +64,7 @@ def write_metadata(
     try:
         before = json.loads(file.read_text(encoding="utf-8"))
         metadata = _metadata(before, file.parent, columns, exported, now)
-    except (OSError, ValueError, TypeError, KeyError, IndexError, RecursionError):
-        # There is no file yet, or it is not one of ours.
+    except _NOT_OURS:
         recency = {"RecencyLastUpdated": _date_time(now), "TimeSectors": []}
         before = {"Schema": [], "Recency": [recency], "data_location": []}
         metadata = _metadata(before, file.parent, columns, exported, now)
@@ -138,11 +153,15 @@ def _time_sectors(
     before: Sequence[dict[str, Any]],
     now: datetime,
 ) -> list[dict[str, Any]]:
-    """Return a time sector for each month, with the time at which the month's file last changed."""
+    """Return a time sector for each month, with the time at which the month's file last changed.
+
+    A month without charges has a sector too, which states that the month is complete.
+    """
     sectors = {_checked(sector["TimeSectorStart"]): sector for sector in before}
     for month, file, _, _, written in exported:
         start, updated = _date_time(month.start), _date_time(now)
-        if start in sectors and not written and file.name not in changed:
+        unchanged = file is None or not (written or file.name in changed)
+        if start in sectors and unchanged:
             updated = sectors[start]["TimeSectorLastUpdated"]
         sectors[start] = {
             "TimeSectorStart": start,
@@ -161,8 +180,9 @@ def _locations(
     """Return the organization's existing files, including those of earlier runs."""
     locations = {location["filepath"]: location for location in before}
     for _, file, rows, _, _ in exported:
-        size = file.stat().st_size
-        locations[file.name] = {"filepath": file.name, "total_bytes": size, "total_rows": rows}
+        if file:
+            size = file.stat().st_size
+            locations[file.name] = {"filepath": file.name, "total_bytes": size, "total_rows": rows}
     return [location for name, location in sorted(locations.items()) if (folder / name).is_file()]
 
 

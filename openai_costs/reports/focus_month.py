@@ -1,4 +1,4 @@
-"""A billing month of an organization, and the FOCUS file that it is exported to."""
+"""A billing month of an organization, and what its export wrote."""
 
 from __future__ import annotations
 
@@ -26,10 +26,13 @@ class Month(NamedTuple):
 
 
 class ExportedMonth(NamedTuple):
-    """An exported file: its number of rows, its billed cost by currency, and whether it changed."""
+    """The file of a month, its number of rows, its billed cost by currency, and whether it changed.
+
+    `file` is None if the month has no charges and never had a file.
+    """
 
     month: Month
-    file: Path
+    file: Path | None
     rows: int
     billed: dict[str, Decimal]
     written: bool

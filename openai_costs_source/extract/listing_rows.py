@@ -29,6 +29,7 @@ PROJECTS = pa.schema(
         ("status", pa.string()),
         ("created_at", INSTANT),
         ("archived_at", INSTANT),
+        ("residency", pa.string()),
     ]
 )
 USERS = pa.schema(

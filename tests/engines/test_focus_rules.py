@@ -1,8 +1,8 @@
 """The official FOCUS validator on exported files: `make focus-check RULES=DIR`.
 
-It needs the FinOps Foundation's rules, model-1.4.json, in the folder that FOCUS_RULES names, and
-the validator in its own environment, because it needs another Python and another PyArrow; the
-command creates it. Without them, the tests are skipped.
+It needs the FinOps Foundation's rules of the exported FOCUS version, `model-….json`, in the folder
+that FOCUS_RULES names, and the validator in its own environment, because it needs another Python
+and another PyArrow; the command creates it. Without them, the tests are skipped.
 """
 
 import json
@@ -10,18 +10,26 @@ import os
 import subprocess
 import xml.etree.ElementTree as ElementTree
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
 import pytest
-from running import PROJECT, run_pipeline
+from conftest import TODAY, known
+from running import PROJECT, run_pipeline_process
 
-RULES = Path(os.environ.get("FOCUS_RULES", "")) / "model-1.4.json"
+from openai_costs.reports.focus_metadata import FOCUS_VERSION
+from openai_costs_source.simulator.api import SimulatedApi
+from openai_costs_source.simulator.charges import Charge
+from openai_costs_source.simulator.organization import Organization
+
+RULES = Path(os.environ.get("FOCUS_RULES", "")) / f"model-{FOCUS_VERSION}.json"
 VALIDATOR = PROJECT / ".focus-venv" / "bin" / "python"
 
 ALWAYS = {
-    "CAU-CostAndUsage-D-021-M": "requires PublisherName, which FOCUS 1.4 removed",
-    "CAU-CostAndUsage-D-038-M": "requires ProviderName, which FOCUS 1.4 removed",
+    "CAU-CostAndUsage-D-021-M": "requires PublisherName, which this version of FOCUS removed",
+    "CAU-CostAndUsage-D-038-M": "requires ProviderName, which this version of FOCUS removed",
 }
 WITH_CREDITS = {
     "CAU-PricingCurrencyContractedUnitPrice-C-012-C": (
@@ -32,7 +40,7 @@ DEVIATIONS = ("credits", "restated", "missing-amounts", "users-apart-before", "k
 
 pytestmark = pytest.mark.skipif(
     "FOCUS_RULES" not in os.environ,
-    reason="FOCUS_RULES is not set to the folder of model-1.4.json: make focus-check RULES=DIR",
+    reason=f"FOCUS_RULES is not set to the folder of {RULES.name}: make focus-check RULES=DIR",
 )
 
 
@@ -60,7 +68,14 @@ def failing(rules, file, report):
     subprocess.run(
         [
             VALIDATOR.with_name("focus-validator"),
-            *("--data-file", file, "--validate-version", "1.4", "--focus-dataset", "CostAndUsage"),
+            *(
+                "--data-file",
+                file,
+                "--validate-version",
+                FOCUS_VERSION,
+                "--focus-dataset",
+                "CostAndUsage",
+            ),
             *("--rule-set-path", folder, "--block-download", "--applicability-criteria", "ALL"),
             *("--output-type", "unittest", "--output-destination", report),
         ],
@@ -87,16 +102,44 @@ def test_exported_files_fail_no_rule_but_the_listed_exceptions(
     modes, exceptions, rules, tmp_path, capsys
 ):
     options = [word for mode in modes for word in ("--trap", mode)]
-    loaded = run_pipeline("--demo", *options, cwd=tmp_path)
-    assert loaded.returncode == 0, loaded.stderr
-    exported = run_pipeline("export", "--demo", "--to", "files", cwd=tmp_path)
-    assert exported.returncode == 0, exported.stderr
-    files = sorted((tmp_path / "files").glob("*.parquet"))
+    checked = export_and_check(rules, tmp_path, capsys, "--demo", *options)
+    assert set.union(*checked.values()) == set(exceptions)
+
+
+class YoungOrganization(Organization):
+    """The demo organization with only a few days of charges, a credit among them."""
+
+    def charges(self, day):
+        if day < self.today - timedelta(days=3):
+            return []
+        credit = Charge(None, None, None, "promotional credit", Decimal(-5), None, None)
+        return [*super().charges(day), *([credit] if day == self.today else [])]
+
+
+def test_files_of_a_young_organization_without_line_items_fail_no_other_rule(
+    rules, tmp_path, capsys
+):
+    with SimulatedApi(YoungOrganization(TODAY)) as api:
+        settings = {**known(api), "SOURCES__OPENAI_COSTS__GROUP_BY": '["project_id"]'}
+        checked = export_and_check(rules, tmp_path, capsys, **settings)
+    # All other months are loaded, and have no charges.
+    days = [TODAY - timedelta(days=ago) for ago in range(4)]
+    assert set(checked) == {f"focus-{YoungOrganization.id}-{day:%Y-%m}.parquet" for day in days}
+    assert set.union(*checked.values()) == {*ALWAYS, *WITH_CREDITS}
+
+
+def export_and_check(rules, folder, capsys, *options, **settings):
+    """Load with these options and settings, and export; return the rules that each file fails."""
+    destination = [option for option in options if option == "--demo"]
+    for arguments in (options, ("export", *destination, "--to", "files")):
+        done = run_pipeline_process(*arguments, cwd=folder, **settings)
+        assert done.returncode == 0, done.stderr
+    files = sorted((folder / "files").glob("*.parquet"))
     with ThreadPoolExecutor(2) as pool:
-        reports = [tmp_path / f"{file.stem}.xml" for file in files]
+        reports = [folder / f"{file.stem}.xml" for file in files]
         checked = list(pool.map(partial(failing, rules), files, reports))
     with capsys.disabled():
         for file, (failed, counts) in zip(files, checked, strict=True):
             print(f"\n{file.name}: {counts}, failed {sorted(failed)}", end="")  # noqa: T201
     assert {counts["tests"] > 700 for _, counts in checked} == {True}
-    assert set.union(*(failed for failed, _ in checked)) == set(exceptions)
+    return {file.name: failed for file, (failed, _) in zip(files, checked, strict=True)}

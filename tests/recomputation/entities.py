@@ -16,6 +16,7 @@ def projects(books):
                 organization_id, {"project": ""}, id_, row["last_seen"]
             ),
             **listings.renamed("projects", organization_id, id_),
+            "residency": listings.residency(organization_id, id_),
         }
         for organization_id, id_, row in _rows(books, "project")
     ]

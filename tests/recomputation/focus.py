@@ -7,6 +7,8 @@ from recomputation.list_prices import ListPrices
 from recomputation.rows import ratio, read_csv
 
 EXACT = Context(prec=76)
+PROCESSED_THERE = "_STORAGE_PROCESSING"
+REGION_NAMES = {"EU": "Europe (EEA + Switzerland)"}
 
 
 def focus_costs(books):
@@ -68,6 +70,10 @@ def _quantities(charge, units):
 
 def _names(charge, listings):
     organization_id, day, item = charge.organization_id, charge.date, charge.item
+    residency = listings.residency(organization_id, charge.project_id)
+    region = None
+    if residency and residency.endswith(PROCESSED_THERE):
+        region = residency.removesuffix(PROCESSED_THERE)
     tags = {"team": charge.team, "cost_center": charge.cost_center}
     return {
         "BillingAccountName": listings.organization_name(organization_id),
@@ -80,7 +86,12 @@ def _names(charge, listings):
         "x_Attribution": charge.attribution,
         "x_UnattributedBecause": charge.unattributed_because,
         "x_OwnerAssumedBecause": charge.owner_assumed_because,
+        "RegionId": region,
+        "RegionName": REGION_NAMES.get(region, region),
+        "x_Residency": residency,
         "x_LineItem": item.text,
+        "ChargeDescription": item.text
+        or f"OpenAI API {'credit' if charge.is_credit else 'usage'} without a line item",
         "x_Service": item.service,
         "x_Model": item.model,
         "x_ModelFamily": item.family,

@@ -59,6 +59,11 @@ class Listings:
             return version["name"]
         return id_ and (self._of_row(organization_id, "project_name", "project_id", id_) or id_)
 
+    def residency(self, organization_id, id_):
+        """The data residency that was last listed with a project, on whatever day."""
+        version = self.version("projects", organization_id, id_, having="residency")
+        return version and version["residency"]
+
     def key_name(self, organization_id, id_, day=None):
         version = self.version("api_keys", organization_id, id_, day)
         return version["name"] if version else id_

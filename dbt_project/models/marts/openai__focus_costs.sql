@@ -3,7 +3,7 @@
     'AvailabilityZone', 'CapacityReservationId', 'CapacityReservationStatus', 'ChargeClass',
     'CommitmentDiscountCategory', 'CommitmentDiscountId', 'CommitmentDiscountName', 'CommitmentDiscountStatus',
     'CommitmentDiscountType', 'CommitmentDiscountUnit', 'CommitmentProgramEligibilityDetails', 'ContractApplied',
-    'InvoiceDetailId', 'InvoiceId', 'RegionId', 'RegionName', 'ResourceId', 'ResourceName', 'ResourceType',
+    'InvoiceDetailId', 'InvoiceId', 'ResourceId', 'ResourceName', 'ResourceType',
 ] %}
 
 with charges_in_focus as (
@@ -26,7 +26,11 @@ with charges_in_focus as (
         cast(charges.date as {{ timestamp_type() }}) as ChargePeriodStart,
         cast({{ add_to_date('day', 1, 'charges.date') }} as {{ timestamp_type() }}) as ChargePeriodEnd,
         case when charges.unblended_cost < 0 then 'Credit' else 'Usage' end as ChargeCategory,
-        charges.line_item as ChargeDescription,
+        case
+            when trim(charges.line_item) <> '' then charges.line_item
+            when charges.unblended_cost < 0 then 'OpenAI API credit without a line item'
+            else 'OpenAI API usage without a line item'
+        end as ChargeDescription,
         case when charges.unblended_cost < 0 then 'One-Time' else 'Usage-Based' end as ChargeFrequency,
         'AI and Machine Learning' as ServiceCategory,
         'Generative AI' as ServiceSubcategory,
@@ -49,6 +53,8 @@ with charges_in_focus as (
         {% for price in ['ListUnitPrice', 'PricingCurrencyListUnitPrice'] %}
             cast(coalesce(charges.list_price, charges.contracted_price) as {{ money() }}) as {{ price }},
         {% endfor %}
+        regions.region_id as RegionId,
+        regions.region_name as RegionName,
         teams.assigned_tags as Tags,
         cast(null as {{ money() }}) as CommitmentDiscountQuantity,
         {% for column in unused %}
@@ -72,6 +78,7 @@ with charges_in_focus as (
         cast(charges.quantity as {{ quantity() }}) as x_Quantity,
         charges.quantity_source as x_QuantitySource,
         charges.quantity_unit as x_QuantityUnit,
+        regions.residency as x_Residency,
         charges.service as x_Service,
         charges.tier as x_ServiceTier,
         charges.unattributed_because as x_UnattributedBecause
@@ -86,6 +93,9 @@ with charges_in_focus as (
             and charges.date >= {{ kind }}s.valid_from
             and charges.date < {{ kind }}s.valid_until
     {% endfor %}
+    left join {{ ref('int_openai__projects') }} as regions
+        on charges.organization_id = regions.organization_id
+        and charges.project_id = regions.project_id
     left join {{ ref('int_openai__charge_teams') }} as teams on {{ is_team_of_charge('teams', 'charges') }}
 )
 

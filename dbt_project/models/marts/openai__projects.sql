@@ -13,7 +13,8 @@ select
     -- An id that was never listed is deleted if the listing was read after its last costs.
     coalesce(seen.is_deleted, case when listings.listed_on >= seen.last_seen then true end) as is_deleted,
     seen.currency,
-    seen.unblended_cost
+    seen.unblended_cost,
+    projects.residency
 from {{ ref('int_openai__projects') }} as projects
 left join {{ ref('int_openai__organizations') }} as organizations
     on projects.organization_id = organizations.organization_id

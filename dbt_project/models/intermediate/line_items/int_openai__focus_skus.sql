@@ -17,11 +17,53 @@ with named as (
                 then replace(lower(service), ' ', '-')
         end as tool_name,
         case when context = 'long' then 'long-context' end as context_name,
-        -- Embeddings and moderation have no cache.
-        case when is_of_tokens and service not in ('Embeddings', 'Moderation') then cache_action end
-            as sku_cache_action,
         coalesce(nullif(trim(line_item), ''), 'unspecified') as unparsed_id
     from {{ ref('int_openai__line_item_units') }}
+),
+
+skus as (
+    select
+        *,
+        case
+            when is_parsed then {{ slash_separated(['tool_name', 'model_name', 'modality', 'meter_name']) }}
+            else unparsed_id
+        end as sku_id,
+        case
+            when is_parsed
+                then {{ slash_separated([
+                    'tool_name', 'model_name', 'modality', 'meter_name', 'tier', 'context_name'
+                ]) }}
+            else unparsed_id
+        end as sku_price_id,
+        -- Most prices apply to all versions of a model. A fine-tuned model has its own price.
+        case
+            when is_parsed and service <> 'Fine-tuning'
+                then {{ slash_separated([
+                    'tool_name', 'model_family', 'modality', 'meter_name', 'tier', 'context_name'
+                ]) }}
+        end as undated_sku_price_id
+    from named
+),
+
+-- The ids of input tokens whose cached part has a price of its own.
+priced_apart as (
+    select distinct replace(sku_price_id, '/cached-input/', '/input/') as sku_price_id
+    from {{ ref('openai_costs', 'list_prices') }}
+    where sku_price_id like '%/cached-input/%'
+),
+
+with_cache_action as (
+    select
+        skus.*,
+        case
+            when skus.is_of_tokens and (
+                skus.cache_action <> 'Uncached'
+                or coalesce(dated.sku_price_id, undated.sku_price_id) is not null
+            ) then skus.cache_action
+        end as sku_cache_action
+    from skus
+    left join priced_apart as dated on skus.sku_price_id = dated.sku_price_id
+    left join priced_apart as undated on skus.undated_sku_price_id = undated.sku_price_id
 )
 
 select
@@ -32,24 +74,9 @@ select
     consumed_in_one,
     pricing_unit,
     priced_in_one,
-    case
-        when is_parsed then {{ slash_separated(['tool_name', 'model_name', 'modality', 'meter_name']) }}
-        else unparsed_id
-    end as sku_id,
-    case
-        when is_parsed
-            then {{ slash_separated([
-                'tool_name', 'model_name', 'modality', 'meter_name', 'tier', 'context_name'
-            ]) }}
-        else unparsed_id
-    end as sku_price_id,
-    -- Most prices apply to all versions of a model. A fine-tuned model has its own price.
-    case
-        when is_parsed and service <> 'Fine-tuning'
-            then {{ slash_separated([
-                'tool_name', 'model_family', 'modality', 'meter_name', 'tier', 'context_name'
-            ]) }}
-    end as undated_sku_price_id,
+    sku_id,
+    sku_price_id,
+    undated_sku_price_id,
     case
         when sku_meter is not null
             then {{ dbt.concat(["sku_meter", "' '", "coalesce(consumed_unit, 'Tokens')"]) }}
@@ -67,4 +94,4 @@ select
         'x_ServiceTier': 'tier',
         'x_ContextWindow': 'case when is_of_tokens then context end',
     }) }} as sku_price_details
-from named
+from with_cache_action
