@@ -1,13 +1,26 @@
 {{ config(tags=['daily']) }}
 -- Rows of reconciliation that contradict their own two sides, and checks without a row.
-with checks as (
+with mart as (
+    select
+        organization_id,
+        period_start,
+        check_name,
+        actual,
+        expected,
+        difference,
+        tolerance,
+        status
+    from {{ ref('openai__reconciliation') }}
+),
+
+checks as (
     select count(*) as number
     from {{ ref('int_openai__checks') }}
 ),
 
-mart as (
+rows_of_mart as (
     select count(*) as number
-    from {{ ref('openai__reconciliation') }}
+    from mart
 )
 
 select
@@ -15,7 +28,7 @@ select
     period_start,
     check_name,
     'difference or status contradicts expected and actual' as reason
-from {{ ref('openai__reconciliation') }}
+from mart
 where
     difference <> {{ difference('actual', 'expected') }}
     or (status = 'equal' and actual <> expected)
@@ -30,5 +43,5 @@ select
     cast(null as {{ dbt.type_string() }}) as check_name,
     'reconciliation does not have a row per check' as reason
 from checks
-cross join mart
-where checks.number <> mart.number
+cross join rows_of_mart
+where checks.number <> rows_of_mart.number
