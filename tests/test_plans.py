@@ -111,6 +111,12 @@ def monthly(day):
     return [charge(usual(day) * (8 if weeks % 4 == 0 else 1), **USUAL)] if usual(day) else []
 
 
+def credited(day):
+    """On each of the last four closed days, a credit that has no project."""
+    credit = charge("-5", line_item="credit", project_id=None, quantity=None)
+    return [*steady(day), credit] if 1 <= (TODAY - day).days <= 4 else steady(day)
+
+
 BILLS = (
     *(steady, growing, begun_five_days_ago, runaway, higher_price, another_model, new_key),
     *(rotated_key, cents, spike_after_three_weeks, zero_day, monthly, two_projects),
@@ -200,7 +206,7 @@ def plans(tmp_path_factory):
         folder = tmp_path_factory.mktemp("plans")
         world.setenv("DLT_DATA_DIR", str(folder / "dlt"))
         warehouse = Warehouse(folder)
-        for bill in (trimmed, *BILLS):
+        for bill in (trimmed, credited, *BILLS):
             with SimulatedApi(BilledOrganization(bill)) as api:
                 warehouse.load(api, resources=["costs"], loaded=set())
                 if bill is trimmed:  # As the first one: days of all organizations are removed.
@@ -214,6 +220,7 @@ def plans(tmp_path_factory):
         (seeds / "credit_grants.csv").write_text(CREDITS + BAD_CREDITS)
         selected = [f"+openai__{mart}" for mart in MARTS] + [
             "+int_openai__check_credits",
+            "+int_openai__check_forecasts",
             "budgets_are_valid",
             "budgets_refer_to_known_ids",
             "credit_grants_are_valid",
@@ -325,8 +332,8 @@ def test_forecasts_follow_the_formula_in_the_docs(plans):
         where scope = 'project'
     """)
     costs = projects(plans)
-    # One bill has two projects, and one organization has the days of a bill that were kept.
-    assert len(shown) == len(BILLS) + 2
+    # Two bills have two projects, and one organization has the days of a bill that were kept.
+    assert len(shown) == len(BILLS) + 4
     for organization, project, expected in shown:
         assert expected == pytest.approx(expected_by_the_docs(costs[organization, project]))
 
@@ -339,10 +346,24 @@ def test_forecasts_of_projects_add_up_to_the_organization(plans):
             min(expected_month_end - cast(unblended_cost as double)) >= 0
         from openai_marts.cost_forecast group by organization_id
     """)
-    assert len(totals) == len(BILLS) + 1
+    assert len(totals) == len(BILLS) + 2
     for of_organization, of_projects, is_above_billed in totals:
         assert of_organization == pytest.approx(of_projects)
         assert is_above_billed
+
+
+def test_credits_of_the_last_days_are_not_continued(plans):
+    expected = {row[:2]: row[4] for row in forecast(plans, "credited")}
+    this_month = [day for day in days(days_ago(4), TODAY) if day >= THIS_MONTH]
+    assert expected["project", "proj_a"] == pytest.approx(float(EXPECTED), rel=1e-9)
+    credits = -5 * len(this_month)
+    assert expected["project", None] == pytest.approx(credits, abs=1e-9)
+    assert expected["organization", None] == pytest.approx(float(EXPECTED) + credits, rel=1e-9)
+
+
+def test_forecasts_equal_those_that_are_computed_from_raw_rows(plans):
+    checks = "select distinct item from openai_intermediate.int_openai__check_forecasts"
+    assert plans.rows(checks) == [(None,)]
 
 
 # Budgets

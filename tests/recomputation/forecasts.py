@@ -94,9 +94,10 @@ class Levels:
         return math.fsum(self._recent.values()) / len(self._recent) if self._recent else 0.0
 
     def expected_cost(self, day):
-        """The level of the day's weekday, with the growth until that day."""
+        """The level of the day's weekday, at least 0, with the growth until that day."""
         ahead = (day - self._as_of).days
-        return self._of_weekday(day.weekday()) * (1 + (self._growth - 1) * (ahead + 13.5) / 28)
+        level = max(0.0, self._of_weekday(day.weekday()))
+        return level * (1 + (self._growth - 1) * (ahead + 13.5) / 28)
 
 
 def _level(costs):

@@ -48,7 +48,7 @@ select
     growth.project_id,
     growth.currency,
     remaining_days.date,
-    coalesce(weekdays.cost_of_a_day, growth.cost_of_a_day, 0)
+    greatest(coalesce(weekdays.cost_of_a_day, growth.cost_of_a_day, 0), 0)
     * (
         1 + (remaining_days.ahead + 13.5) / 28 * case
             when growth.known_weekdays = 7 and growth.earlier > 0

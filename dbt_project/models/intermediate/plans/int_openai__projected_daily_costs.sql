@@ -46,7 +46,9 @@ select
         growing.{{ column }},
     {% endfor %}
     days_ahead.date,
-    coalesce(levels.level, growing.level, 0) * (1 + (growing.growth - 1) * (days_ahead.ahead + 13.5) / 28)
+    -- Credits are not continued.
+    greatest(coalesce(levels.level, growing.level, 0), 0)
+    * (1 + (growing.growth - 1) * (days_ahead.ahead + 13.5) / 28)
         as projected_cost
 from growing
 inner join days_ahead
