@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from openai_costs_source.api.client import Client, Observe
 from openai_costs_source.api.credentials import checked_key
-from openai_costs_source.api.date_ranges import FIRST_DAY, GROUP_BY, NEVER, ONE_DAY, DateRange
+from openai_costs_source.api.date_ranges import (
+    BY_USER,
+    FIRST_DAY,
+    GROUP_BY,
+    ONE_DAY,
+    DateRange,
+)
 from openai_costs_source.api.endpoint import Endpoint
 from openai_costs_source.api.usage_kinds import USAGE_KINDS
 from openai_costs_source.errors import OpenAICostsError
@@ -75,7 +81,9 @@ def check_key(
         if earliest == FIRST_DAY:
             earliest = organization.first_used or today
         # The requests of a load, with the same decisions about what the API refuses.
-        organization.discover_limits(DateRange(earliest, today + ONE_DAY, group_by))
+        history = DateRange(earliest, today + ONE_DAY, group_by)
+        requests = organization.discover_limits(history)
+        dimensions = list(_dimensions(organization, requests, group_by))
     except OpenAICostsError as error:
         yield Finding("costs", "failed", error.message, error.remedy)
         if error.is_missing_permission:
@@ -87,7 +95,7 @@ def check_key(
     yield from _names(client)
     yield _usage(client, today, group_by)
     yield _history(organization)
-    yield from _dimensions(organization.endpoint, group_by)
+    yield from dimensions
     yield Finding(
         "detail",
         "note",
@@ -185,29 +193,50 @@ def _history(organization: Organization) -> Finding:
     )
 
 
-def _dimensions(endpoint: Endpoint, group_by: tuple[str, ...]) -> Iterator[Finding]:
+def _dimensions(
+    organization: Organization, requests: list[DateRange], group_by: tuple[str, ...]
+) -> Iterator[Finding]:
+    """Yield for each dimension whether the requests of a load contain it."""
+    refusals = organization.endpoint.refusals
     for name in group_by:
         check = f"costs by {_SUBJECTS[name]}"
-        first = endpoint.first_day_by_dimension.get(name)
-        if not first:
+        without = [request for request in requests if name not in request.group_by]
+        days = [request.since for request in requests if name in request.group_by]
+        if not without:
             yield Finding(check, "ok", "OpenAI returns them for the whole history.")
         elif name == "user_id":
-            yield _users(check, first)
-        elif first == NEVER:
-            finding = f"OpenAI does not return them. {endpoint.refusals[name].message}"
+            yield _users(check, organization, without, is_always=not days)
+        elif not days:
+            finding = f"OpenAI does not return them. {refusals[name].message}"
             yield Finding(check, "note", finding, "Costs load without this dimension.")
-        else:
-            finding = f"OpenAI returns them from {first} on."
+        elif without[-1].until <= min(days):
+            finding = f"OpenAI returns them from {min(days)} on."
             yield Finding(check, "note", finding, "Earlier days load without this dimension.")
+        else:
+            ranges = ", ".join(map(str, without))
+            finding = f"OpenAI returns them, but not for {ranges}."
+            yield Finding(check, "note", finding, "These days load without this dimension.")
 
 
-def _users(check: str, first: date) -> Finding:
-    separate = "Users of the other days are loaded separately, into costs_by_user."
-    if first < NEVER:
-        extent = "OpenAI returns them within each project, for part of the history."
-        return Finding(check, "note", extent, separate)
-    extent = "OpenAI does not return this organization's users within its projects."
-    return Finding(check, "note", extent, separate.replace("of the other days ", ""))
+def _users(
+    check: str, organization: Organization, without: list[DateRange], is_always: bool
+) -> Finding:
+    """Return whether the days without users within projects have users separately."""
+    separately = [replace(request, group_by=BY_USER) for request in without]
+    found = [request for each in separately for request in organization.discover_limits(each)]
+    if not all("user_id" in request.group_by for request in found):
+        finding = (
+            f"OpenAI does not return them. {organization.endpoint.refusals['user_id'].message}"
+        )
+        remedy = "Costs are attributed to the owners of API keys."
+        return Finding(check, "note", finding, remedy)
+    if is_always:
+        finding = "OpenAI does not return this organization's users within its projects."
+        remedy = "Users are loaded separately, into costs_by_user."
+    else:
+        finding = "OpenAI returns them within each project, for part of the history."
+        remedy = "Users of the other days are loaded separately, into costs_by_user."
+    return Finding(check, "note", finding, remedy)
 
 
 def _clock(client: Client) -> Finding:

@@ -170,11 +170,25 @@ MUTATIONS = [
         "tests/test_client.py -k several_replies",
     ),
     Mutation(
-        "The dimension that is omitted is the first one that a refusal lists, not the refused one.",
+        "The dimension that is omitted may be one that a refusal lists as allowed.",
         "openai_costs_source/api/refusals.py",
-        "problem = _VALID_VALUES.split(refusal.message)[0]",
-        "problem = _VALID_VALUES.split(refusal.message)[-1]",
+        "for sentence in _SENTENCE_END.split(message):",
+        "for sentence in [message]:",
         "tests/test_refusals.py -k names_as_the_problem",
+    ),
+    Mutation(
+        "A dimension that is refused for a few days is omitted for all days.",
+        "openai_costs_source/api/endpoint.py",
+        "if refused.days == 1:",
+        "if refused.days > 0:",
+        "tests/test_refusals.py -k refused_on_some_days",
+    ),
+    Mutation(
+        "A passing refusal of a dimension is kept for 30 days.",
+        "openai_costs_source/api/endpoint.py",
+        "if name not in self.passing",
+        "if name",
+        "tests/faults/test_failure_modes.py -k passing_refusal",
     ),
     Mutation(
         "A compressed reply may be of any size.",

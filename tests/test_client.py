@@ -293,7 +293,9 @@ def test_an_empty_listing_has_no_objects(server: Serve) -> None:
 def test_a_listing_that_cannot_continue_is_an_error(
     server: Serve, cursors: list[str | None]
 ) -> None:
-    api = server([listed("u", has_more=True, last_id=cursor) for cursor in cursors])
+    api = server(
+        [listed(f"u{n}", has_more=True, last_id=cursor) for n, cursor in enumerate(cursors)]
+    )
     with pytest.raises(OpenAICostsError, match="did not say after which"):
         ids(Client(KEY, api.url))
     assert len(api.requests) == len(cursors)

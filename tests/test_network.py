@@ -9,7 +9,7 @@ from threading import Thread
 
 import pytest
 from running import run_pipeline
-from test_client import Server, refusal
+from test_client import Handler, Server, refusal
 
 from openai_costs_source.api import network
 from openai_costs_source.simulator import failure_modes
@@ -56,32 +56,41 @@ def page(request, next_page=None):
 # Bounds
 
 
-def test_reply_that_arrives_byte_by_byte_ends_in_an_error(tmp_path, monkeypatch):
-    monkeypatch.setattr(network, "REPLY_SECONDS", 0.3)
+class Slowly(Handler):
+    """Answers one byte every 50 ms, in the part of a reply that the server's `slow` names."""
 
-    with serving(lambda request: (200, {}, b"")) as server:
-        monkeypatch.setattr(server, "RequestHandlerClass", byte_by_byte(server.RequestHandlerClass))
+    def reply(self):
+        if self.server.slow == "headers":
+            return self.send(b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 1_000)
+        self.send_response_only(200)
+        if self.server.slow == "gzip":
+            # The name of the compressed file, which decompresses to nothing.
+            self.send_header("Content-Encoding", "gzip")
+            self.end_headers()
+            return self.send(b"\x1f\x8b\x08\x08\0\0\0\0\0\x03" + b"x" * 1_000)
+        self.end_headers()
+        return self.send(b" " * 1_000)
+
+    def send(self, reply):
+        self.close_connection = True
+        for byte in reply:
+            self.wfile.write(bytes([byte]))
+            time.sleep(0.05)
+
+    do_GET = reply
+
+
+@pytest.mark.parametrize("slow", ["headers", "gzip", "body"])
+def test_reply_that_arrives_byte_by_byte_ends_in_an_error(slow, tmp_path, monkeypatch):
+    monkeypatch.setattr(network, "REPLY_SECONDS", 0.3)
+    with serving([]) as server:
+        server.RequestHandlerClass, server.slow = Slowly, slow
         began = time.monotonic()
         exit_code, message = load(tmp_path, server.url)
     assert time.monotonic() - began < 20
     assert exit_code == 1
     assert "OpenAI's /organization/costs did not complete its reply at 127.0.0.1" in message
     assert "within 0.3 s" in message
-
-
-def byte_by_byte(handler):
-    class Slow(handler):
-        def reply(self):
-            self.send_response(200)
-            self.send_header("Content-Length", "1000")
-            self.end_headers()
-            for _ in range(1_000):
-                self.wfile.write(b" ")
-                time.sleep(0.05)
-
-        do_GET = reply
-
-    return Slow
 
 
 def test_small_reply_that_unpacks_into_a_large_one_is_an_error(tmp_path):
@@ -105,12 +114,22 @@ def test_pages_that_repeat_a_day_under_new_tokens_are_an_error(tmp_path):
     assert len(server.requests) == 2
 
 
-def test_listing_without_end_is_an_error(organization, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("size", "sentence", "requests"),
+    [
+        (70_000, "listed more than 200,000 objects.", 3),
+        (0, "announced more objects but listed no further ones.", 1),
+    ],
+)
+def test_listing_without_end_is_an_error(
+    size, sentence, requests, organization, tmp_path, monkeypatch
+):
     def endless(request, reply):
         if not request.path.endswith("/organization/users"):
             return reply
-        ids = [f"user-{request.number}-{n}" for n in range(70_000)]
-        body = {"object": "list", "data": [{"id": id_} for id_ in ids], "has_more": True}
+        objects = [{"id": f"user-{request.number}-{n}"} for n in range(size)]
+        last = f"user-{request.number}"
+        body = {"object": "list", "data": objects, "has_more": True, "last_id": last}
         return Reply(200, json.dumps(body), {"Content-Type": "application/json"})
 
     monkeypatch.setitem(failure_modes.FAILURE_MODES, "endless", endless)
@@ -119,8 +138,52 @@ def test_listing_without_end_is_an_error(organization, tmp_path, monkeypatch):
         result = run_pipeline("load", "--since", organization.today, cwd=tmp_path, **settings)
         users = [path for _, path, _ in api.requests if path.endswith("/organization/users")]
     assert result.returncode == 1
-    assert "OpenAI's /organization/users listed more than 200,000 objects." in result.stderr
-    assert len(users) == 3
+    assert f"OpenAI's /organization/users {sentence}" in result.stderr
+    assert len(users) == requests
+
+
+# Replies that break the rules of HTTP
+
+
+def test_dates_that_no_calendar_has_are_ignored(tmp_path):
+    absurd = "Mon, 01 Jan 2024 00:00:00 +99999999999999999"
+    busy = refusal(503, "Down.", Retry_After=absurd, Date=absurd)
+    with serving(lambda request: busy) as server:
+        exit_code, message = load(tmp_path, server.url)
+    assert exit_code == 1
+    assert "refused with 503: Down." in message
+
+
+def test_endless_sentence_of_an_error_is_cut(tmp_path):
+    with serving(lambda request: refusal(400, "x" * 3_000_000)) as server:
+        exit_code, message = load(tmp_path, server.url)
+    assert exit_code == 1
+    assert "refused with 400: xxx" in message
+    assert len(message) < 2_000
+
+
+def test_error_in_a_reply_without_an_error_status_is_shown_in_openais_words(tmp_path):
+    error = json.dumps({"error": {"message": "Your account is locked."}}).encode()
+    with serving(lambda request: (200, {}, error)) as server:
+        exit_code, message = load(tmp_path, server.url)
+    assert exit_code == 1
+    assert message.endswith(
+        "OpenAI's /organization/costs returned an error: Your account is locked."
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        ((200, {"Content-Encoding": "gzip"}, b"not compressed"), "that cannot be unpacked"),
+        ((200, {"Content-Length": "1000"}, b"{"), "broke off its reply at 127.0.0.1"),
+    ],
+)
+def test_damaged_reply_is_not_taken_for_no_answer(answer, sentence, tmp_path):
+    with serving(lambda request: answer) as server:
+        exit_code, message = load(tmp_path, server.url)
+    assert exit_code == 1
+    assert sentence in message
 
 
 # Proxies and certificates

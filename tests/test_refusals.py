@@ -66,6 +66,47 @@ HISTORY_START = (
             GROUP_BY,
             "user_id api_key_id line_item",
         ),
+        (
+            "Invalid value: 'api_key_id'. Available values are: 'project_id', 'user_id'.",
+            "group_by[2]",
+            GROUP_BY,
+            "api_key_id",
+        ),
+        (
+            "Input should be 'project_id', 'user_id' or 'model'.",
+            "group_by[5]",
+            USAGE,
+            "service_tier",
+        ),
+        ("Bad request. group_by=line_item is unknown.", None, GROUP_BY, "line_item"),
+        (
+            "This organization can group by project_id and line_item only.",
+            None,
+            GROUP_BY,
+            "user_id api_key_id",
+        ),
+        (
+            "Only project_id and line_item are available.",
+            "group_by",
+            GROUP_BY,
+            "user_id api_key_id",
+        ),
+        (
+            "The combination of line_item and api_key_id is not supported.",
+            None,
+            GROUP_BY,
+            "api_key_id",
+        ),
+        ("line_item cannot be grouped together with user_id.", None, GROUP_BY, "user_id"),
+        (
+            "group_by=api_key_id is not available for this time range.",
+            "start_time",
+            GROUP_BY,
+            "api_key_id",
+        ),
+        ("With group_by=project_id, limit must be at most 31.", "limit", GROUP_BY, ""),
+        ("Grouped costs are available for up to one month per request.", "end_time", GROUP_BY, ""),
+        ("Grouped costs are available for up to one month per request.", None, GROUP_BY, ""),
         ("limit must be at most 180.", "limit", GROUP_BY, ""),
         ("The model is overloaded.", None, USAGE, ""),
         ("The page token is invalid.", "page", GROUP_BY, ""),
@@ -82,8 +123,16 @@ def test_refusal_refuses_the_dimension_that_it_names_as_the_problem(
 class Api(Server):
     """Returns empty days, and refuses what an organization does not have."""
 
-    def __init__(self, earliest=date.min, first_moment=0, combines_users=date.min, message=""):
+    def __init__(
+        self,
+        earliest=date.min,
+        first_moment=0,
+        combines_users=date.min,
+        message="",
+        refused_days=(),
+    ):
         super().__init__(self.reply)
+        self.refused_days = {midnight(day) for day in refused_days}
         self.earliest, self.first_moment = earliest, first_moment
         self.combines_users, self.message = combines_users, message
         Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
@@ -104,6 +153,8 @@ class Api(Server):
             return refusal(400, FLOOR.format(self.first_moment), param="start_time")
         if {"user_id", "project_id"} <= group_by and first < self.combines_users:
             return refusal(400, "This combination is unsupported.", param="group_by")
+        if "line_item" in group_by and self.refused_days & {*range(start, end, 86_400)}:
+            return refusal(400, "group_by=line_item is not available now.", param="group_by")
         if self.message and "line_item" in group_by:
             return refusal(400, self.message, param="group_by")
         days = range(start, end, 86_400)
@@ -177,6 +228,16 @@ def test_refusal_that_names_no_dimension_is_an_error():
     api = closing(Api(message="Something is wrong."))
     with api as server, pytest.raises(OpenAICostsError, match="Something is wrong"):
         list(endpoint(server).pages(date_range(group_by=("line_item",))))
+
+
+@pytest.mark.parametrize(
+    "refused_days",
+    [[SINCE], [UNTIL - ONE_DAY], [SINCE + ONE_DAY * 4], [SINCE, SINCE + ONE_DAY * 4]],
+)
+def test_dimension_that_is_refused_on_some_days_is_omitted_on_these_only(refused_days):
+    without = tuple(name for name in GROUP_BY if name != "line_item")
+    expected = {day: without if day in refused_days else GROUP_BY for day in date_range()}
+    assert answered(date_range(), refused_days=refused_days) == expected
 
 
 some_days = st.dates(SINCE, date(2026, 3, 1))

@@ -10,7 +10,6 @@ import html
 import json
 import logging
 import re
-import time
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -30,7 +29,7 @@ from openai_costs_source.api.credentials import (
     checked_url,
     redact_key,
 )
-from openai_costs_source.api.network import explained, read_body
+from openai_costs_source.api.network import explained, within_bounds
 from openai_costs_source.api.refusals import is_transient, remedy
 from openai_costs_source.api.retry import MAX_WAIT_SECONDS, RetryBudget, retry_after
 from openai_costs_source.api.usage_kinds import USAGE_KINDS
@@ -57,6 +56,7 @@ PATHS = frozenset(
 _RUN_AGAIN = "Nothing from this reply was stored: run again."
 TIMEOUT_SECONDS = (10, 120)
 OBJECTS_PER_PAGE = 100
+LONGEST_MESSAGE = 1_000
 MOST_OBJECTS = 200_000
 """The most objects of a listing: no organization has more, and a server may list endlessly."""
 _ID = re.compile(r"(?!\.+$)[\w.:\-]+", re.ASCII)
@@ -182,7 +182,7 @@ class Client:
         """Yield objects of a listing; `ids` fill the braces in `path`, `final` as for `pages`."""
         after: str | None = None
         cursors: set[str] = set()
-        number = 0
+        listed: set[str] = set()
         while True:
             cursor = {"after": after} if after else {}
             page_params = {"limit": OBJECTS_PER_PAGE, **params, **cursor}
@@ -191,8 +191,12 @@ class Client:
             yield from page.objects
             if not page.has_more:
                 return
-            number += len(page.objects)
-            if number > MOST_OBJECTS:
+            known = len(listed)
+            listed.update(row["id"] for row in page.objects)
+            if len(listed) == known:
+                message = "announced more objects but listed no further ones"
+                raise self._error(path, message, _RUN_AGAIN)
+            if len(listed) > MOST_OBJECTS or len(cursors) > MOST_OBJECTS / OBJECTS_PER_PAGE:
                 raise self._error(path, f"listed more than {MOST_OBJECTS:,} objects", _RUN_AGAIN)
             after = page.last_id
             if not after or after in cursors:
@@ -216,6 +220,9 @@ class Client:
         try:
             return decode(redact_key(body, self._key))
         except ValueError as error:
+            if (facts := _error_of(body)) and facts.get("message"):
+                reason = str(facts["message"]).strip()[:LONGEST_MESSAGE].rstrip(".")
+                raise self._error(path, f"returned an error: {reason}") from None
             raise self._error(
                 path,
                 f"gave a reply that cannot be used ({content_type}): {error}",
@@ -247,11 +254,11 @@ class Client:
     def _get_once(self, path: str, url: str, params: Params) -> tuple[bytes, str]:
         log.debug("GET %s", path)
         try:
-            requested_at = time.monotonic()
-            with self._session.get(
-                url, params=params, timeout=TIMEOUT_SECONDS, allow_redirects=False, stream=True
-            ) as reply:
-                body = read_body(reply, requested_at)
+            reply, body = within_bounds(
+                lambda: self._session.get(
+                    url, params=params, timeout=TIMEOUT_SECONDS, allow_redirects=False, stream=True
+                )
+            )
         except (OSError, HTTPError) as error:  # requests' own errors are OSErrors.
             problem = explained(error, url)
             raise self._error(path, problem.message, problem.remedy, **problem.facts) from None
@@ -261,7 +268,7 @@ class Client:
             self.observe(Exchange(*request, reply.status_code, reply.headers, safe_body))
         if organization := reply.headers.get("openai-organization"):
             self.organization = redact_key(organization, self._key)
-        with contextlib.suppress(TypeError, ValueError):
+        with contextlib.suppress(TypeError, ValueError, OverflowError):
             server_time = parsedate_to_datetime(reply.headers.get("Date", ""))
             self.clock_error = datetime.now(UTC) - server_time
         if reply.is_redirect:
@@ -275,30 +282,25 @@ class Client:
         return body, reply.headers.get("Content-Type", "no content type")
 
     def _refusal(self, path: str, reply: requests.Response, body: bytes) -> OpenAICostsError:
-        is_json = True
-        try:
-            error = json.loads(body)["error"]
-        except (KeyError, TypeError, RecursionError):
-            error = {}
-        except ValueError:
-            error, is_json = {"message": _title(body)}, False
-        facts = error if isinstance(error, dict) else {"message": error}
+        error = _error_of(body)
+        is_foreign = error is None and bool(body.strip())
+        facts = {"message": _title(body)} if error is None else error
         code, param = (
             value if isinstance(value, str) else None
             for value in (facts.get("code"), facts.get("param"))
         )
         reason = facts.get("message") or reply.reason or "no reason given"
-        message = f"refused with {reply.status_code}: {str(reason).strip()}"
+        message = f"refused with {reply.status_code}: {str(reason).strip()[:LONGEST_MESSAGE]}"
         status = reply.status_code
         return self._error(
             path,
             message.rstrip("."),
-            remedy(status, code, message, is_json),
+            remedy(status, code, message, is_foreign),
             status=status,
             code=code,
             param=param,
             retry_after=retry_after(reply.headers),
-            is_transient=is_transient(status, code),
+            is_transient=is_transient(status, code, message),
         )
 
     def _error(
@@ -306,6 +308,17 @@ class Client:
     ) -> OpenAICostsError:
         sentence = redact_key(f"OpenAI's {path} {message}.", self._key)
         return OpenAICostsError(sentence, remedy, **facts)
+
+
+def _error_of(body: bytes) -> dict[str, Any] | None:
+    """The API's error in a body, empty if it is another JSON document; None if it is no JSON."""
+    try:
+        error = json.loads(body)["error"]
+    except (KeyError, TypeError, RecursionError):
+        return {}
+    except ValueError:
+        return None
+    return error if isinstance(error, dict) else {"message": error}
 
 
 def _title(body: bytes) -> str:

@@ -166,6 +166,19 @@ def _split_once(date_range: DateRange, name: str, first: date) -> list[DateRange
     return [before, replace(date_range, since=first)] if first < date_range.until else [before]
 
 
+class MissingDimensions:
+    """The days that were returned without a requested dimension."""
+
+    def __init__(self, group_by: tuple[str, ...]) -> None:
+        self._group_by = group_by
+        self.days: dict[str, set[date]] = {}
+
+    def add(self, request: DateRange, days: Iterable[date]) -> None:
+        """Add the days that this request returned."""
+        for name in set(self._group_by) - set(request.group_by):
+            self.days.setdefault(name, set()).update(days)
+
+
 def missing_days(date_range: DateRange, buckets: Sequence[Bucket]) -> list[date]:
     """The days of the range that have no bucket.
 

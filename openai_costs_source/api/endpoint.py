@@ -23,6 +23,8 @@ from openai_costs_source.api.pages import Bucket, Page
 from openai_costs_source.api.refusals import (
     earliest_day,
     first_day_of_dimension,
+    is_lasting,
+    names_organization,
     refused_dimensions,
 )
 from openai_costs_source.errors import OpenAICostsError
@@ -59,8 +61,9 @@ class Endpoint:
     `decode` reads a page from its bytes and raises ValueError if they are not a page. A page has
     at most `days_per_page`. Refusals with one of the `final` statuses are not retried.
     `first_day_by_dimension` is the first day for which the API returns each dimension (users:
-    within projects), `refusals` the last refusal of each, and `earliest_day` the first day
-    of its history. `bytes_per_day` is the size of a day, or an estimate of it.
+    within projects), `refusals` the last refusal of each, `passing` those that may soon be returned
+    again, and `earliest_day` the first day of the API's history. `bytes_per_day` is the size of a
+    day, or an estimate of it.
     """
 
     client: Client
@@ -71,6 +74,7 @@ class Endpoint:
     final: tuple[int, ...] = ()
     first_day_by_dimension: Mapping[str, date] = field(default_factory=dict)
     refusals: dict[str, OpenAICostsError] = field(default_factory=dict)
+    passing: set[str] = field(default_factory=set)
     earliest_day: date | None = None
     bytes_per_day: float | None = None
 
@@ -98,14 +102,9 @@ class Endpoint:
             missing = self._missing(request, buckets)
             if refusal:
                 log.info("Discovering which days and dimensions OpenAI returns for %s.", request)
-                known = self.first_day_by_dimension
                 for rest in reversed(missing):
                     smaller = self._smaller_requests(rest, refusal, bool(buckets))
                     requests.extendleft(reversed(smaller))
-                for name, first in self.first_day_by_dimension.items():
-                    # Users are then requested without projects.
-                    if first == NEVER != known.get(name) and name != "user_id":
-                        log.warning("%s All days load without %s.", refusal.message, name)
             elif closed := [rest for rest in missing if rest.since < self.today]:
                 raise OpenAICostsError(
                     f"OpenAI's {self.path} left out days that were requested, the first "
@@ -217,33 +216,70 @@ class Endpoint:
         if not refused:
             raise refusal
         self.refusals |= dict.fromkeys(refused, refusal)
-        if "user_id" in refused and "project_id" not in rest.group_by:
-            remaining = tuple(name for name in rest.group_by if name not in refused)
-            return [replace(rest, group_by=remaining)]
-        limits = {name: self._first_day(name, rest, refusal) for name in refused}
-        self.first_day_by_dimension = {**self.first_day_by_dimension, **limits}
-        return split_by_dimension(rest, limits)
+        without = tuple(name for name in rest.group_by if name not in refused)
+        if len(refused) > 1 or ("user_id" in refused and "project_id" not in rest.group_by):
+            return [replace(rest, group_by=without)]
+        return self._split(rest, refused[0], without, refusal)
 
-    def _first_day(self, dimension: str, refused: DateRange, refusal: OpenAICostsError) -> date:
-        """The first day for which the API returns a refused dimension.
+    def _split(
+        self,
+        refused: DateRange,
+        dimension: str,
+        without: tuple[str, ...],
+        refusal: OpenAICostsError,
+    ) -> list[DateRange]:
+        """The refused range in parts with and without the dimension, as far as the API returns it.
 
-        If the refusal does not name it, the dimension is assumed to exist from some day on, which a
-        binary search finds with a few small requests.
+        If the refusal names no first day, a few small requests find the refused days: they are
+        assumed to include the first or the last day, or to be few.
         """
         named = first_day_of_dimension(refusal)
-        if named and named > refused.since:
-            return named
-        known_from, refused_from = refused.until - ONE_DAY, refused.since
-        if refused.days == 1 or not self._returns(dimension, replace(refused, since=known_from)):
-            known_from = NEVER if refused.until > self.today else refused.until
-            refused_from = known_from
-        while (known_from - refused_from).days > 1:
-            middle = refused_from + (known_from - refused_from) // 2
-            if self._returns(dimension, replace(refused, since=middle)):
-                known_from = middle
-            else:
-                refused_from = middle
-        return max(known_from, self.first_day_by_dimension.get(dimension, known_from))
+        if named and refused.since < named <= self.today + ONE_DAY:
+            self._note_first_day(dimension, named)
+            return split_by_dimension(refused, {dimension: named})
+        ends = [
+            replace(refused, until=refused.since + ONE_DAY),
+            replace(refused, since=refused.until - ONE_DAY),
+        ]
+        if names_organization(refusal) or not any(self._returns(dimension, end) for end in ends):
+            first = NEVER if refused.until > self.today else refused.until
+            self._note_first_day(dimension, first)
+            if not is_lasting(refusal, dimension):
+                self.passing.add(dimension)
+            return [replace(refused, group_by=without)]
+        parts = self._bisect(refused, dimension, without)
+        if [dimension in part.group_by for part in parts] == [False, True]:
+            self._note_first_day(dimension, parts[1].since)
+        return parts
+
+    def _bisect(
+        self, refused: DateRange, dimension: str, without: tuple[str, ...]
+    ) -> list[DateRange]:
+        if refused.days == 1:
+            return [replace(refused, group_by=without)]
+        middle = refused.since + ONE_DAY * (refused.days // 2)
+        parts: list[DateRange] = []
+        for half in (replace(refused, until=middle), replace(refused, since=middle)):
+            is_whole = self._returns(dimension, half)
+            for part in [half] if is_whole else self._bisect(half, dimension, without):
+                if parts and parts[-1].group_by == part.group_by:
+                    parts[-1] = replace(parts[-1], until=part.until)
+                else:
+                    parts.append(part)
+        return parts
+
+    def _note_first_day(self, dimension: str, first: date) -> None:
+        first = max(first, self.first_day_by_dimension.get(dimension, first))
+        self.first_day_by_dimension = {**self.first_day_by_dimension, dimension: first}
+
+    @property
+    def lasting_limits(self) -> dict[str, date]:
+        """The first day of each dimension, without limits that may be a passing error."""
+        return {
+            name: first
+            for name, first in self.first_day_by_dimension.items()
+            if name not in self.passing
+        }
 
     def _returns(self, dimension: str, date_range: DateRange) -> bool:
         """Whether the API returns the dimension; a refusal of another one does not count."""

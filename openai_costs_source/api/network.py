@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import re
-import time
+from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
+from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 from requests.exceptions import (
+    ChunkedEncodingError,
+    ContentDecodingError,
     InvalidProxyURL,
     InvalidSchema,
     InvalidURL,
     ProxyError,
     SSLError,
 )
+from urllib3.exceptions import DecodeError, LocationParseError, ProtocolError
 
 from openai_costs_source.api.refusals import PROXY_CREDENTIALS, is_transient
 
@@ -27,6 +32,7 @@ LARGEST_REPLY = 250 * MEGABYTE
 
 _CHUNK_BYTES = 1 << 18
 _TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})([\w -]*)")
+_UNCHANGED = "If there is a proxy in between, let it pass requests to this host unchanged."
 _RUN_AGAIN = "Check the network and base_url, and run again."
 
 
@@ -47,21 +53,38 @@ class Problem:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-def read_body(reply: requests.Response, requested_at: float) -> bytes:
-    """The decompressed body of a streamed reply, requested at this time of the monotonic clock.
+def within_bounds(send: Callable[[], requests.Response]) -> tuple[requests.Response, bytes]:
+    """The reply to a streamed request, and its decompressed body.
 
-    Raises TooSlow or TooLarge beyond the bounds. Each chunk is decompressed to a limited size, so
-    that memory is bounded too.
+    Raises TooSlow or TooLarge beyond the bounds. A thread reads the reply: a server may delay the
+    headers, or send what decompresses to nothing, without an end.
     """
+    future: Future[tuple[requests.Response, bytes]] = Future()
+
+    def read() -> None:
+        try:
+            with send() as reply:
+                future.set_result((reply, _body(reply)))
+        except BaseException as error:
+            future.set_exception(error)
+
+    Thread(target=read, daemon=True).start()
+    try:
+        return future.result(REPLY_SECONDS)
+    except TimeoutError:
+        if future.done():
+            raise
+        raise TooSlow from None
+
+
+def _body(reply: requests.Response) -> bytes:
+    """The body; each chunk is decompressed to a limited size, so that memory is bounded."""
     chunks: list[bytes] = []
     size = 0
-    # Returns what has arrived. requests' own iterator waits until a chunk is complete.
     while chunk := reply.raw.read1(_CHUNK_BYTES, decode_content=True):
         size += len(chunk)
         if size > LARGEST_REPLY:
             raise TooLarge
-        if time.monotonic() - requested_at > REPLY_SECONDS:
-            raise TooSlow
         chunks.append(chunk)
     return b"".join(chunks)
 
@@ -77,10 +100,22 @@ def explained(error: Exception, url: str) -> Problem:
     if isinstance(error, TooLarge):
         return Problem(
             f"sent more than {LARGEST_REPLY // MEGABYTE} MB in one reply",
-            "If there is a proxy in between, let it pass requests to this host unchanged.",
+            _UNCHANGED,
         )
     if isinstance(error, ProxyError | InvalidProxyURL | InvalidSchema | InvalidURL):
         return _proxy_problem(error, url)
+    if isinstance(error, LocationParseError):
+        return Problem(
+            f"cannot be requested: {host} is not the name of a host",
+            "Correct base_url.",
+            {"is_wrong_use": True},
+        )
+    if isinstance(error, ContentDecodingError | DecodeError):
+        return Problem(f"sent a reply at {host} that cannot be unpacked", _UNCHANGED, transient)
+    if isinstance(error, ChunkedEncodingError | ProtocolError):
+        return Problem(f"broke off its reply at {host}", _RUN_AGAIN, transient)
+    if "WRONG_VERSION_NUMBER" in text or "RECORD_LAYER_FAILURE" in text:
+        return Problem(f"does not use HTTPS at {host}", "Correct base_url, or its port.")
     if "CA certificate bundle" in text or "NO_CERTIFICATE_OR_CRL_FOUND" in text:
         return Problem(
             "cannot be requested: the file of trusted certificates does not exist or has none",

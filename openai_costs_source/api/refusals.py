@@ -12,21 +12,32 @@ from datetime import UTC, date, datetime, timedelta
 from openai_costs_source.errors import OpenAICostsError
 
 _HORIZON = re.compile(r"start date:?\s*(\d{4}-\d{2}-\d{2})")
-_FIRST_MOMENT = re.compile(r"on or after (\d{9,11})")
-# After the invalid value, a message may list all valid ones.
-_VALID_VALUES = re.compile(
-    r"(?:supported|allowed|accepted|valid|possible) values|(?:must be|expected) one of", re.I
-)
+_FIRST_MOMENT = re.compile(r"on or after (?:(\d{9,10})|(\d{4}-\d{2}-\d{2}))\b")
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 _MOST_DIMENSIONS = re.compile(
-    r"(?:at most|up to|no more than|maximum(?: length)?(?: of)?) (\d+|one|two|three|four)\b", re.I
+    r"(?:at most|up to|no more than|maximum of) (\d+|one|two|three|four)(?: \w+)? "
+    r"(?:dimension|grouping|group_by|field|value|column)"
+    r"|'group_by': array too long.* maximum length (\d+)",
+    re.I | re.S,
 )
 _NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4}
+_INVALID_VALUE = re.compile(r"invalid value:? ['\"`](\w+)['\"`]", re.I)
+_IS_REFUSED = re.compile(r"group_by[\s=:]+(\w+) (?:is|are) (?:not|un)", re.I)
 # A name in quotation marks, after `group_by`, or with an underscore: `model` may be a plain word.
-_NAMES = re.compile(r"['\"`](\w+)['\"`]|group(?:ed|ing)?[_ ]by[\s=:]+(\w+)|\b([a-z]+_[a-z_]+)\b")
+_NAMES = re.compile(
+    r"['\"`](\w+)['\"`]|group(?:ed|ing)?[_ ]by[\s=:]+(\w+)|\b([a-z]+_[a-z_]+)\b", re.I
+)
+_NEGATIVE = re.compile(r"\b(?:not|cannot|can't|un\w+|invalid|without)\b|n't\b", re.I)
+_ONLY = re.compile(
+    r"\bonly\b|(?:supported|allowed|accepted|available|valid|possible|permitted) values"
+    r"|(?:must|should) be|expected one of|(?:are|is) (?:supported|allowed|available)",
+    re.I,
+)
 _POSITION = re.compile(r"group_by\[(\d+)\]")
+_ORGANIZATION = re.compile(r"\b(?:this|your|the) (?:organization|account)\b", re.I)
 _MOST_IMPORTANT = ("project_id", "line_item", "model", "api_key_id", "user_id")
 """The dimensions to keep if the API limits their number, the most important first."""
-_HOST = re.compile(r"request(?:s)? to (?:https://)?((?:[\w-]+\.)*openai\.com)\b")
+_HOST = re.compile(r"\b(?:https://)?((?:[\w-]+\.)+openai\.com)\b")
 
 _REVOKED = "It was revoked or is mistyped: create a new admin key, or correct OPENAI_ADMIN_KEY."
 _REMEDIES = {
@@ -47,32 +58,53 @@ _REMEDIES = {
         "OpenAI does not serve the region of this machine's public address: run in another one."
     ),
 }
-_PERMANENT = ("not_found", "insufficient_quota")
+_REMEDIES["billing_hard_limit_reached"] = _REMEDIES["insufficient_quota"]
+_PERMANENT = ("not_found", "insufficient_quota", "billing_hard_limit_reached")
+_NO_QUOTA = "exceeded your current quota"
 
 
 def refused_dimensions(refusal: OpenAICostsError, group_by: Collection[str]) -> tuple[str, ...]:
     """The dimensions of the grouping that the refusal names as the problem; none if it is another.
 
-    Users that cannot be combined with projects are the problem, not the projects. If the API limits
-    the number of dimensions, these are the least important ones.
+    The position in `param` decides, then an invalid value, then the first sentence that names
+    dimensions. Of a combination, the least important dimension is the problem: users that cannot
+    be combined with projects, not the projects. If the API limits the number of dimensions, these
+    are the least important ones.
     """
-    problem = _VALID_VALUES.split(refusal.message)[0]
-    param = refusal.param or ""
-    if "group" in f"{problem} {param}".lower() and (most := _MOST_DIMENSIONS.search(problem)):
-        number = _NUMBERS.get(most[1].lower()) or int(most[1])
+    param, message = refusal.param or "", refusal.message
+    if param and not param.startswith("group_by"):
+        refused = _IS_REFUSED.search(message)
+        return tuple(name for name in (refused[1] if refused else "",) if name in group_by)
+    if most := _MOST_DIMENSIONS.search(message):
+        text = most[1] or most[2]
+        number = _NUMBERS.get(text.lower()) or int(text)
         if number < len(group_by):
-            kept = sorted(group_by, key=_importance)[:number]
-            return tuple(name for name in group_by if name not in kept)
-    names = [name for match in _NAMES.findall(problem) for name in match if name in group_by]
-    if {"user_id", "project_id"} <= {*names}:
-        return ("user_id",)
-    if names:
-        return (names[0],)
-    if (position := _POSITION.fullmatch(param)) and int(position[1]) < len(group_by):
+            return tuple(sorted(group_by, key=_importance)[number:])
+    position = _POSITION.fullmatch(param)
+    if position and int(position[1]) < len(group_by):
         return (tuple(group_by)[int(position[1])],)
-    if param.removesuffix("[]") == "group_by" and {"user_id", "project_id"} <= {*group_by}:
+    if (invalid := _INVALID_VALUE.search(message)) and invalid[1] in group_by:
+        return (invalid[1],)
+    for sentence in _SENTENCE_END.split(message):
+        names = {name for match in _NAMES.findall(sentence) for name in match if name in group_by}
+        if names and _ONLY.search(sentence) and not _NEGATIVE.search(sentence):
+            return tuple(name for name in group_by if name not in names)
+        if names:
+            return (max(sorted(names), key=_importance),)
+    if param and {"user_id", "project_id"} <= {*group_by}:
         return ("user_id",)
     return ()
+
+
+def is_lasting(refusal: OpenAICostsError, dimension: str) -> bool:
+    """Whether the organization or the API does not have the dimension, as opposed to a passing
+    error: users cannot be combined with projects, a value is invalid, or a sentence says so."""
+    return dimension == "user_id" or refusal.code == "invalid_value" or names_organization(refusal)
+
+
+def names_organization(refusal: OpenAICostsError) -> bool:
+    """Whether the refusal is about the organization, and so about all days."""
+    return _ORGANIZATION.search(refusal.message) is not None
 
 
 def earliest_day(refusal: OpenAICostsError) -> date | None:
@@ -89,23 +121,32 @@ def earliest_day(refusal: OpenAICostsError) -> date | None:
 def first_day_of_dimension(refusal: OpenAICostsError) -> date | None:
     """The first whole day for which the API returns the refused dimension, if the refusal names it.
 
-    OpenAI names a Unix time, which need not be midnight.
+    OpenAI has named a Unix time, which need not be midnight.
     """
-    moment = _FIRST_MOMENT.search(refusal.message)
-    if not moment:
+    named = _FIRST_MOMENT.search(refusal.message)
+    if not named:
         return None
-    first = datetime.fromtimestamp(int(moment[1]), UTC)
+    if named[2]:
+        try:
+            return date.fromisoformat(named[2])
+        except ValueError:
+            return None
+    first = datetime.fromtimestamp(int(named[1]), UTC)
     is_midnight = first.timestamp() % 86_400 == 0
     return first.date() if is_midnight else first.date() + timedelta(days=1)
 
 
-def is_transient(status: int, code: str | None) -> bool:
+def is_transient(status: int, code: str | None, message: str = "") -> bool:
     """Whether waiting can help. During outages, OpenAI has returned 404 for paths that exist."""
-    return status in (404, 408, 429, *range(500, 600)) and code not in _PERMANENT
+    is_permanent = code in _PERMANENT or _NO_QUOTA in message
+    return status in (404, 408, 429, *range(500, 600)) and not is_permanent
 
 
-def remedy(status: int, code: str | None, message: str, is_json: bool) -> str | None:
-    """What to do about a refusal: by its code, else by its text, else by its status."""
+def remedy(status: int, code: str | None, message: str, is_foreign: bool) -> str | None:
+    """What to do about a refusal: by its code, else by its text, else by its status.
+
+    `is_foreign`: its body is a text other than JSON, which the API does not send.
+    """
     if code == "incorrect_hostname":
         named = _HOST.search(message)
         url = f"https://{named[1]}/v1" if named else "the address of the host that OpenAI names"
@@ -119,14 +160,17 @@ def remedy(status: int, code: str | None, message: str, is_json: bool) -> str | 
         )
     if status == 407:
         return PROXY_CREDENTIALS
+    if _NO_QUOTA in message:
+        return _REMEDIES["insufficient_quota"]
     if is_transient(status, code):
         return "This may be temporary: run again later."
-    if not is_json:
+    if is_foreign:
         return (
             "This reply is not from OpenAI's API, but from a proxy, a firewall or a block page in "
             "between: let it pass requests to this host."
         )
-    return _REVOKED if status == 401 and "api key" in message.lower() else None
+    is_about_key = "api key" in message.lower() or "unauthorized" in message.lower()
+    return _REVOKED if status == 401 and is_about_key else None
 
 
 PROXY_CREDENTIALS = (

@@ -79,11 +79,11 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     text = headers.get("Retry-After", "").strip()
     if _SECONDS.fullmatch(text):
         return float(text)
-    with contextlib.suppress(TypeError, ValueError):
+    with contextlib.suppress(TypeError, ValueError, OverflowError):
         until = parsedate_to_datetime(text)
         try:
             now = parsedate_to_datetime(headers.get("Date", ""))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             now = datetime.now(UTC)
         return max((until - now).total_seconds(), 0)
     return None

@@ -15,6 +15,7 @@ from openai_costs_source.api.date_ranges import (
     BY_USER,
     FIRST_DAY,
     DateRange,
+    MissingDimensions,
     after_loading,
     contiguous_ranges,
 )
@@ -140,17 +141,16 @@ def _costs_of(
 
     ledger: list[pa.Table] = []
     by_currency: list[pa.Table] = []
-    days_without_users: list[date] = []
+    missing = MissingDimensions(load.group_by)
     for request, page in pages:
         day_rows = (organization_id, organization.name, request.group_by, load.now)
         ledger.append(rows.cost_day_rows(page, *day_rows, organization.totals))
         amounts = (organization_id, load.now, organization.totals)
         by_currency.append(rows.cost_day_rows_by_currency(page, *amounts))
-        if "user_id" in set(load.group_by) - set(request.group_by):
-            days_without_users += [bucket.day for bucket in page.buckets]
+        missing.add(request, [bucket.day for bucket in page.buckets])
         table = rows.cost_rows(page, organization_id, request.group_by, load.now)
         yield load.redact("costs", table)
-    for page in _pages_by_user(organization, days_without_users):
+    for page in _pages_by_user(organization, sorted(missing.days.get("user_id", ()))):
         table = rows.cost_rows(page, organization_id, BY_USER, load.now, rows.COSTS_BY_USER)
         related_tables.costs_by_user.append(load.redact("costs_by_user", table))
     # Days may be stored under any of these ids, or under the one that only these rows returned.
@@ -175,6 +175,7 @@ def _costs_of(
             "and the next run requests it again.",
             day,
         )
+    load.report_missing("costs", missing, organization.endpoint, {"user_id"})
     load.report_mismatched("costs", mismatched - days - organization.mismatched_days)
     if load.loaded is not None:
         load.loaded.add(organization_id)
@@ -245,7 +246,7 @@ def _update(
     """Update the load state after the due days were read; `days` are those that were returned."""
     load_state.loaded_at = load.now
     endpoint = organization.endpoint
-    load_state.note_limits(endpoint.first_day_by_dimension, endpoint.earliest_day, load.today)
+    load_state.note_limits(endpoint.lasting_limits, endpoint.earliest_day, load.today)
     if history := after_loading(due, load.today, load_state.history, load.first_day):
         load_state.history = history.reopened(organization.mismatched_days)
     load_state.note_read(days, load.today, load.refetch_days)

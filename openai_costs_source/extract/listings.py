@@ -200,9 +200,9 @@ def unique(objects: Iterator[Object]) -> list[Object]:
 
 def is_refusal(error: OpenAICostsError) -> bool:
     """Whether the API refuses this key or this request, as opposed to an outage."""
-    is_not_found = error.status == 404 and not error.is_transient
-    is_refused = error.status in (400, 403) or is_not_found
-    return is_refused or error.is_missing_permission or error.is_unknown_path
+    is_refused = error.status in range(400, 500) and error.status not in (401, 407, 429)
+    is_outage = error.is_transient and not error.is_unknown_path
+    return (is_refused and not is_outage) or error.is_missing_permission
 
 
 def log_failure(error: OpenAICostsError) -> None:

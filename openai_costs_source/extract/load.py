@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -13,7 +13,14 @@ import dlt
 import pyarrow as pa
 
 from openai_costs_source.api.client import Client, Observe
-from openai_costs_source.api.date_ranges import ONE_DAY, DateRange, contiguous_ranges
+from openai_costs_source.api.date_ranges import (
+    NEVER,
+    ONE_DAY,
+    DateRange,
+    MissingDimensions,
+    contiguous_ranges,
+)
+from openai_costs_source.api.endpoint import Endpoint
 from openai_costs_source.api.usage_kinds import USAGE_KINDS
 from openai_costs_source.extract import ledger, load_lock, redaction
 from openai_costs_source.extract.load_state import LoadState
@@ -123,6 +130,26 @@ class Load:
         """The rows without the names and addresses that must not be stored."""
         forgotten = dlt.current.source_state().get("forgotten", ())
         return redaction.redact(table_name, table, self.user_emails, forgotten)
+
+    def report_missing(
+        self,
+        what: str,
+        missing: MissingDimensions,
+        endpoint: Endpoint,
+        separate: Collection[str] = (),
+    ) -> None:
+        """Log which dimensions the loaded days do not have, with OpenAI's refusal if there was one.
+
+        Not those that are loaded separately, nor API keys of the days before OpenAI's first ones.
+        """
+        quiet = set(separate)
+        if endpoint.first_day_by_dimension.get("api_key_id", NEVER) < NEVER:
+            quiet.add("api_key_id")
+        for name in sorted(missing.days.keys() - quiet):
+            ranges = ", ".join(map(str, contiguous_ranges(missing.days[name])))
+            refusal = endpoint.refusals.get(name)
+            reason = f" {refusal.message}" if refusal else ""
+            log.warning("OpenAI returned no %s in %s of %s.%s", name, what, ranges, reason)
 
     def report_mismatched(self, table: str, days: set[date]) -> None:
         """Log the days on which rows and ledger differ and that could not be loaded again."""

@@ -102,14 +102,17 @@ class Organization:
             self._read_identity(page)
             yield request, page
 
-    def discover_limits(self, date_range: DateRange) -> None:
-        """Request the range as a load does, but only the first day of each request.
+    def discover_limits(self, date_range: DateRange) -> list[DateRange]:
+        """The requests with which a load reads the range; only the first day of each is read.
 
-        The endpoint then has the limits of the API, and the organization its id and name if these
-        days have rows. Raises OpenAICostsError if the range cannot be loaded.
+        If these days have rows, the organization then has its id and name. Raises OpenAICostsError
+        if the range cannot be loaded.
         """
-        for _, page in self.endpoint.first_pages(date_range):
+        requests = []
+        for request, page in self.endpoint.first_pages(date_range):
             self._read_identity(page)
+            requests.append(request)
+        return requests
 
     def id_with(self, state: dict[str, Any], is_only_key: bool) -> str:
         """The organization's id: from its rows, now or when it last had rows under this header.

@@ -16,6 +16,7 @@ from openai_costs_source.api.date_ranges import (
     FIRST_DAY,
     ONE_DAY,
     DateRange,
+    MissingDimensions,
     after_loading,
 )
 from openai_costs_source.api.endpoint import Endpoint
@@ -149,17 +150,20 @@ def _usage_of(
     endpoint.final = (404,)  # The reply of an API that does not have this kind.
     endpoint.first_day_by_dimension = load_state.first_day_by_dimension
     days: list[date] = []
+    missing = MissingDimensions(kind.group_by(load.group_by))
     try:
         for request, page in _pages(endpoint, replace(due, since=first), kind, load):
             page_rows = (kind, page, organization_id, request.group_by, load.now)
             days += [bucket.day for bucket in page.buckets]
+            missing.add(request, [bucket.day for bucket in page.buckets])
             ledger.append(usage_day_rows(*page_rows))
             if page.results.num_rows:
                 yield usage_rows(*page_rows)
         load_state.history = after_loading(due, load.today, load_state.history, load.first_day)
     except OpenAICostsError as error:
         _report_skipped(kind, error)
-    load_state.note_limits(endpoint.first_day_by_dimension, endpoint.earliest_day, load.today)
+    load.report_missing(f"usage of the kind {kind.name}", missing, endpoint)
+    load_state.note_limits(endpoint.lasting_limits, endpoint.earliest_day, load.today)
     load_state.note_read(days, load.today, load.refetch_days)
     if load.first_kept:
         load_state.forget_before(load.first_kept)

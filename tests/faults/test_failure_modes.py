@@ -341,7 +341,23 @@ def test_api_keys_that_no_day_has_are_omitted_and_reported(serve, organization, 
     assert_whole(warehouse, organization, days(5), by=WITHOUT_KEYS)
     (message,) = warnings_of(caplog)
     assert "group_by=api_key_id is not available for this organization." in message
-    assert message.endswith("All days load without api_key_id.")
+    assert f"no api_key_id in costs of {days_ago(5)} to {TODAY}." in message
+
+
+def test_passing_refusal_of_a_dimension_is_reported_and_ends_with_the_load(
+    serve, organization, warehouse, caplog
+):
+    def no_line_items(request, reply):
+        if "line_item" not in request.group_by:
+            return reply
+        return refused(400, "group_by=line_item is not available.")
+
+    load_costs(warehouse, serve(no_line_items), start_date=str(days_ago(9)))
+    assert_whole(warehouse, organization, days(9), by="project_id,user_id,api_key_id")
+    (message,) = warnings_of(caplog)
+    assert f"OpenAI returned no line_item in costs of {days_ago(9)} to {TODAY}." in message
+    load_costs(warehouse, serve(), start_date=str(days_ago(9)))
+    assert_whole(warehouse, organization, days(9), by=WHOLE)
 
 
 def test_service_tiers_that_are_refused_do_not_omit_the_users_that_the_refusal_lists(
