@@ -16,6 +16,7 @@ from running import (
     dbt,
     dbt_process,
     run_pipeline,
+    warnings_of,
 )
 from test_awkward_replies import Awkward, users_apart_before
 from test_source import charge
@@ -96,7 +97,7 @@ def test_each_charge_goes_to_one_team_and_the_rest_to_unassigned(spent, teams):
     )
     result = build(spent, teams)
     assert result.returncode == 0, result.stdout
-    assert "WARN=0" in result.stdout
+    assert warnings_of(result.stdout) == []
     by_team = """
         select team, cost_center, unblended_cost::int
         from openai_marts.daily_costs_by_team order by unblended_cost
