@@ -160,7 +160,7 @@ def _names(client: Client) -> Iterator[Finding]:
 
 def _usage(client: Client, today: date, group_by: tuple[str, ...]) -> Finding:
     refusals: dict[str, OpenAICostsError] = {}
-    without: list[str] = []
+    without: dict[str, list[str]] = {}
     for kind in USAGE_KINDS:
         endpoint = Endpoint(client, today, kind.path, kind.read, 1, final=(404,))
         try:
@@ -168,7 +168,8 @@ def _usage(client: Client, today: date, group_by: tuple[str, ...]) -> Finding:
             list(endpoint.first_pages(yesterday))
         except OpenAICostsError as error:
             refusals[kind.name] = error
-        without += [f"{kind.name} by {name}" for name in endpoint.refusals]
+        for name in endpoint.refusals:
+            without.setdefault(name, []).append(kind.name)
     if refusals:
         first = next(iter(refusals.values()))
         kinds = ", ".join(refusals)
@@ -176,7 +177,8 @@ def _usage(client: Client, today: date, group_by: tuple[str, ...]) -> Finding:
         finding = f"These cannot be read: {kinds}. {first.message}"
         return Finding("usage", "warning", finding, remedy)
     if without:
-        finding = f"The key can read all kinds, but OpenAI does not return {', '.join(without)}."
+        missing = "; ".join(f"{name} in {', '.join(kinds)}" for name, kinds in without.items())
+        finding = f"The key can read all kinds, but OpenAI does not return {missing}."
         return Finding("usage", "note", finding, "The load requests them without these dimensions.")
     return Finding("usage", "ok", "The key can read all kinds.")
 

@@ -1257,7 +1257,9 @@ FINDINGS = {
     "no-api-keys": {
         "costs by API key": ("note", "group_by=api_key_id is not available for this organization.")
     },
-    "no-service-tier": {"usage": ("note", "does not return completions by service_tier")},
+    "no-service-tier": {
+        "usage": ("note", "does not return service_tier in completions, decisions.")
+    },
     "two-dimensions": {
         "costs by API key": ("note", "You can group by at most 2 dimensions."),
         "costs by user": ("note", "does not return this organization's users within"),
