@@ -43,7 +43,7 @@ residencies as (
     where residency is not null
 ),
 
--- FOCUS's region is where a service is provided: storage alone does not tell where requests are processed.
+-- FOCUS's region is where a service is provided: storage alone does not show where requests are processed.
 regions as (
     select
         organization_id,
