@@ -10,14 +10,19 @@ import dlt
 import duckdb
 import pyarrow.parquet as pq
 import pytest
+import test_refusals
 from conftest import TODAY, RememberingApi, ShortHistory, days_ago, known
 from dlt.pipeline.exceptions import PipelineStepFailed
 from hypothesis import example, given
 from hypothesis import strategies as st
+from requests.exceptions import ProxyError
 from running import run_pipeline
+from test_refusals import FLOOR, HISTORY_START
 
+from openai_costs.commands.record import own_hosts
 from openai_costs_source import OpenAICostsError, openai_costs
 from openai_costs_source.api.client import Exchange
+from openai_costs_source.api.network import explained
 from openai_costs_source.doctor import check_key
 from openai_costs_source.recording.anonymize import Anonymizer
 from openai_costs_source.recording.record import Recorder
@@ -25,6 +30,10 @@ from openai_costs_source.recording.replay import REPLAY_KEY, RecordedApi
 from openai_costs_source.simulator.api import DEMO_ADMIN_KEY
 from openai_costs_source.simulator.failure_modes import FAILURE_MODES
 
+REFUSALS = test_refusals.test_refusal_refuses_the_dimension_that_it_names_as_the_problem.pytestmark[
+    0
+]
+"""The sentences of the API that the client acts on."""
 NOW = datetime(TODAY.year, TODAY.month, TODAY.day, 12, tzinfo=UTC)
 FACTOR = Decimal("0.731612345678")
 TUNED = "ft:gpt-4o-2024-08-06:heliotrope:claims-triage:Bq7XaLd2"
@@ -348,7 +357,7 @@ def test_only_headers_that_describe_the_reply_are_recorded(tmp_path):
         ("threshold_amount", "39000", "0.75", "29250"),
         ("start_time", "1764979200", "0.75", "1764979200"),
         ("created_at", "1764979205", "0.75", "1764979200"),
-        ("unknown_number", "100", "0.75", "75"),
+        ("new_limit", "100", "0.75", "75"),
         ("value", "1E-99999999", "0.5", "0.5E-99999999"),
     ],
 )
@@ -381,9 +390,9 @@ def test_scaled_amounts_add_up_to_the_scaled_total(amounts, factor):
         # A text stays only in a field with OpenAI's own words, and in their format.
         ('{"status": "active"}', '{"status": "active"}'),
         ('{"role": "acme-auditor"}', '{"role": "????-???????"}'),
-        ('{"new_field": "acme"}', '{"new_field": "????"}'),
+        ('{"new_description": "acme"}', '{"new_description": "????"}'),
         ('{"Acme": true, "data": null}', '{"????": true, "data": null}'),
-        ('{"x": [{"message": "a"}, "acme"]}', '{"x": [{"message": "a"}, "????"]}'),
+        ('{"data": [{"message": "a"}, "acme"]}', '{"data": [{"message": "a"}, "????"]}'),
         (r'{"name": "Zo\u00eb \"Z\""}', r'{"name": "??\u0??? \"?\""}'),
         ('{"name": "Zoë 🚀"}', '{"name": "??? ?"}'),
         ('{"name": ""}', '{"name": ""}'),
@@ -391,7 +400,7 @@ def test_scaled_amounts_add_up_to_the_scaled_total(amounts, factor):
         # What is cut or no JSON stays so.
         ('{"data": [{"name": "Acme Rob', '{"data": [{"name": "xxxx xxx'),
         ('{"value": NaN, "name": acme}', '{"value": NaN, "name": xxxx}'),
-        ("<html>Bad gateway at acme-7</html>", "<html>Bad gateway xx xxxx-0</html>"),
+        ("<html>Bad gateway at acme-7</html>", "<html>Bad gateway at xxxx-0</html>"),
         # Sentences keep their words and the names of parameters.
         (
             """{"message": "Invalid value: 'user_id'. No id 'Acme 7' at 10.1.2.3 or $500.00."}""",
@@ -399,7 +408,7 @@ def test_scaled_amounts_add_up_to_the_scaled_total(amounts, factor):
         ),
         (
             '{"message": "No key sk-a***min. Use us.api.openai.com, not gw.acme.com/v1."}',
-            '{"message": "No key sk-?***???. Use us.api.openai.com, not ??.????.???/v1."}',
+            '{"message": "No key sk-?***???. Use us.api.openai.com, not ??.????.???/??."}',
         ),
     ],
 )
@@ -409,7 +418,7 @@ def test_text_is_replaced_unless_it_is_known_to_be_public(body, expected):
     assert "acme" not in changed.lower()
 
 
-FIELDS = st.sampled_from(["id", "name", "value", "quantity", "status", "message", "model", "x"])
+FIELDS = st.sampled_from(["id", "name", "value", "quantity", "status", "message", "model", "new"])
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text() | st.emails(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(FIELDS, inner, max_size=3),
@@ -451,15 +460,79 @@ def test_addresses_of_one_domain_share_its_pseudonym():
     assert re.fullmatch(r"\w{5}@\w{4}\.\w{3}\.example", first)
 
 
-def test_key_that_is_named_like_a_word_of_a_refusal_does_not_change_it():
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        *(case[0] for case in REFUSALS.args[1]),
+        FLOOR.format(1764979200),
+        HISTORY_START.format("2025-10-08"),
+        "You have insufficient permissions for this operation. Missing scopes: api.usage.read.",
+        "Please make your request to us.api.openai.com.",
+    ],
+)
+def test_objects_that_are_named_like_words_of_a_refusal_do_not_change_it(sentence):
     anonymizer = Anonymizer(FACTOR)
-    refusal = (
-        '{"message": "Usage and cost data are available for the past year. Earliest supported '
-        'start date: 2025-10-08 (UTC).", "param": "start_time"}'
-    )
-    for name in ("start", "date", "2025", "10-08", "name", "message"):
+    names = [*re.findall(r"[\w.\-]+", sentence), *re.findall(r"\w+ \w+", sentence)]
+    for name in {*names, *(name.upper() for name in names)}:
         anonymizer.body(json.dumps({"name": name}))
-    assert anonymizer.body(refusal) == refusal
+    assert anonymizer.sentence(sentence) == sentence
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The model gpt-5.6-sol is no o4-mini, e.g. gpt-image-1.5-2025-12-16, and no gpt-4.1.",
+        "Limit 3 of 30000 at 12:30:45 on 2026-01-31 since 1764979200, version 1.5 of HTTP/1.1.",
+        "See https://platform.openai.com/settings/organization/billing, or help.openai.com.",
+        "It's OpenAI's users' key: 'project_id', `group_by[0]`, \"1d\".",
+    ],
+)
+def test_sentence_keeps_models_dates_numbers_and_addresses_of_openai(sentence):
+    assert Anonymizer().sentence(sentence) == sentence
+
+
+@pytest.mark.parametrize(
+    ("sentence", "kept"),
+    [
+        (
+            "The project 'zeppelin' of `alice` in \"acme_corp\" and “Skunk works”, «geheim», ‘x’.",
+            "",
+        ),
+        (
+            "2a02:8109::1234 ::1 fe80::1ff:fe23:4567:890a ::ffff:10.1.2.3 10.1.2.3 a:b:c:d:e:f:a:b",
+            "",
+        ),
+        (
+            "gw.acme.bank vault.acme.tech:8443 proxy-1.acme.example db.acme-internal x.acme.k8s/a",
+            "",
+        ),
+        ("https://openai.com.acme.bank/x notopenai.com api.acme.internal", ""),
+        ("o'brien@acme.com jürgen@münchen.de jane@acme", ""),
+        ("10012,56 Euro; 99001 GBP; £ 12001; CHF 47110; 1 20034 €; $50001; 70001 usd", "Euro"),
+        ("+49 151 2345678 and 0151/2345678", "0151"),
+        ("Bearer abcdefghijkl, req_abcdefg, file-abc123xyz, DE89370400440532013000", "Bearer"),
+        ("DE89 3704 0044 0532 0130 00, account 123456789, a1b2c3d4e5f6", "account"),
+        ("550e8400-e29b-41d4-a716-446655440000", ""),
+        (
+            "https://platform.openai.com/settings/proj_9aBc/limits",
+            "platform openai settings limits",
+        ),
+        ("No ft:gpt-4o:acme:claims:b7Xa or ft:gpt-4o-mini:acme::b7Xa.", "gpt 4o mini"),
+    ],
+)
+def test_sentence_keeps_no_value_that_may_be_private(sentence, kept):
+    changed = Anonymizer().sentence(sentence)
+    stays = set(f"{kept} The project proj of in and No or ft https com".split())
+    # Shorter ones may be in random text.
+    long = r"[^\W\d_]{4,}|[^\W_]{5,}"
+    assert (set(re.findall(long, sentence)) - stays) & set(re.findall(long, changed)) == set()
+
+
+def test_known_name_is_replaced_in_a_sentence_in_any_case():
+    anonymizer = Anonymizer()
+    anonymizer.body('{"name": "Skunkworks"}')
+    changed = anonymizer.sentence("SKUNKWORKS is archived, skunkworks too: Skunkworks's key.")
+    assert re.fullmatch(r"(\w{10}) is archived, \1 too: \1's key\.", changed)
 
 
 # The command.
@@ -538,6 +611,23 @@ def test_message_of_a_recording_does_not_name_the_host_of_a_gateway(monkeypatch,
     index = (tmp_path / "recording" / "recording.json").read_text()
     assert "did not answer at" in index
     assert "localhost" not in index
+
+
+@pytest.mark.parametrize("proxy", ["http://acme:secret@squid:3128", "https://squid/", "squid:3128"])
+def test_message_of_a_recording_does_not_name_the_host_of_a_proxy(proxy, monkeypatch):
+    for name in ("HTTPS_PROXY", "https_proxy"):
+        monkeypatch.setenv(name, proxy)
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    url = "https://acme-gw/v1"
+    anonymizer = Anonymizer()
+    for host in own_hosts(url):
+        anonymizer.pseudonyms.of(host)
+    messages = [explained(error, url).message for error in (ProxyError(), ConnectionError())]
+    assert re.search("squid.*acme-gw", " ".join(messages))
+    recorded = " ".join(map(anonymizer.sentence, messages))
+    assert not re.search("squid|acme|secret", recorded)
+    assert "did not answer" in recorded
 
 
 def test_command_records_nothing_if_openai_cannot_be_reached(tmp_path):
