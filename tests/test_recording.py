@@ -207,6 +207,75 @@ def test_recording_contains_no_id_name_address_or_amount(recording):
     assert amounts & words == set()
 
 
+HOSTILE_PROJECT = {
+    "object": "organization.project",
+    "id": "proj_zeppelin",
+    "name": "Skunkworks",
+    "status": "active, says Jane Doe",
+    "residency": "Acmestraße 5",
+    "type": "DE89370400440532013000",
+    "source": "Acme payroll Berlin",
+    "currency": "Acmecoin",
+    "size": "Acme large",
+    "code": 471147,
+    "limit": 50021,
+    "expires": 1764979299,
+    "message": "The project is skunkworks, at gw.acme.bank for 99001 GBP",
+    "spend_by_owner": {"janedoe": 12.531, "acme_corp": {"phone": 4915112345678}},
+    "metadata": {"type": "zeppelin", "status": "zeppelin", "limit": 50022, "code": 471},
+    "data": {"model": {"zeppelin": {"line_item": "zeppelin", "message": "zeppelin"}}},
+}
+HOSTILE_REFUSALS = (
+    {"error": {"message": "SKUNKWORKS ('zeppelin') is locked for 2a02:8109::1234.", "code": None}},
+    {"error": {"message": "Late Name may not.", "param": "Jane Doe", "code": "Jane Doe, Berlin"}},
+    {"data": [{"name": "Late Name"}], "detail": "late name"},
+)
+
+
+def test_recording_of_unknown_fields_and_values_contains_nothing_private(tmp_path):
+    with Recorder(tmp_path, NOW, {}) as recorder:
+        for refusal in HOSTILE_REFUSALS:
+            recorder(reply(json.dumps(refusal), status=403))
+        recorder(reply(json.dumps({"data": [HOSTILE_PROJECT]}, ensure_ascii=False)))
+        headers = {
+            "Retry-After": "Jane Doe",
+            "Date": "Jane Doe was here",
+            "Content-Type": "jane/doe",
+        }
+        recorder(reply("{}", **headers))
+        recorder.finish()
+    content = "\n".join(file.read_text() for file in tmp_path.iterdir())
+    names = r"zeppelin|skunkworks|acme|jane|doe\b|berlin|late name|gw\.|2a02|DE89"
+    numbers = r"49151|99001|50021|50022|12\.531|471147|79299"
+    assert re.findall(f"{names}|{numbers}", content, re.IGNORECASE) == []
+    (project,) = json.loads((tmp_path / "00004.txt").read_text().partition("\n\n")[2])["data"]
+    assert project["object"] == "organization.project"
+    assert project["expires"] == 1764979200  # The day: a scaled time would reveal the factor.
+    assert "spend_by_owner" in project
+    listed = (tmp_path / "README.md").read_text()
+    assert {*project["spend_by_owner"]} < {*re.findall(r"[\w.]+", listed)}
+    assert re.search("not know: .*spend_by_owner", listed)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("quantity_unit", "1000_tokens"),
+        ("quantity_unit", "30m"),
+        ("size", "1024x1024"),
+        ("source", "image.variation"),
+        ("service_tier", "ultrafast"),
+        ("code", "reporting_lookback_exceeded"),
+        ("param", "group_by[2]"),
+        ("object", "organization.usage.completions.result"),
+        ("api_source", "agents_api"),
+    ],
+)
+def test_value_of_the_api_stays(field, value):
+    body = json.dumps({"data": [{field: value}]})
+    assert Anonymizer().body(body) == body
+
+
 def test_recording_keeps_line_items_and_the_public_part_of_fine_tuned_models(recording):
     content = recording.content.decode()
     assert '"line_item": "gpt-5.6-sol, cached input"' in content
