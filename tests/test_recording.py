@@ -2,7 +2,8 @@
 
 import json
 import re
-from datetime import UTC, datetime
+import shutil
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import conftest
@@ -352,6 +353,21 @@ def test_folder_that_is_no_complete_recording_is_refused(changed, reason, tmp_pa
     assert refused.value.is_wrong_use
 
 
+def test_each_recording_has_its_own_name_for_its_warehouse(tmp_path):
+    """Also if one was made in a folder that another had before."""
+
+    def name(folder, now):
+        shutil.rmtree(tmp_path / folder, ignore_errors=True)
+        Recorder(tmp_path / folder, now, {}).finish()
+        assert RecordedApi(tmp_path / folder).name == RecordedApi(tmp_path / folder).name
+        return RecordedApi(tmp_path / folder).name
+
+    later = NOW + timedelta(microseconds=1)
+    names = [name("a b.c", NOW), name("other", NOW), name("other", later)]
+    assert len(set(names)) == 3
+    assert [re.sub("[0-9a-f]{8}$", "", name) for name in names] == ["a_b_c_", "other_", "other_"]
+
+
 def reply(body, status=200, path="/organization/projects", **headers):
     return Exchange(path, "", status, headers, body.encode())
 
@@ -616,6 +632,11 @@ def totals(file):
         return rows.fetchall()
 
 
+def replayed_file(folder, recording="recording"):
+    (file,) = folder.glob(f"replay_{recording}_*.duckdb")
+    return file
+
+
 def test_command_records_a_load_and_a_check_and_replays_both(warehouse, tmp_path):
     settings = {"SOURCES__OPENAI_COSTS__START_DATE": str(days_ago(3))}
     with RememberingApi(FEW, overrides={}) as api:
@@ -629,7 +650,7 @@ def test_command_records_a_load_and_a_check_and_replays_both(warehouse, tmp_path
     ]
     replayed = run_pipeline("load", "--replay", "recording", cwd=tmp_path)
     assert (replayed.returncode, replayed.stdout) == (0, ""), replayed.stderr
-    direct, copy = totals(warehouse.path), totals(tmp_path / "replay.duckdb")
+    direct, copy = totals(warehouse.path), totals(replayed_file(tmp_path))
     assert [(day, rows) for day, _, rows in copy] == [(day, rows) for day, _, rows in direct]
     factors = [
         amount / original for (_, amount, _), (_, original, _) in zip(copy, direct, strict=True)
@@ -647,7 +668,7 @@ def test_replay_on_a_later_day_loads_the_days_of_the_recording(tmp_path):
         Recording(tmp_path, api, now=now, start_date=start)
     replayed = run_pipeline("load", "--replay", "recording", cwd=tmp_path)
     assert replayed.returncode == 0, replayed.stderr
-    assert [day for day, *_ in totals(tmp_path / "replay.duckdb")][-1] == then
+    assert [day for day, *_ in totals(replayed_file(tmp_path))][-1] == then
 
 
 def test_command_records_a_failure_and_replays_it(tmp_path):
