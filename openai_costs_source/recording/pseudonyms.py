@@ -19,29 +19,34 @@ _CURRENCY = (
     r"(?:(?i:usd|eur|gbp)|AED|ARS|AUD|BRL|CAD|CHF|CLP|CNY|COP|CZK|DKK|EGP|HKD|HUF|IDR|ILS|INR|JPY"
     r"|KRW|KWD|MXN|MYR|NGN|NOK|NZD|PEN|PHP|PKR|PLN|QAR|RON|RUB|SAR|SEK|SGD|THB|TRY|TWD|UAH|VND|ZAR)"
 )
-_PARTS_OF_TEXTS = re.compile(
-    rf"""
+_IN_ANY_TEXT = r"""
     (?P<openai>(?<![\w.\-])(?:https?://)?(?:[\w\-]+\.)*openai\.com\b(?!\.?[\w\-]))
-    | \w[\w.+'\-]{{0,63}}@[\w\-]{{1,63}}(?:\.[\w\-]{{1,63}})*  # e-mail addresses
+    | \w[\w.+'\-]{0,63}@[\w\-]{1,63}(?:\.[\w\-]{1,63})*  # e-mail addresses
     | (?<!\w)sk-[\w*\-]+                               # keys, also masked ones
-    | (?<=[Bb]earer\ )[\w.~+/=\-]{{8,}}
+    | (?<=[Bb]earer\ )[\w.~+/=\-]{8,}
     | https?://[^\s"'<>]+                              # URLs
     # Hosts. The last label of a version or a model, such as gpt-5.6-sol, begins with a digit.
-    | (?<!\w)(?:[\w\-]{{1,63}}\.){{1,8}}[^\W\d_][\w\-]{{0,61}}[^\W_](?![\w\-])
-      (?::\d{{1,5}})?(?:/[^\s"'<>]*)?
-    | \b\d{{1,3}}(?:\.\d{{1,3}}){{3}}\b                      # IPv4 addresses
-    | (?<![\w:.])(?=[\da-fA-F:]*::|(?:[\da-fA-F]{{1,4}}:){{3}})
-      [\da-fA-F:]{{2,39}}(?:\.\d{{1,3}}){{0,3}}             # IPv6 addresses
-    # Ids of OpenAI's, UUIDs, IBANs, phone numbers, and what mixes letters and digits.
+    | (?<!\w)(?:[\w\-]{1,63}\.){1,8}[^\W\d_][\w\-]{0,61}[^\W_](?![\w\-])
+      (?::\d{1,5})?(?:/[^\s"'<>]*)?
+    | \b\d{1,3}(?:\.\d{1,3}){3}\b                      # IPv4 addresses
+    | (?<![\w:.])(?=[\da-fA-F:]*::|(?:[\da-fA-F]{1,4}:){3})
+      [\da-fA-F:]{2,39}(?:\.\d{1,3}){0,3}             # IPv6 addresses
     | \b(?:(?:proj|key|svc_acct|alert|vs|req)_|(?:user|org|sess)-)[\w\-]+
+    | (?<!\w)'[^'\n]{1,1000}'(?!\w)
+    | "[^"\n]{1,1000}" | `[^`\n]{1,1000}` | “[^”\n]{1,1000}” | ‘[^’\n]{1,1000}’
+    | «[^»\n]{1,1000}»
+"""
+_PRIVATE_IN_NAME = re.compile(_IN_ANY_TEXT, re.VERBOSE)
+"""What may be private in the name of a model or a line item."""
+_PRIVATE_IN_SENTENCE = re.compile(
+    rf"""
+    {_IN_ANY_TEXT}
+    # Words with digits, UUIDs, IBANs, phone numbers.
     | \b[a-z]{{2,8}}[_\-](?=[A-Za-z]*\d)[A-Za-z0-9]{{6,}}\b
     | \b[\da-fA-F]{{8}}(?:-[\da-fA-F]{{4}}){{3}}-[\da-fA-F]{{12}}\b
     | \b[A-Z]{{2}}\d\d(?:\ ?[A-Z\d]{{4}}){{2,7}}(?:\ ?[A-Z\d]{{1,4}})?\b
     | \+\d[\d\ ()/.\-]{{5,30}}\d
     | \b(?=\w*\d)(?=\w*[^\W\d_])\w{{10,}}\b
-    | (?<!\w)'[^'\n]{{1,1000}}'(?!\w)
-    | "[^"\n]{{1,1000}}" | `[^`\n]{{1,1000}}` | “[^”\n]{{1,1000}}” | ‘[^’\n]{{1,1000}}’
-    | «[^»\n]{{1,1000}}»
     # Amounts of money, and other long numbers that are no Unix times.
     | (?:[$€£¥₹₩]|\b{_CURRENCY})\s?\d(?:[\d.,']{{0,40}}\d)?
     | \b\d(?:[\d.,'\ \u00a0\u202f]{{0,40}}\d)?\s?
@@ -91,11 +96,11 @@ class Pseudonyms:
             pseudonym = self.by_value[name].replace("\\", r"\\")
             text = re.sub(pattern, pseudonym, text, flags=re.IGNORECASE)
         text = _FINE_TUNED_IN_TEXT.sub(lambda name: self.of_name(name[0]), text)
-        return _PARTS_OF_TEXTS.sub(self._of_part, text)
+        return _PRIVATE_IN_SENTENCE.sub(self._of_part, text)
 
     def of_name(self, name: str) -> str:
         """The name of a model or a line item; of a fine-tuned model, only the public part stays."""
-        name = _PARTS_OF_TEXTS.sub(self._of_part, name)
+        name = _PRIVATE_IN_NAME.sub(self._of_part, name)
         if _FINE_TUNED.search(name):
             return _FINE_TUNED.sub(self._of_fine_tuned, name)
         return _AFTER_A_COLON.sub(lambda rest: self.of(rest[0]), name)
