@@ -129,7 +129,7 @@ _OPTIONS = (
     _Option(
         "--replay",
         _EVERY,
-        "use the organization of a recording, and replay.duckdb; needs no key",
+        "use the organization of a recording, and a warehouse file for it; needs no key",
         metavar="DIR",
         settings={"type": _path},
     ),
@@ -307,7 +307,9 @@ def _refuse_contradictions(options: argparse.Namespace) -> None:
     if options.demo and options.destination:
         _refuse("--demo fills demo.duckdb: no other warehouse receives simulated costs.")
     if options.replay and options.destination:
-        _refuse("--replay fills replay.duckdb: no other warehouse receives replayed costs.")
+        _refuse(
+            "--replay fills a file for the recording: no other warehouse receives replayed costs."
+        )
     if options.replay and options.demo:
         _refuse("--replay and --demo use different organizations: choose one.")
     if options.command == "check" and options.record and options.json:

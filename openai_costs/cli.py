@@ -84,12 +84,17 @@ def _run(options: argparse.Namespace, builder: Builder | None) -> int:
     """
     from openai_costs.settings import refuse_unknown_settings, withheld_permissions
     from openai_costs.temporary_folders import remove_abandoned_folders
-    from openai_costs.warehouse.destinations import DEMO, REPLAY, configured_warehouse
+    from openai_costs.warehouse.destinations import DEMO, configured_warehouse
 
     refuse_unknown_settings()
     os.umask(withheld_permissions())
     remove_abandoned_folders()
-    file = DEMO if options.demo else REPLAY if options.replay else None
+    file = DEMO if options.demo else None
+    if options.replay:
+        from openai_costs.commands.replay import opened_recording
+
+        recording = opened_recording(options.replay)
+        file = f"replay_{recording.name}.duckdb"
     warehouse = configured_warehouse(options.destination, file)
     with contextlib.ExitStack() as stack:
         api_settings: dict[str, Any] = {}
@@ -101,7 +106,7 @@ def _run(options: argparse.Namespace, builder: Builder | None) -> int:
         if options.replay:
             from openai_costs.commands.replay import recorded_api
 
-            api_settings = stack.enter_context(recorded_api(options.replay, builder is not None))
+            api_settings = stack.enter_context(recorded_api(recording, builder is not None))
         if builder or options.command == "load":
             from openai_costs.warehouse.run_log import logged
 

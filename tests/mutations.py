@@ -404,7 +404,7 @@ MUTATIONS = [
     Mutation(
         "A refusal is recorded before the names in it are known.",
         "openai_costs_source/recording/record.py",
-        "if exchange.status == 200:",
+        "if exchange.status == 200 and not _SENTENCE.search(exchange.body):",
         "if exchange.status:",
         "tests/test_recording.py -k before_a_name",
     ),

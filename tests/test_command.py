@@ -217,7 +217,7 @@ def test_local_state_of_another_warehouse_does_not_shorten_the_history(api, tmp_
         (["--demo", "--trap", "restatd"], "Argument --trap: 'restatd' is not one of users-apart, "),
         (["--destination", "oracle"], "There is no destination oracle. There are: duckdb, "),
         (["--demo", "--destination", "postgres"], "--demo fills demo.duckdb"),
-        (["--replay", "x", "--destination", "postgres"], "--replay fills replay.duckdb"),
+        (["--replay", "x", "--destination", "postgres"], "--replay fills a file for the recording"),
         (
             ["--replay", "x", "--demo"],
             "--replay and --demo use different organizations: choose one.",

@@ -2,7 +2,8 @@
 
 import json
 import re
-from datetime import UTC, datetime
+import shutil
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import conftest
@@ -10,14 +11,19 @@ import dlt
 import duckdb
 import pyarrow.parquet as pq
 import pytest
+import test_refusals
 from conftest import TODAY, RememberingApi, ShortHistory, days_ago, known
 from dlt.pipeline.exceptions import PipelineStepFailed
 from hypothesis import example, given
 from hypothesis import strategies as st
+from requests.exceptions import ProxyError
 from running import run_pipeline
+from test_refusals import FLOOR, HISTORY_START
 
+from openai_costs.commands.record import own_hosts
 from openai_costs_source import OpenAICostsError, openai_costs
 from openai_costs_source.api.client import Exchange
+from openai_costs_source.api.network import explained
 from openai_costs_source.doctor import check_key
 from openai_costs_source.recording.anonymize import Anonymizer
 from openai_costs_source.recording.record import Recorder
@@ -25,6 +31,10 @@ from openai_costs_source.recording.replay import REPLAY_KEY, RecordedApi
 from openai_costs_source.simulator.api import DEMO_ADMIN_KEY
 from openai_costs_source.simulator.failure_modes import FAILURE_MODES
 
+REFUSALS = test_refusals.test_refusal_refuses_the_dimension_that_it_names_as_the_problem.pytestmark[
+    0
+]
+"""The sentences of the API that the client acts on."""
 NOW = datetime(TODAY.year, TODAY.month, TODAY.day, 12, tzinfo=UTC)
 FACTOR = Decimal("0.731612345678")
 TUNED = "ft:gpt-4o-2024-08-06:heliotrope:claims-triage:Bq7XaLd2"
@@ -198,6 +208,75 @@ def test_recording_contains_no_id_name_address_or_amount(recording):
     assert amounts & words == set()
 
 
+HOSTILE_PROJECT = {
+    "object": "organization.project",
+    "id": "proj_zeppelin",
+    "name": "Skunkworks",
+    "status": "active, says Jane Doe",
+    "residency": "Acmestraße 5",
+    "type": "DE89370400440532013000",
+    "source": "Acme payroll Berlin",
+    "currency": "Acmecoin",
+    "size": "Acme large",
+    "code": 471147,
+    "limit": 50021,
+    "expires": 1764979299,
+    "message": "The project is skunkworks, at gw.acme.bank for 99001 GBP",
+    "spend_by_owner": {"janedoe": 12.531, "acme_corp": {"phone": 4915112345678}},
+    "metadata": {"type": "zeppelin", "status": "zeppelin", "limit": 50022, "code": 471},
+    "data": {"model": {"zeppelin": {"line_item": "zeppelin", "message": "zeppelin"}}},
+}
+HOSTILE_REFUSALS = (
+    {"error": {"message": "SKUNKWORKS ('zeppelin') is locked for 2a02:8109::1234.", "code": None}},
+    {"error": {"message": "Late Name may not.", "param": "Jane Doe", "code": "Jane Doe, Berlin"}},
+    {"data": [{"name": "Late Name"}], "detail": "late name"},
+)
+
+
+def test_recording_of_unknown_fields_and_values_contains_nothing_private(tmp_path):
+    with Recorder(tmp_path, NOW, {}) as recorder:
+        for refusal in HOSTILE_REFUSALS:
+            recorder(reply(json.dumps(refusal), status=403))
+        recorder(reply(json.dumps({"data": [HOSTILE_PROJECT]}, ensure_ascii=False)))
+        headers = {
+            "Retry-After": "Jane Doe",
+            "Date": "Jane Doe was here",
+            "Content-Type": "jane/doe",
+        }
+        recorder(reply("{}", **headers))
+        recorder.finish()
+    content = "\n".join(file.read_text() for file in tmp_path.iterdir())
+    names = r"zeppelin|skunkworks|acme|jane|doe\b|berlin|late name|gw\.|2a02|DE89"
+    numbers = r"49151|99001|50021|50022|12\.531|471147|79299"
+    assert re.findall(f"{names}|{numbers}", content, re.IGNORECASE) == []
+    (project,) = json.loads((tmp_path / "00004.txt").read_text().partition("\n\n")[2])["data"]
+    assert project["object"] == "organization.project"
+    assert project["expires"] == 1764979200  # The day: a scaled time would reveal the factor.
+    assert "spend_by_owner" in project
+    listed = (tmp_path / "README.md").read_text()
+    assert {*project["spend_by_owner"]} < {*re.findall(r"[\w.]+", listed)}
+    assert re.search("not know: .*spend_by_owner", listed)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("quantity_unit", "1000_tokens"),
+        ("quantity_unit", "30m"),
+        ("size", "1024x1024"),
+        ("source", "image.variation"),
+        ("service_tier", "ultrafast"),
+        ("code", "reporting_lookback_exceeded"),
+        ("param", "group_by[2]"),
+        ("object", "organization.usage.completions.result"),
+        ("api_source", "agents_api"),
+    ],
+)
+def test_value_of_the_api_stays(field, value):
+    body = json.dumps({"data": [{field: value}]})
+    assert Anonymizer().body(body) == body
+
+
 def test_recording_keeps_line_items_and_the_public_part_of_fine_tuned_models(recording):
     content = recording.content.decode()
     assert '"line_item": "gpt-5.6-sol, cached input"' in content
@@ -274,6 +353,21 @@ def test_folder_that_is_no_complete_recording_is_refused(changed, reason, tmp_pa
     assert refused.value.is_wrong_use
 
 
+def test_each_recording_has_its_own_name_for_its_warehouse(tmp_path):
+    """Also if one was made in a folder that another had before."""
+
+    def name(folder, now):
+        shutil.rmtree(tmp_path / folder, ignore_errors=True)
+        Recorder(tmp_path / folder, now, {}).finish()
+        assert RecordedApi(tmp_path / folder).name == RecordedApi(tmp_path / folder).name
+        return RecordedApi(tmp_path / folder).name
+
+    later = NOW + timedelta(microseconds=1)
+    names = [name("a b.c", NOW), name("other", NOW), name("other", later)]
+    assert len(set(names)) == 3
+    assert [re.sub("[0-9a-f]{8}$", "", name) for name in names] == ["a_b_c_", "other_", "other_"]
+
+
 def reply(body, status=200, path="/organization/projects", **headers):
     return Exchange(path, "", status, headers, body.encode())
 
@@ -348,7 +442,7 @@ def test_only_headers_that_describe_the_reply_are_recorded(tmp_path):
         ("threshold_amount", "39000", "0.75", "29250"),
         ("start_time", "1764979200", "0.75", "1764979200"),
         ("created_at", "1764979205", "0.75", "1764979200"),
-        ("unknown_number", "100", "0.75", "75"),
+        ("new_limit", "100", "0.75", "75"),
         ("value", "1E-99999999", "0.5", "0.5E-99999999"),
     ],
 )
@@ -381,9 +475,9 @@ def test_scaled_amounts_add_up_to_the_scaled_total(amounts, factor):
         # A text stays only in a field with OpenAI's own words, and in their format.
         ('{"status": "active"}', '{"status": "active"}'),
         ('{"role": "acme-auditor"}', '{"role": "????-???????"}'),
-        ('{"new_field": "acme"}', '{"new_field": "????"}'),
+        ('{"new_description": "acme"}', '{"new_description": "????"}'),
         ('{"Acme": true, "data": null}', '{"????": true, "data": null}'),
-        ('{"x": [{"message": "a"}, "acme"]}', '{"x": [{"message": "a"}, "????"]}'),
+        ('{"data": [{"message": "a"}, "acme"]}', '{"data": [{"message": "a"}, "????"]}'),
         (r'{"name": "Zo\u00eb \"Z\""}', r'{"name": "??\u0??? \"?\""}'),
         ('{"name": "Zoë 🚀"}', '{"name": "??? ?"}'),
         ('{"name": ""}', '{"name": ""}'),
@@ -391,7 +485,7 @@ def test_scaled_amounts_add_up_to_the_scaled_total(amounts, factor):
         # What is cut or no JSON stays so.
         ('{"data": [{"name": "Acme Rob', '{"data": [{"name": "xxxx xxx'),
         ('{"value": NaN, "name": acme}', '{"value": NaN, "name": xxxx}'),
-        ("<html>Bad gateway at acme-7</html>", "<html>Bad gateway xx xxxx-0</html>"),
+        ("<html>Bad gateway at acme-7</html>", "<html>Bad gateway at xxxx-0</html>"),
         # Sentences keep their words and the names of parameters.
         (
             """{"message": "Invalid value: 'user_id'. No id 'Acme 7' at 10.1.2.3 or $500.00."}""",
@@ -399,7 +493,7 @@ def test_scaled_amounts_add_up_to_the_scaled_total(amounts, factor):
         ),
         (
             '{"message": "No key sk-a***min. Use us.api.openai.com, not gw.acme.com/v1."}',
-            '{"message": "No key sk-?***???. Use us.api.openai.com, not ??.????.???/v1."}',
+            '{"message": "No key sk-?***???. Use us.api.openai.com, not ??.????.???/??."}',
         ),
     ],
 )
@@ -409,7 +503,22 @@ def test_text_is_replaced_unless_it_is_known_to_be_public(body, expected):
     assert "acme" not in changed.lower()
 
 
-FIELDS = st.sampled_from(["id", "name", "value", "quantity", "status", "message", "model", "x"])
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("priority | gpt-5.6-sol, cached input, long context", None),
+        ("code_interpreter_20gb session", None),
+        ("gpt-image-1.5-20251216 text, output", None),
+        ("gpt-4o, jane@acme.bank, jane.acme, proj_jane", "gpt-4o, "),
+    ],
+)
+def test_name_of_a_line_item_stays_except_addresses_and_ids(name, kept):
+    changed = Anonymizer().body(json.dumps({"line_item": name}))
+    assert (kept or name) in changed
+    assert not re.search("jane|acme", changed)
+
+
+FIELDS = st.sampled_from(["id", "name", "value", "quantity", "status", "message", "model", "new"])
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text() | st.emails(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(FIELDS, inner, max_size=3),
@@ -451,15 +560,79 @@ def test_addresses_of_one_domain_share_its_pseudonym():
     assert re.fullmatch(r"\w{5}@\w{4}\.\w{3}\.example", first)
 
 
-def test_key_that_is_named_like_a_word_of_a_refusal_does_not_change_it():
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        *(case[0] for case in REFUSALS.args[1]),
+        FLOOR.format(1764979200),
+        HISTORY_START.format("2025-10-08"),
+        "You have insufficient permissions for this operation. Missing scopes: api.usage.read.",
+        "Please make your request to us.api.openai.com.",
+    ],
+)
+def test_objects_that_are_named_like_words_of_a_refusal_do_not_change_it(sentence):
     anonymizer = Anonymizer(FACTOR)
-    refusal = (
-        '{"message": "Usage and cost data are available for the past year. Earliest supported '
-        'start date: 2025-10-08 (UTC).", "param": "start_time"}'
-    )
-    for name in ("start", "date", "2025", "10-08", "name", "message"):
+    names = [*re.findall(r"[\w.\-]+", sentence), *re.findall(r"\w+ \w+", sentence)]
+    for name in {*names, *(name.upper() for name in names)}:
         anonymizer.body(json.dumps({"name": name}))
-    assert anonymizer.body(refusal) == refusal
+    assert anonymizer.sentence(sentence) == sentence
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The model gpt-5.6-sol is no o4-mini, e.g. gpt-image-1.5-2025-12-16, and no gpt-4.1.",
+        "Limit 3 of 30000 at 12:30:45 on 2026-01-31 since 1764979200, version 1.5 of HTTP/1.1.",
+        "See https://platform.openai.com/settings/organization/billing, or help.openai.com.",
+        "It's OpenAI's users' key: 'project_id', `group_by[0]`, \"1d\".",
+    ],
+)
+def test_sentence_keeps_models_dates_numbers_and_addresses_of_openai(sentence):
+    assert Anonymizer().sentence(sentence) == sentence
+
+
+@pytest.mark.parametrize(
+    ("sentence", "kept"),
+    [
+        (
+            "The project 'zeppelin' of `alice` in \"acme_corp\" and “Skunk works”, «geheim», ‘x’.",
+            "",
+        ),
+        (
+            "2a02:8109::1234 ::1 fe80::1ff:fe23:4567:890a ::ffff:10.1.2.3 10.1.2.3 a:b:c:d:e:f:a:b",
+            "",
+        ),
+        (
+            "gw.acme.bank vault.acme.tech:8443 proxy-1.acme.example db.acme-internal x.acme.k8s/a",
+            "",
+        ),
+        ("https://openai.com.acme.bank/x notopenai.com api.acme.internal", ""),
+        ("o'brien@acme.com jürgen@münchen.de jane@acme", ""),
+        ("10012,56 Euro; 99001 GBP; £ 12001; CHF 47110; 1 20034 €; $50001; 70001 usd", "Euro"),
+        ("+49 151 2345678 and 0151/2345678", "0151"),
+        ("Bearer abcdefghijkl, req_abcdefg, file-abc123xyz, DE89370400440532013000", "Bearer"),
+        ("DE89 3704 0044 0532 0130 00, account 123456789, a1b2c3d4e5f6", "account"),
+        ("550e8400-e29b-41d4-a716-446655440000", ""),
+        (
+            "https://platform.openai.com/settings/proj_9aBc/limits",
+            "platform openai settings limits",
+        ),
+        ("No ft:gpt-4o:acme:claims:b7Xa or ft:gpt-4o-mini:acme::b7Xa.", "gpt 4o mini"),
+    ],
+)
+def test_sentence_keeps_no_value_that_may_be_private(sentence, kept):
+    changed = Anonymizer().sentence(sentence)
+    stays = set(f"{kept} The project proj of in and No or ft https com".split())
+    # Shorter ones may be in random text.
+    long = r"[^\W\d_]{4,}|[^\W_]{5,}"
+    assert (set(re.findall(long, sentence)) - stays) & set(re.findall(long, changed)) == set()
+
+
+def test_known_name_is_replaced_in_a_sentence_in_any_case():
+    anonymizer = Anonymizer()
+    anonymizer.body('{"name": "Skunkworks"}')
+    changed = anonymizer.sentence("SKUNKWORKS is archived, skunkworks too: Skunkworks's key.")
+    assert re.fullmatch(r"(\w{10}) is archived, \1 too: \1's key\.", changed)
 
 
 # The command.
@@ -472,6 +645,11 @@ def totals(file):
             "select date, sum(amount), count(*) from openai_raw.costs group by 1 order by 1"
         )
         return rows.fetchall()
+
+
+def replayed_file(folder, recording="recording"):
+    (file,) = folder.glob(f"replay_{recording}_*.duckdb")
+    return file
 
 
 def test_command_records_a_load_and_a_check_and_replays_both(warehouse, tmp_path):
@@ -487,7 +665,7 @@ def test_command_records_a_load_and_a_check_and_replays_both(warehouse, tmp_path
     ]
     replayed = run_pipeline("load", "--replay", "recording", cwd=tmp_path)
     assert (replayed.returncode, replayed.stdout) == (0, ""), replayed.stderr
-    direct, copy = totals(warehouse.path), totals(tmp_path / "replay.duckdb")
+    direct, copy = totals(warehouse.path), totals(replayed_file(tmp_path))
     assert [(day, rows) for day, _, rows in copy] == [(day, rows) for day, _, rows in direct]
     factors = [
         amount / original for (_, amount, _), (_, original, _) in zip(copy, direct, strict=True)
@@ -505,7 +683,7 @@ def test_replay_on_a_later_day_loads_the_days_of_the_recording(tmp_path):
         Recording(tmp_path, api, now=now, start_date=start)
     replayed = run_pipeline("load", "--replay", "recording", cwd=tmp_path)
     assert replayed.returncode == 0, replayed.stderr
-    assert [day for day, *_ in totals(tmp_path / "replay.duckdb")][-1] == then
+    assert [day for day, *_ in totals(replayed_file(tmp_path))][-1] == then
 
 
 def test_command_records_a_failure_and_replays_it(tmp_path):
@@ -538,6 +716,23 @@ def test_message_of_a_recording_does_not_name_the_host_of_a_gateway(monkeypatch,
     index = (tmp_path / "recording" / "recording.json").read_text()
     assert "did not answer at" in index
     assert "localhost" not in index
+
+
+@pytest.mark.parametrize("proxy", ["http://acme:secret@squid:3128", "https://squid/", "squid:3128"])
+def test_message_of_a_recording_does_not_name_the_host_of_a_proxy(proxy, monkeypatch):
+    for name in ("HTTPS_PROXY", "https_proxy"):
+        monkeypatch.setenv(name, proxy)
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    url = "https://acme-gw/v1"
+    anonymizer = Anonymizer()
+    for host in own_hosts(url):
+        anonymizer.pseudonyms.of(host)
+    messages = [explained(error, url).message for error in (ProxyError(), ConnectionError())]
+    assert re.search("squid.*acme-gw", " ".join(messages))
+    recorded = " ".join(map(anonymizer.sentence, messages))
+    assert not re.search("squid|acme|secret", recorded)
+    assert "did not answer" in recorded
 
 
 def test_command_records_nothing_if_openai_cannot_be_reached(tmp_path):

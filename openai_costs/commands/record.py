@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import requests
+
 from openai_costs.settings import configured_keys, setting
 from openai_costs.temporary_folders import temporary_folder
 from openai_costs.terminal import Stop, announce, output, progress
@@ -40,8 +42,8 @@ def record(api_settings: dict[str, Any], folder: Path) -> int:
         raise Stop(str(error), 2) from None
     except OSError as error:
         raise Stop(f"{folder} cannot be written to: {error.strerror or error}.", 2) from None
-    if not (host := urlsplit(url).netloc).endswith("openai.com"):
-        recorder.anonymizer.pseudonyms.of(host)  # Messages name it if it does not answer.
+    for host in own_hosts(url):
+        recorder.anonymizer.pseudonyms.of(host)
     load = {**api_settings, **settings, "admin_key": key, "base_url": url, "now": now}
     try:
         with recorder, progress("Requesting costs from OpenAI"):
@@ -75,6 +77,15 @@ def _only_key(api_settings: dict[str, Any]) -> str:
             2,
         )
     return keys[0]
+
+
+def own_hosts(url: str) -> list[str]:
+    """The hosts, with and without port, that messages name and that are not OpenAI's."""
+    proxy = requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url)) or ""
+    addresses = [url, proxy if "://" in proxy else f"//{proxy}"]
+    hosts = [urlsplit(address).netloc.rpartition("@")[2] for address in addresses]
+    own = [host for host in hosts if not f".{host.partition(':')[0]}".endswith(".openai.com")]
+    return [*own, *(host.rpartition(":")[0] for host in own if ":" in host)]
 
 
 def _extract(settings: dict[str, Any], recorder: Recorder) -> None:

@@ -14,17 +14,20 @@ from openai_costs_source import OpenAICostsError
 from openai_costs_source.recording.replay import REPLAY_KEY, RecordedApi
 
 
-@contextlib.contextmanager
-def recorded_api(folder: Path, with_seeds: bool) -> Iterator[dict[str, Any]]:
-    """Serve the recording; yield the settings that make the source send its requests.
-
-    With `with_seeds`, dbt uses no seeds of the user's: they are about another organization. Raises
-    Stop if the folder is not a complete recording.
-    """
+def opened_recording(folder: Path) -> RecordedApi:
+    """The API of the recording. Raises Stop if the folder is not a complete recording."""
     try:
-        api = RecordedApi(folder)
+        return RecordedApi(folder)
     except OpenAICostsError as error:
         raise Stop(str(error), 2) from None
+
+
+@contextlib.contextmanager
+def recorded_api(api: RecordedApi, with_seeds: bool) -> Iterator[dict[str, Any]]:
+    """Serve the recording; yield the settings that make the source send its requests.
+
+    With `with_seeds`, dbt uses no seeds of the user's: they are about another organization.
+    """
     if with_seeds:
         seeds = seeds_of("replay")
         seeds.mkdir(parents=True, exist_ok=True)

@@ -109,8 +109,8 @@ class Warehouse:
         return DESTINATIONS[self.destination].file_format
 
 
-DEMO, REPLAY = "demo.duckdb", "replay.duckdb"
-"""The files for organizations that are simulated or replayed."""
+DEMO = "demo.duckdb"
+"""The file for the simulated organization."""
 
 
 def configured_warehouse(destination: str | None, file: str | None = None) -> Warehouse:

@@ -2,6 +2,7 @@
 
 Each module uses only modules above it:
 
+    vocabulary   words of the API and of its errors
     pseudonyms   random texts that replace ids, names and addresses, the same one everywhere
     anonymize    a reply and its request, with pseudonyms and scaled numbers
     page         the page that describes a recording

@@ -1,7 +1,8 @@
 """Replies and requests without private values; structure and the format of literals stay.
 
 A JSON body is changed token by token, so that a number keeps its digits, and a text its escapes.
-Values of unknown fields are private: texts are replaced, numbers are scaled.
+Values of unknown fields, and all that they contain, are private: texts are replaced, numbers are
+scaled.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from openai_costs_source.api.client import PATHS
 from openai_costs_source.api.pages import DAY_SECONDS
 from openai_costs_source.api.usage_kinds import USAGE_KINDS
 from openai_costs_source.recording.pseudonyms import Pseudonyms, masked
+from openai_costs_source.recording.vocabulary import PARAMETERS, is_parameter
 
 _TOKEN = re.compile(
     r'"(?P<text>[^"\\]*(?:\\.[^"\\]*)*)"(?P<colon>\s*:)?'
@@ -27,33 +29,36 @@ _LITERALS = {"true", "false", "null", "NaN", "Infinity"}
 
 _NAMES = {"line_item", "model"}
 """Fields with names of OpenAI's, which may contain the name of a fine-tuned model."""
-_SENTENCES = {"message", "error", "detail", "reason"}
-_VOCABULARY = re.compile(r"[\w.:/\[\] +\-]{0,60}")
+SENTENCES = {"message", "error", "detail", "reason"}
+_WORD = re.compile(r"[a-z]{1,20}(?:_[a-z]{1,20}){0,6}|[A-Z]{1,20}(?:_[A-Z]{1,20}){0,6}")
+_UNIT = re.compile(r"(?!(?:\D*\d){7})[A-Za-z0-9]{1,20}(?:_[A-Za-z0-9]{1,20}){0,6}")
+_ISO_TIME = re.compile(r"[\d:T.Z+\- ]{1,40}")
 _VALUES = {
-    "api_source": _VOCABULARY,
-    "bucket_width": _VOCABULARY,
-    "code": _VOCABULARY,
-    "context_level": _VOCABULARY,
-    "currency": _VOCABULARY,
-    "end_time_iso": re.compile(r"[\d:T.Z+\- ]*"),
-    "group_by": _VOCABULARY,
-    "include_archived": _VOCABULARY,
-    "interval": _VOCABULARY,
-    "object": _VOCABULARY,
-    "owner_project_access": _VOCABULARY,
-    "param": _VOCABULARY,
-    "quantity_unit": _VOCABULARY,
-    "residency": _VOCABULARY,
+    "api_source": _WORD,
+    "bucket_width": re.compile(r"\d{1,2}[mhd]"),
+    "code": re.compile(rf"{_WORD.pattern}|\d{{3}}"),
+    "context_level": _WORD,
+    "currency": re.compile("[A-Za-z]{3}"),
+    "end_time_iso": _ISO_TIME,
+    "group_by": _WORD,
+    "include_archived": _WORD,
+    "interval": _WORD,
+    "owner_project_access": _WORD,
+    "quantity_unit": _UNIT,
+    "residency": _WORD,
     # Organizations can define roles.
     "role": re.compile("owner|reader|member|admin|viewer|editor"),
-    "service_tier": _VOCABULARY,
-    "size": _VOCABULARY,
-    "source": _VOCABULARY,
-    "start_time_iso": re.compile(r"[\d:T.Z+\- ]*"),
-    "status": _VOCABULARY,
-    "type": _VOCABULARY,
+    "service_tier": _WORD,
+    "size": re.compile(r"\d{2,5}x\d{2,5}|[a-z]{1,10}"),
+    "source": re.compile(rf"image\.[a-z]{{1,20}}|{_WORD.pattern}"),
+    "start_time_iso": _ISO_TIME,
+    "status": re.compile(rf"{_WORD.pattern}|\d{{3}}"),
+    "type": _WORD,
 }
-"""Fields with values of OpenAI's, which stay if they have this format."""
+"""Fields with values of OpenAI's, which stay if they have this format.
+
+In addition, `param` keeps the name of a parameter, and `object` words of the API.
+"""
 _PRIVATE = {
     "after",
     "email",
@@ -75,7 +80,13 @@ _PRIVATE = {
     "user_id",
     "vector_store_id",
 }
-_KEPT_NUMBERS = {"start_time", "end_time", "code", "status", "limit"}
+_KEPT_NUMBERS = {
+    "start_time": re.compile(r"\d{9,13}(?:\.\d{1,6})?"),
+    "end_time": re.compile(r"\d{9,13}(?:\.\d{1,6})?"),
+    "code": re.compile(r"\d{3}"),
+    "status": re.compile(r"\d{3}"),
+}
+_UNIX_TIME = re.compile(r"(?:1[4-9]|2[01])\d{8}")
 _AMOUNTS = {"value", "quantity"}
 """Fields with numbers that may be written as texts."""
 _OTHERS = {
@@ -96,19 +107,69 @@ _OTHERS = {
     "user",
     *(measure for kind in USAGE_KINDS for measure in kind.measures),
 }
-_KNOWN = _NAMES | _SENTENCES | _VALUES.keys() | _PRIVATE | _KEPT_NUMBERS | _AMOUNTS | _OTHERS
-_FIELD = re.compile(r"[a-z]+(?:_[a-z0-9]+)*")
+_KNOWN = (
+    _NAMES
+    | SENTENCES
+    | _VALUES.keys()
+    | {"object", "param"}
+    | _PRIVATE
+    | _KEPT_NUMBERS.keys()
+    | _AMOUNTS
+    | _OTHERS
+)
+_UNKNOWN = "?"
+"""Stands for a field that is unknown, or that is in one."""
+_WORDS_OF_FIELDS = {
+    *(word for name in (_KNOWN | PARAMETERS) for word in name.split("_")),
+    *(word for path in PATHS for word in re.findall("[a-z]+", path)),
+    # Of other objects of OpenAI's.
+    *(
+        "account",
+        "allowed",
+        "bucket",
+        "budget",
+        "cost",
+        "count",
+        "credit",
+        "credits",
+        "day",
+        "days",
+        "default",
+        "deleted",
+    ),
+    *("description", "disabled", "discount", "display", "enabled", "environment", "expires"),
+    *("external", "first", "hard", "internal", "is", "last", "list", "max", "metadata", "min"),
+    *(
+        "month",
+        "monthly",
+        "new",
+        "note",
+        "notes",
+        "price",
+        "rate",
+        "region",
+        "result",
+        "seen",
+        "settings",
+    ),
+    *("soft", "tags", "tax", "title", "total", "unit", "updated", "url", "version"),
+}
 _MOMENT = re.compile(r"(?P<day>\d{4}-\d\d-\d\d)(?P<time>[T\d:.Z+\- ]*)")
 _NUMBER = re.compile(r"(?P<mantissa>-?\d+(?:\.\d+)?)(?P<exponent>[eE][+-]?\d+)?")
 
+_HTTP_DATE = re.compile(r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT")
 _HEADERS = {
-    "content-type": re.compile(r"[\w/+.\-]+(?:; ?charset=[\w\-]+)?"),
-    "date": re.compile(r"[\w,: +\-]{1,40}"),
+    "content-type": re.compile(
+        r"(?:application/(?:problem\+)?(?:json|xml)|text/(?:html|plain|xml))"
+        r"(?:; ?charset=(?:utf-8|us-ascii|iso-8859-1))?",
+        re.IGNORECASE,
+    ),
+    "date": _HTTP_DATE,
     "location": None,
     "openai-organization": None,
     "openai-processing-ms": re.compile(r"\d+"),
     "openai-version": re.compile(r"[\d\-]+"),
-    "retry-after": re.compile(r"[\w,: .+\-]{1,40}"),
+    "retry-after": re.compile(rf"\d{{1,9}}(?:\.\d{{1,9}})?|{_HTTP_DATE.pattern}"),
     "server": re.compile(r"cloudflare|nginx|envoy"),
 }
 """The headers that are recorded, if they have this format; None: with a pseudonym.
@@ -124,13 +185,13 @@ _DECIMALS = 22
 class Anonymizer:
     """Replaces and scales values, consistently in all replies of a recording.
 
-    `kept` are the texts that stay, by field, and `unknown_fields` the fields whose values were
-    replaced or scaled because this project does not know them.
+    `kept` are the texts that stay, by field, and `unknown_fields` the fields that this project does
+    not know, with a pseudonym if a word of their name is not one of the API's.
     """
 
-    def __init__(self, factor: Decimal | None = None) -> None:
+    def __init__(self, factor: Decimal | None = None, pseudonyms: Pseudonyms | None = None) -> None:
         self.factor = factor or secret_factor()
-        self.pseudonyms = Pseudonyms()
+        self.pseudonyms = pseudonyms or Pseudonyms()
         self.kept: dict[str, set[str]] = {}
         self.unknown_fields: set[str] = set()
         self._tokens: dict[tuple[str, str], str] = {}
@@ -142,7 +203,7 @@ class Anonymizer:
         return request_key(
             "/".join(parts),
             [
-                (name, self._text(name.removesuffix("[]"), value))
+                (name, self._parameter(name.removesuffix("[]"), value))
                 for name, value in parse_qsl(query, keep_blank_values=True)
             ],
         )
@@ -169,8 +230,10 @@ class Anonymizer:
             nonlocal field
             token = match[0]  # A string, a number, a bracket or a word.
             if match["colon"] is not None:
-                field = match["text"]
-                return self._field_token(field) + match["colon"]
+                name = match["text"]
+                is_known = name in _KNOWN and _UNKNOWN not in outer[-1:]
+                field = name if is_known else _UNKNOWN
+                return self._field_token(name) + match["colon"]
             if match["text"] is not None:
                 return self._text_token(field, token)
             if match["cut"] is not None:
@@ -191,14 +254,18 @@ class Anonymizer:
         """A sentence of the API or about it, with pseudonyms for the values in it."""
         return self._keep("message", self.pseudonyms.in_text(text))
 
-    def _field_token(self, field: str) -> str:
-        """The name of a field as JSON. One that is not spelt like the API's fields is private."""
-        if field in _KNOWN:
-            return f'"{field}"'
-        if _FIELD.fullmatch(field) and field not in self.pseudonyms.by_value:
-            self.unknown_fields.add(field)
-            return f'"{field}"'
-        return json.dumps(self.pseudonyms.of(field))
+    def _field_token(self, name: str) -> str:
+        """The name of a field as JSON. It may be the name of a person, as the key of a map."""
+        if name in _KNOWN:
+            return f'"{name}"'
+        if not _has_words_of_fields(name):
+            name = self.pseudonyms.of(name)
+        self.unknown_fields.add(name)
+        return json.dumps(name)
+
+    def _parameter(self, name: str, value: str) -> str:
+        """The value of a parameter of a request."""
+        return value if name == "limit" and value.isdecimal() else self._text(name, value)
 
     def _text_token(self, field: str, token: str) -> str:
         if field in _AMOUNTS and _NUMBER.fullmatch(token[1:-1]):
@@ -214,13 +281,17 @@ class Anonymizer:
         return self._tokens[field, token]
 
     def _text(self, field: str, text: str) -> str:
-        if field in _SENTENCES:
+        if field in SENTENCES:
             return self.sentence(text)
         if field in _NAMES:
             return self._keep(field, self.pseudonyms.of_name(text))
         if field in _VALUES and _VALUES[field].fullmatch(text):
             return self._keep(field, text)
-        if field in _KEPT_NUMBERS and text.isdecimal():
+        if field == "param" and is_parameter(text):
+            return self._keep(field, text)
+        if field == "object" and _has_words_of_fields(text):
+            return self._keep(field, text)
+        if field in _KEPT_NUMBERS and _KEPT_NUMBERS[field].fullmatch(text):
             return text
         if field.endswith("_at") and (moment := _MOMENT.fullmatch(text)):
             return moment["day"] + re.sub(r"\d", "0", moment["time"])
@@ -232,12 +303,13 @@ class Anonymizer:
 
     def _number(self, field: str, literal: str) -> str:
         number = _NUMBER.fullmatch(literal)
-        if field in _KEPT_NUMBERS:
+        if field in _KEPT_NUMBERS and _KEPT_NUMBERS[field].fullmatch(literal):
             return literal
         if not number:
             return masked(literal)
-        if field.endswith("_at") and re.fullmatch(r"\d{9,10}", literal):
-            # The day of an event stays, and the time of day does not.
+        # The day of an event stays, and the time of day does not. A scaled time would reveal the
+        # factor.
+        if _UNIX_TIME.fullmatch(literal) and (field == _UNKNOWN or field.endswith("_at")):
             return str(int(literal) // DAY_SECONDS * DAY_SECONDS)
         exponent = number["exponent"] or ""
         return self._scaled(number["mantissa"], int(exponent[1:] or 0), field) + exponent
@@ -259,6 +331,12 @@ class Anonymizer:
             scaled = scaled.quantize(unit, context=exact) or unit.copy_sign(value)
         has_zeros = is_whole and decimals and not exponent
         return f"{scaled:f}" + ("." + "0" * decimals if has_zeros else "")
+
+
+def _has_words_of_fields(text: str) -> bool:
+    """Whether all words of a name such as input_cache_write_30m_tokens are of the API's."""
+    words = re.split(r"[_.]", text)
+    return all(word in _WORDS_OF_FIELDS or re.fullmatch(r"\d{1,3}[a-z]?", word) for word in words)
 
 
 def request_key(path: str, query: list[tuple[str, str]]) -> str:

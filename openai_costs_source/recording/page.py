@@ -23,10 +23,12 @@ the key. Each file has the request, the status, headers, an empty line and the b
 | ids, names, e-mail addresses, masked keys, page tokens | random text, the same in all files |
 | amounts, quantities, counts, budgets | multiplied by one random factor, which is not stored |
 | names of fine-tuned models | the public base model stays, the rest is random text |
-| sentences of errors | ids, addresses, quoted values, money and known names are replaced |
+| sentences of errors | known names, quoted values, ids, hosts, long numbers, money are replaced |
+| values of fields such as status | they stay if they have the format of the API's words |
 | bodies that are not JSON, as of a proxy | masked, except common words of errors |
-| fields that this project does not know | the name stays, the value is replaced |
-| times when a project, person or key was created or used | the UTC day stays |
+| fields that this project does not know | all that they contain is replaced |
+| names of these fields | they stay if each of their words is one of the API's |
+| times when an object was created or used | the UTC day stays, also of unknown Unix times |
 | headers | absent, except those that describe the reply; openai-organization is replaced |
 
 ## What it still shows
@@ -42,7 +44,9 @@ Share it only with people who may know this.
 
 ## Review it
 
-1. Read the texts below: they are all texts that stayed.
+1. Read the texts below: they are all texts that stayed. No pattern finds every name: look for
+   names without quotation marks in sentences, for parts and other spellings of names, for private
+   words in line items, models and other fields, and for short numbers.
 2. Search for what must not be in it, such as the name of your company: `grep -ri NAME .`
 
 Fields that this project does not know: {unknown}

@@ -6,6 +6,8 @@ import itertools
 import re
 from secrets import choice
 
+from openai_costs_source.recording.vocabulary import WORDS, has_common_words_only, is_parameter
+
 _KEPT_PREFIX = re.compile(r"(?:proj|key|svc_acct|alert|vs|page)_|(?:user|org|sk|sess)-|https?://")
 _SHORTEST = 4
 """The fewest characters of a pseudonym that are random."""
@@ -13,48 +15,51 @@ _SHORTEST = 4
 _LOWER = "bcdfghjklmnpqrstvwxz"
 _NOT_ASCII = "äëöüñçåøšž"
 
-_PARTS_OF_TEXTS = re.compile(
-    r"""
-    [\w.+\-]{1,64}@[\w\-]{1,63}(?:\.[\w\-]{1,63})+    # e-mail addresses
+_CURRENCY = (
+    r"(?:(?i:usd|eur|gbp)|AED|ARS|AUD|BRL|CAD|CHF|CLP|CNY|COP|CZK|DKK|EGP|HKD|HUF|IDR|ILS|INR|JPY"
+    r"|KRW|KWD|MXN|MYR|NGN|NOK|NZD|PEN|PHP|PKR|PLN|QAR|RON|RUB|SAR|SEK|SGD|THB|TRY|TWD|UAH|VND|ZAR)"
+)
+_IN_ANY_TEXT = r"""
+    (?P<openai>(?<![\w.\-])(?:https?://)?(?:[\w\-]+\.)*openai\.com\b(?!\.?[\w\-]))
+    | \w[\w.+'\-]{0,63}@[\w\-]{1,63}(?:\.[\w\-]{1,63})*  # e-mail addresses
     | (?<!\w)sk-[\w*\-]+                               # keys, also masked ones
+    | (?<=[Bb]earer\ )[\w.~+/=\-]{8,}
     | https?://[^\s"'<>]+                              # URLs
-    | \b(?:[\w\-]{1,63}\.){1,8}                        # hosts
-      (?:com|net|org|dev|app|cloud|local|internal|intern|corp|lan|[a-z]{2})\b
+    # Hosts. The last label of a version or a model, such as gpt-5.6-sol, begins with a digit.
+    | (?<!\w)(?:[\w\-]{1,63}\.){1,8}[^\W\d_][\w\-]{0,61}[^\W_](?![\w\-])
+      (?::\d{1,5})?(?:/[^\s"'<>]*)?
     | \b\d{1,3}(?:\.\d{1,3}){3}\b                      # IPv4 addresses
-    | \b(?:[0-9a-fA-F]{1,4}:){3,7}[0-9a-fA-F:]*        # IPv6 addresses
-    | \b(?:(?:proj|key|svc_acct|alert|vs)_|(?:user|org|sess)-)[\w\-]+
-    | (?<!\w)'[^'\n]{1,200}'(?!\w) | "[^"\n]{1,200}"
-    | [$€£]\s?\d(?:[\d.,]{0,40}\d)? | \b\d[\d.,]{0,40}\s?(?:USD|EUR|usd|eur|dollars|cents)\b
+    | (?<![\w:.])(?=[\da-fA-F:]*::|(?:[\da-fA-F]{1,4}:){3})
+      [\da-fA-F:]{2,39}(?:\.\d{1,3}){0,3}             # IPv6 addresses
+    | \b(?:(?:proj|key|svc_acct|alert|vs|req)_|(?:user|org|sess)-)[\w\-]+
+    | (?<!\w)'[^'\n]{1,1000}'(?!\w)
+    | "[^"\n]{1,1000}" | `[^`\n]{1,1000}` | “[^”\n]{1,1000}” | ‘[^’\n]{1,1000}’
+    | «[^»\n]{1,1000}»
+"""
+_PRIVATE_IN_NAME = re.compile(_IN_ANY_TEXT, re.VERBOSE)
+"""What may be private in the name of a model or a line item."""
+_PRIVATE_IN_SENTENCE = re.compile(
+    rf"""
+    {_IN_ANY_TEXT}
+    # Words with digits, UUIDs, IBANs, phone numbers.
+    | \b[a-z]{{2,8}}[_\-](?=[A-Za-z]*\d)[A-Za-z0-9]{{6,}}\b
+    | \b[\da-fA-F]{{8}}(?:-[\da-fA-F]{{4}}){{3}}-[\da-fA-F]{{12}}\b
+    | \b[A-Z]{{2}}\d\d(?:\ ?[A-Z\d]{{4}}){{2,7}}(?:\ ?[A-Z\d]{{1,4}})?\b
+    | \+\d[\d\ ()/.\-]{{5,30}}\d
+    | \b(?=\w*\d)(?=\w*[^\W\d_])\w{{10,}}\b
+    # Amounts of money, and other long numbers that are no Unix times.
+    | (?:[$€£¥₹₩]|\b{_CURRENCY})\s?\d(?:[\d.,']{{0,40}}\d)?
+    | \b\d(?:[\d.,'\ \u00a0\u202f]{{0,40}}\d)?\s?
+      (?:[$€£¥₹₩]|(?:{_CURRENCY}|(?i:dollars?|cents?|euros?|pounds?|francs?|yen|rupees?))\b)
+    | \b(?!(?:1[4-9]|2[01])\d{{8}}\b)\d{{6,}}\b
     """,
     re.VERBOSE,
 )
 """What may be private in a sentence of the API: values, as opposed to the words around them."""
 
-_OPENAI_HOST = re.compile(r"(?:https?://)?(?:[\w\-]+\.)*openai\.com(?:[/?#][^\s]*)?")
-_IDENTIFIER = re.compile(r"[a-z]+(?:_[a-z]+)*(?:\[\d*\])?")
-"""Names of parameters and of their values, such as user_id and group_by[0]."""
-
-# The sentences that the client understands keep their words, also if a key is named like one.
-_WORDS = frozenset(
-    re.findall(
-        r"\w+",
-        """
-    a access after again and api are attention available b bad be been before beyond blocked body
-    br cannot center
-    cloudflare code combined connect connection cost costs data date denied disconnect div
-    doctype earliest error expired failed forbidden found from gateway get group group_by h1 h2
-    head header headers host hr html http https incorrect input insufficient internal invalid
-    is item items key keys limit line line_item log login member meta missing model models
-    moved nginx not object of on operation or organization output owner p page past permission
-    permissions project project_id projects provided proxy range rate reached read refused
-    request requests required reset scopes script server service span start start_time style
-    supported temporarily this time timeout title token too try unauthorized unavailable
-    unknown upstream url usage user user_id users value values welcome with year you your
-    """,
-    )
-)
-
+_QUOTES = "'\"`“‘«"
 _FINE_TUNED = re.compile(r"\bft[:-]([^,|]*?)((?: (?:text|audio|image))?\s*(?=[,|]|$))")
+_FINE_TUNED_IN_TEXT = re.compile(r"(?<![\w\-])ft[:-][\w.:\-]*[\w\-]")
 _AFTER_A_COLON = re.compile(r"(?<=:)[^,|]+")
 _WORD_OF_MODELS = re.compile(
     r"gpt|davinci|babbage|curie|ada|mini|nano|turbo|pro|audio|realtime|codex|preview|instruct"
@@ -84,25 +89,30 @@ class Pseudonyms:
 
     def in_text(self, text: str) -> str:
         """A sentence with pseudonyms for the values in it; its words stay."""
-        known = [value for value in self.by_value if value in text and _is_distinctive(value)]
-        for value in sorted(known, key=len, reverse=True):
-            pattern = rf"(?<!\w){re.escape(value)}(?!\w)"
-            text = re.sub(pattern, self.by_value[value].replace("\\", r"\\"), text)
-        return _PARTS_OF_TEXTS.sub(lambda part: self._of_part(part[0]), text)
+        lower = text.lower()
+        known = [name for name in self.by_value if name.lower() in lower and _is_distinctive(name)]
+        for name in sorted(known, key=len, reverse=True):
+            pattern = rf"(?<!\w){re.escape(name)}(?!\w)"
+            pseudonym = self.by_value[name].replace("\\", r"\\")
+            text = re.sub(pattern, pseudonym, text, flags=re.IGNORECASE)
+        text = _FINE_TUNED_IN_TEXT.sub(lambda name: self.of_name(name[0]), text)
+        return _PRIVATE_IN_SENTENCE.sub(self._of_part, text)
 
     def of_name(self, name: str) -> str:
         """The name of a model or a line item; of a fine-tuned model, only the public part stays."""
-        name = _PARTS_OF_TEXTS.sub(lambda part: self._of_part(part[0]), name)
+        name = _PRIVATE_IN_NAME.sub(self._of_part, name)
         if _FINE_TUNED.search(name):
             return _FINE_TUNED.sub(self._of_fine_tuned, name)
         return _AFTER_A_COLON.sub(lambda rest: self.of(rest[0]), name)
 
-    def _of_part(self, part: str) -> str:
-        if part[0] in "'\"":
+    def _of_part(self, match: re.Match[str]) -> str:
+        part = match[0]
+        if part[0] in _QUOTES:
             inner = part[1:-1]
-            is_kept = _IDENTIFIER.fullmatch(inner) or inner in self._used
+            is_kept = is_parameter(inner) or inner in self._used
             return part if is_kept else part[0] + self.of(inner) + part[-1]
-        if part in self._used or _OPENAI_HOST.fullmatch(part):
+        # The scope api.usage.read looks like a host.
+        if match["openai"] or part in self._used or has_common_words_only(part):
             return part
         return self.of(part)
 
@@ -134,7 +144,7 @@ def masked(text: str) -> str:
     """A text that is not JSON: letters become x and digits 0, except in common words of errors."""
 
     def mask(word: re.Match[str]) -> str:
-        if word[0].lower() in _WORDS:
+        if word[0].lower() in WORDS:
             return word[0]
         return "".join("0" if character.isdigit() else "x" for character in word[0])
 
@@ -144,7 +154,7 @@ def masked(text: str) -> str:
 def _is_distinctive(value: str) -> bool:
     """Whether a value in a sentence is that value, and no word, date or position."""
     has_letters = any(map(str.isalpha, value))
-    return value.lower() not in _WORDS and len(value) >= (3 if has_letters else 12)
+    return len(value) >= (3 if has_letters else 12) and not has_common_words_only(value)
 
 
 def _is_private(character: str) -> bool:

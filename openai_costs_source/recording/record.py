@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,7 +14,7 @@ from typing import Any, Self
 from openai_costs_source.api.client import Exchange
 from openai_costs_source.api.date_ranges import GROUP_BY
 from openai_costs_source.errors import OpenAICostsError
-from openai_costs_source.recording.anonymize import Anonymizer
+from openai_costs_source.recording.anonymize import SENTENCES, Anonymizer
 from openai_costs_source.recording.page import page
 from openai_costs_source.settings import REFETCH_DAYS
 
@@ -31,6 +32,8 @@ LOAD_SETTINGS: Mapping[str, Any] = MappingProxyType(
 )
 """The settings of the source that decide what a load requests, and their defaults."""
 
+_SENTENCE = re.compile(rf'"(?:{"|".join(SENTENCES)})"\s*:[\s\[]*"'.encode())
+
 
 class Recorder:
     """Records the replies that it is called with; `finish` completes the recording.
@@ -39,8 +42,9 @@ class Recorder:
     raises OpenAICostsError (wrong use) if it is not, and OSError if it cannot be written to.
     `settings` are the load's, by the names in `LOAD_SETTINGS`.
 
-    A body is changed before it is written, so that no private value is ever in the folder. Refusals
-    are written last: their sentences may contain names that only later replies make known.
+    A body is changed before it is written, so that no private value is ever in the folder. Replies
+    with sentences, such as refusals, are written last: names in them may be known only from later
+    replies.
     """
 
     def __init__(
@@ -57,7 +61,7 @@ class Recorder:
         self.folder, self.now, self.settings = folder, now, {**LOAD_SETTINGS, **settings}
         self.anonymizer = anonymizer or Anonymizer()
         self.replies = 0
-        self._refusals: list[tuple[int, Exchange]] = []
+        self._with_sentences: list[tuple[int, Exchange]] = []
         self._lock = threading.Lock()
         self._files: list[Path] = []
         self._is_closed = False
@@ -81,18 +85,22 @@ class Recorder:
             if self._is_closed:
                 return
             self.replies += 1
-            if exchange.status == 200:
+            if exchange.status == 200 and not _SENTENCE.search(exchange.body):
                 self._write_reply(self.replies, exchange)
             else:
-                self._refusals.append((self.replies, exchange))
+                self._with_sentences.append((self.replies, exchange))
 
     def finish(self, error: str | None = None) -> None:
-        """Write the refusals, the page that describes the recording, and its index.
+        """Write the replies with sentences, the page that describes the recording, and its index.
 
         `error` is the message that the load ended with.
         """
         with self._lock:
-            for number, exchange in self._refusals:
+            # They may contain names too: first, make all of these known.
+            draft = Anonymizer(self.anonymizer.factor, self.anonymizer.pseudonyms)
+            for _, exchange in self._with_sentences:
+                draft.body(_text(exchange))
+            for number, exchange in self._with_sentences:
                 self._write_reply(number, exchange)
             error = self.anonymizer.sentence(error) if error else None
             unknown, kept = self.anonymizer.unknown_fields, self.anonymizer.kept
@@ -111,7 +119,7 @@ class Recorder:
     def _write_reply(self, number: int, exchange: Exchange) -> None:
         request = self.anonymizer.request(exchange.path, exchange.query)
         headers = self.anonymizer.headers(exchange.headers)
-        body = self.anonymizer.body(exchange.body.decode(errors="surrogateescape"))
+        body = self.anonymizer.body(_text(exchange))
         lines = [f"GET {request}", str(exchange.status)]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         self._write(f"{number:05}.txt", "\n".join([*lines, "", body]))
@@ -121,3 +129,7 @@ class Recorder:
         self._files.append(file)
         # Surrogates stand for bytes that are not UTF-8.
         file.write_bytes(text.encode(errors="surrogateescape"))
+
+
+def _text(exchange: Exchange) -> str:
+    return exchange.body.decode(errors="surrogateescape")

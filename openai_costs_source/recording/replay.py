@@ -8,8 +8,10 @@ A load with these arguments sends the recorded requests.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -53,7 +55,8 @@ class _Recorded:
 class RecordedApi:
     """The API of a recording, served while in the `with` block.
 
-    `now` is the time of the recording, and `settings` are those of the source that its load had.
+    `name` is the folder's name and a hash of the recording, for its warehouse. `now` is the time of
+    the recording, and `settings` are those of the source that its load had.
 
     A request gets its recorded replies in their order; the last one is repeated. A reply after
     which the recorded load tried again is skipped, so that no replay waits. Days that were recorded
@@ -66,7 +69,8 @@ class RecordedApi:
 
     def __init__(self, folder: Path) -> None:
         try:
-            index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+            text = (folder / INDEX).read_text(encoding="utf-8")
+            index = json.loads(text)
             if index["format"] != FORMAT:
                 raise _unusable(folder, "another version of this project made it")
             self.now = datetime.fromisoformat(index["recorded_at"])
@@ -80,6 +84,9 @@ class RecordedApi:
             raise _unusable(folder, f"it cannot be read ({error})") from None
         if missing:
             raise _unusable(folder, f"it has {len(recorded)} of {index['replies']} replies")
+        word = re.sub(r"\W+", "_", folder.resolve().name, flags=re.ASCII)[:40]
+        # The index has the time of the recording, to the microsecond.
+        self.name = f"{word}_{hashlib.sha256(text.encode()).hexdigest()[:8]}"
         self._replies: dict[str, list[_Recorded]] = {}
         self._buckets: dict[str, dict[int, str]] = {}
         for reply in recorded:
