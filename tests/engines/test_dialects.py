@@ -19,10 +19,10 @@ WAREHOUSES = {
 }
 BUILDS = ("first build", "next build")
 FACTS = {path.stem for path in (PROJECT / "dbt_project/models/intermediate/facts").glob("*.sql")}
-# Precision and scale of decimals: money, quantities, amounts in a warning, then intermediate factors.
+# Precision and scale of decimals: money, quantities, amounts in warnings, intermediate factors.
 DECIMALS = {
-    (38, 18), (38, 9), (38, 2), (37, 18), (28, 9), (27, 18), (26, 6), (24, 9), (18, 18), (18, 0), (13, 9),
-    (12, 12), (9, 8), (7, 6), (7, 0), (6, 0),
+    (38, 18), (38, 9), (38, 2), (37, 18), (28, 9), (27, 18), (26, 6), (24, 9), (18, 18), (18, 0),
+    (13, 9), (12, 12), (9, 8), (7, 6), (7, 0), (6, 0),
 }  # fmt: skip
 DECLARED = {"decimal(38, 18)": (38, 18), "decimal(38, 9)": (38, 9)}
 
