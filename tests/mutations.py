@@ -402,6 +402,20 @@ MUTATIONS = [
         "tests/test_recording.py -k 'no_id_name or unless_it_is_known'",
     ),
     Mutation(
+        "A recording contains the keys of a map, which can be names of people.",
+        "openai_costs_source/recording/anonymize.py",
+        "if not _has_words_of_fields(name):",
+        "if not name:",
+        "tests/test_recording.py -k unknown_fields_and_values",
+    ),
+    Mutation(
+        "A name in capital letters stays in the sentences of a recording.",
+        "openai_costs_source/recording/pseudonyms.py",
+        ", flags=re.IGNORECASE",
+        "",
+        "tests/test_recording.py -k in_any_case",
+    ),
+    Mutation(
         "A refusal is recorded before the names in it are known.",
         "openai_costs_source/recording/record.py",
         "if exchange.status == 200 and not _SENTENCE.search(exchange.body):",

@@ -718,7 +718,9 @@ def test_message_of_a_recording_does_not_name_the_host_of_a_gateway(monkeypatch,
     assert "localhost" not in index
 
 
-@pytest.mark.parametrize("proxy", ["http://acme:secret@squid:3128", "https://squid/", "squid:3128"])
+@pytest.mark.parametrize(
+    "proxy", ["http://acme:secret@squid:3128", "https://squid/", "squid:3128", "http://[squid"]
+)
 def test_message_of_a_recording_does_not_name_the_host_of_a_proxy(proxy, monkeypatch):
     for name in ("HTTPS_PROXY", "https_proxy"):
         monkeypatch.setenv(name, proxy)

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
 
@@ -82,8 +81,9 @@ def _only_key(api_settings: dict[str, Any]) -> str:
 def own_hosts(url: str) -> list[str]:
     """The hosts, with and without port, that messages name and that are not OpenAI's."""
     proxy = requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url)) or ""
-    addresses = [url, proxy if "://" in proxy else f"//{proxy}"]
-    hosts = [urlsplit(address).netloc.rpartition("@")[2] for address in addresses]
+    hosts = [
+        address.rpartition("@")[2].rpartition("//")[2].partition("/")[0] for address in (url, proxy)
+    ]
     own = [host for host in hosts if not f".{host.partition(':')[0]}".endswith(".openai.com")]
     return [*own, *(host.rpartition(":")[0] for host in own if ":" in host)]
 

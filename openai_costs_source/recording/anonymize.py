@@ -57,7 +57,7 @@ _VALUES = {
 }
 """Fields with values of OpenAI's, which stay if they have this format.
 
-In addition, `param` keeps the name of a parameter, and `object` words of the API.
+In addition, `object` and `param` keep words of the API.
 """
 _PRIVATE = {
     "after",
@@ -123,36 +123,15 @@ _WORDS_OF_FIELDS = {
     *(word for name in (_KNOWN | PARAMETERS) for word in name.split("_")),
     *(word for path in PATHS for word in re.findall("[a-z]+", path)),
     # Of other objects of OpenAI's.
-    *(
-        "account",
-        "allowed",
-        "bucket",
-        "budget",
-        "cost",
-        "count",
-        "credit",
-        "credits",
-        "day",
-        "days",
-        "default",
-        "deleted",
+    *re.findall(
+        "[a-z]+",
+        """
+        account allowed bucket budget cost count credit credits day days default deleted
+        description disabled discount display enabled environment expires external first hard
+        internal is last list max metadata min month monthly new note notes price rate region
+        result seen settings soft tags tax title total unit updated url version
+        """,
     ),
-    *("description", "disabled", "discount", "display", "enabled", "environment", "expires"),
-    *("external", "first", "hard", "internal", "is", "last", "list", "max", "metadata", "min"),
-    *(
-        "month",
-        "monthly",
-        "new",
-        "note",
-        "notes",
-        "price",
-        "rate",
-        "region",
-        "result",
-        "seen",
-        "settings",
-    ),
-    *("soft", "tags", "tax", "title", "total", "unit", "updated", "url", "version"),
 }
 _MOMENT = re.compile(r"(?P<day>\d{4}-\d\d-\d\d)(?P<time>[T\d:.Z+\- ]*)")
 _NUMBER = re.compile(r"(?P<mantissa>-?\d+(?:\.\d+)?)(?P<exponent>[eE][+-]?\d+)?")
@@ -289,7 +268,7 @@ class Anonymizer:
             return self._keep(field, text)
         if field == "param" and is_parameter(text):
             return self._keep(field, text)
-        if field == "object" and _has_words_of_fields(text):
+        if field in ("object", "param") and _has_words_of_fields(text):
             return self._keep(field, text)
         if field in _KEPT_NUMBERS and _KEPT_NUMBERS[field].fullmatch(text):
             return text
