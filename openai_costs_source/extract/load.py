@@ -142,14 +142,15 @@ class Load:
 
         Not those that are loaded separately, nor API keys of the days before OpenAI's first ones.
         """
-        quiet = set(separate)
-        if endpoint.first_day_by_dimension.get("api_key_id", NEVER) < NEVER:
-            quiet.add("api_key_id")
-        for name in sorted(missing.days.keys() - quiet):
-            ranges = ", ".join(map(str, contiguous_ranges(missing.days[name])))
-            refusal = endpoint.refusals.get(name)
-            reason = f" {refusal.message}" if refusal else ""
-            log.warning("OpenAI returned no %s in %s of %s.%s", name, what, ranges, reason)
+        first_keys = endpoint.first_day_by_dimension.get("api_key_id", NEVER)
+        for name in sorted(missing.days.keys() - set(separate)):
+            days = missing.days[name]
+            if name == "api_key_id" and first_keys < NEVER:
+                days = {day for day in days if day >= first_keys}
+            if ranges := ", ".join(map(str, contiguous_ranges(days))):
+                refusal = endpoint.refusals.get(name)
+                reason = f" {refusal.message}" if refusal else ""
+                log.warning("OpenAI returned no %s in %s of %s.%s", name, what, ranges, reason)
 
     def report_mismatched(self, table: str, days: set[date]) -> None:
         """Log the days on which rows and ledger differ and that could not be loaded again."""
