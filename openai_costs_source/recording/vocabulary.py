@@ -42,8 +42,8 @@ WORDS = frozenset(
             management many maximum may member message meta minimum missing mode model models
             modified month months more most moved must n name need needs nginx no not number
             object of older on one only openai operation or organization organizations output
-            overloaded owner p page param parameter parameters past per permission permissions please
-            position possible project projects provided proxy query quota range ranges rate
+            overloaded owner p page param parameter parameters past per permission permissions
+            please position possible project projects provided proxy query quota range ranges rate
             reached read refused request requested requests require required requires reset s
             scope scopes script see server service set should since soon span start startup style
             support supported supports temporarily than that the them there these this three time
