@@ -569,6 +569,12 @@ ANOMALIES = [
 
 PEOPLE = [
     Mutation(
+        "The region is the whole residency.",
+        "models/intermediate/people/int_openai__project_regions.sql",
+        "then replace(residency, '_STORAGE_PROCESSING', '')",
+        "then residency",
+    ),
+    Mutation(
         "The owners of keys are shifted by one key.",
         "models/intermediate/people/int_openai__api_keys.sql",
         "    listed.owner_id,\n",

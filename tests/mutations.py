@@ -219,7 +219,7 @@ MUTATIONS = [
         "tests/test_client.py -k quotes_back",
     ),
     Mutation(
-        "A key whose characters are escaped is not redacted.",
+        "A key with escaped characters is not redacted.",
         "openai_costs_source/api/credentials.py",
         "or not _ESCAPED_ASCII.search(plain)",
         "or plain",
@@ -495,7 +495,7 @@ MUTATIONS = [
     ),
     Mutation(
         "A region that only stores data counts as the region of processing.",
-        "dbt_project/models/intermediate/people/int_openai__projects.sql",
+        "dbt_project/models/intermediate/people/int_openai__project_regions.sql",
         "like '%_STORAGE_PROCESSING'",
         "like '%_STORAGE%'",
         "tests/test_recomputation.py -k focus_costs",

@@ -45,7 +45,7 @@ skus as (
     from named
 ),
 
--- The ids of input tokens whose cached part has a price of its own.
+-- The ids of input tokens with a separate price for their cached part.
 priced_apart as (
     select distinct replace(sku_price_id, '/cached-input/', '/input/') as sku_price_id
     from {{ ref('openai_costs', 'list_prices') }}

@@ -1,9 +1,5 @@
 {{ config(materialized='table') }}
 
-{% set region_names = {
-    'AE': 'United Arab Emirates', 'EU': 'Europe (EEA + Switzerland)', 'US': 'United States',
-} %}
-
 -- A project that is not listed (it was deleted, or the key may not list it) gets its name from its cost rows.
 with charged as (
     select
@@ -29,33 +25,6 @@ with charged as (
     group by organization_id, project_id
 ),
 
--- A residency is chosen when a project is created, so the latest one applies to all days. OpenAI may return
--- none in a later listing, and an earlier version of this project did not load it.
-residencies as (
-    select
-        organization_id,
-        project_id,
-        residency,
-        row_number() over (
-            partition by organization_id, project_id order by valid_from desc
-        ) as place
-    from {{ ref('stg_openai__projects') }}
-    where residency is not null
-),
-
--- FOCUS's region is where a service is provided: storage alone does not show where requests are processed.
-regions as (
-    select
-        organization_id,
-        project_id,
-        residency,
-        case
-            when residency like '%_STORAGE_PROCESSING' then replace(residency, '_STORAGE_PROCESSING', '')
-        end as region_id
-    from residencies
-    where place = 1
-),
-
 listed as (
     select
         projects.organization_id,
@@ -67,13 +36,14 @@ listed as (
         names.former_name,
         names.renamed_on,
         regions.residency,
-        regions.region_id
+        regions.region_id,
+        regions.region_name
     from {{ ref('stg_openai__projects') }} as projects
     left join {{ ref('int_openai__latest_names') }} as names
         on projects.organization_id = names.organization_id
         and projects.project_id = names.id
         and names.kind = 'project'
-    left join regions
+    left join {{ ref('int_openai__project_regions') }} as regions
         on projects.organization_id = regions.organization_id
         and projects.project_id = regions.project_id
     where projects.is_latest
@@ -92,12 +62,7 @@ select
     listed.archived_at,
     listed.residency,
     listed.region_id,
-    case listed.region_id
-        {% for id, name in region_names.items() %}
-            when '{{ id }}' then '{{ name }}'
-        {% endfor %}
-        else listed.region_id
-    end as region_name
+    listed.region_name
 from listed
 full outer join charged
     on listed.organization_id = charged.organization_id
